@@ -1,0 +1,1 @@
+//! The emulated CRMs of `crmql demo`.
