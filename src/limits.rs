@@ -1,0 +1,74 @@
+//! Every ceiling, in one place: its name in `[limits]`, what it bounds, its default, its range, and who enforces it.
+
+/// Declares a ceiling: field, default, range, unit and the doc comment that becomes its documentation.
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident: $kind:ty = $default:literal, $min:literal ..= $max:literal;)+) => {
+        /// The public ceilings. Every field is a key of `[limits]` in the configuration.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Limits { $($(#[$doc])* pub $name: $kind,)+ }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl Limits {
+            /// Every ceiling: name, default, least and greatest value.
+            pub const ALL: &'static [(&'static str, u64, u64, u64)] =
+                &[$((stringify!($name), $default, $min, $max),)+];
+
+            /// Sets a ceiling by name; `false` where there is none of that name. The caller checks the range.
+            pub fn set(&mut self, name: &str, value: u64) -> bool {
+                match name {
+                    $(stringify!($name) => match <$kind>::try_from(value) {
+                        Ok(value) => { self.$name = value; true }
+                        Err(_) => false,
+                    },)+
+                    _ => false,
+                }
+            }
+        }
+    };
+}
+
+limits! {
+    /// The largest request body, in bytes. Enforced by `http`.
+    body_bytes: usize = 262_144, 1_024 ..= 16_777_216;
+    /// Milliseconds a request may take in all; the deadline reaches the upstream calls. Enforced by `http`.
+    request_ms: u64 = 30_000, 100 ..= 600_000;
+    /// Milliseconds a client may take to send its request head or body. Enforced by `http`.
+    receive_ms: u64 = 10_000, 100 ..= 600_000;
+    /// Milliseconds that running requests get to finish after SIGTERM. Enforced by `http`.
+    drain_ms: u64 = 20_000, 0 ..= 600_000;
+    /// Requests in work at the same time; more are refused with 503. Enforced by `http`.
+    requests: usize = 1_024, 1 ..= 100_000;
+    /// Tokens of a document. Enforced by `graphql`.
+    document_tokens: usize = 15_000, 100 ..= 1_000_000;
+    /// How deep selections, lists, objects and types may nest in a document. Enforced by `graphql`.
+    document_depth: usize = 32, 4 ..= 128;
+    /// Field selections of an operation with every fragment spread out. Enforced by `graphql`.
+    selections: usize = 2_000, 50 ..= 100_000;
+    /// Root fields of an operation; each may cost upstream calls. Enforced by `graphql`.
+    root_fields: usize = 20, 1 ..= 1_000;
+    /// Errors in one answer; the rest are left out and counted. Enforced by `graphql`.
+    errors: usize = 100, 1 ..= 10_000;
+    /// Ids in one `nodes` field or one `ids` filter. Enforced by `graphql`.
+    ids: usize = 100, 1 ..= 1_000;
+    /// Rows of one connection window, `first` or `last`. The schema documents 100. Enforced by `connection`.
+    window: u32 = 100, 1 ..= 1_000;
+    /// Upstream pages that one window of a filtered list may read before it answers TRUNCATED. Enforced by `connection`.
+    scan_pages: u32 = 10, 1 ..= 1_000;
+    /// Empty pages in a row that a chain of pages may answer before it counts as broken. Enforced by `connection`.
+    empty_pages: u32 = 5, 1 ..= 1_000;
+    /// Upstream pages that may be read again from the start to walk a chain backwards. Enforced by `connection`.
+    rescan_pages: u32 = 20, 0 ..= 1_000;
+    /// Rows of a source that is read whole to be sorted by the gateway. Enforced by `connection`.
+    whole_rows: u32 = 1_000, 0 ..= 100_000;
+    /// Remembered positions of chains, for walking back. Enforced by `connection`.
+    remembered_positions: u64 = 10_000, 0 ..= 10_000_000;
+    /// The longest cursor accepted, in bytes of its text. Enforced by `connection`.
+    cursor_bytes: usize = 8_192, 256 ..= 65_536;
+    /// The largest answer of a CRM, in bytes. Enforced by `upstream`.
+    answer_bytes: usize = 8_388_608, 65_536 ..= 268_435_456;
+}

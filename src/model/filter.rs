@@ -1,0 +1,79 @@
+//! What a list of customers can be narrowed by, in the words of one source (ids already local).
+
+use super::{CustomerStatus, CustomerTier, CustomerType, DateTime, Gender, LocalId};
+use async_graphql::{Enum, InputObject};
+
+/// A range of whole numbers; either end may be left open.
+#[derive(InputObject, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct IntRange {
+    /// At least this number.
+    pub gte: Option<i32>,
+    /// At most this number.
+    pub lte: Option<i32>,
+}
+
+/// A range of time; either end may be left open.
+#[derive(InputObject, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[graphql(name = "DateTimeRange")]
+pub struct TimeRange {
+    /// At this moment or later.
+    pub gte: Option<DateTime>,
+    /// Before this moment.
+    pub lt: Option<DateTime>,
+}
+
+/// What to do with customers that are deleted in the CRM and still shown by it.
+#[derive(Enum, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DeletedFilter {
+    /// Leave deleted customers out.
+    #[default]
+    Exclude,
+    /// Show deleted customers among the others.
+    Include,
+    /// Show deleted customers only.
+    Only,
+}
+
+/// A filter for one source. Every part that is given must hold. The default filter asks for everything that is not deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Filter {
+    /// Free text, searched the way the CRM searches.
+    pub search: Option<String>,
+    /// One of these ids.
+    pub ids: Option<Vec<LocalId>>,
+    /// This e-mail address, letter case aside.
+    pub email: Option<String>,
+    /// This phone number, digits compared.
+    pub phone: Option<String>,
+    /// One of these tiers.
+    pub tier: Option<Vec<CustomerTier>>,
+    /// One of these statuses.
+    pub status: Option<Vec<CustomerStatus>>,
+    /// One of these types.
+    pub kind: Option<Vec<CustomerType>>,
+    /// One of these genders.
+    pub gender: Option<Vec<Gender>>,
+    /// All of these tags.
+    pub tags: Option<Vec<String>>,
+    /// An age today within this range; a customer without a birth date has no age.
+    pub age: Option<IntRange>,
+    /// The owner's id in the CRM.
+    pub owner_id: Option<String>,
+    /// The direct parent.
+    pub parent_id: Option<LocalId>,
+    /// The operator.
+    pub operator_id: Option<LocalId>,
+    /// Deleted customers in, out or only.
+    pub deleted: DeletedFilter,
+    /// When the record was made.
+    pub created_at: Option<TimeRange>,
+    /// When the record was last changed.
+    pub updated_at: Option<TimeRange>,
+}
+
+impl Filter {
+    /// Whether nothing is asked for beyond the default.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,23 @@
+//! The vendor-neutral nouns: a customer and its parts, what can be asked about customers, what can be changed.
+//!
+//! Everything above the adapters speaks these words only. This module knows no CRM, no HTTP and no JSON layout; its
+//! GraphQL derives are here because the doc comments below are the descriptions of the public schema.
+
+mod capabilities;
+mod change;
+mod customer;
+mod enums;
+mod filter;
+mod id;
+mod order;
+mod phone;
+mod scalar;
+
+pub use capabilities::{Assumption, Capabilities, FilterCapability, OrderCapability, PagingStyle};
+pub use change::{Change, FieldValue, WriteField, WriteOutcome};
+pub use customer::{Customer, FieldProblem, Native, NativeReader, Owner, PhoneNumber};
+pub use enums::{CustomerStatus, CustomerTier, CustomerType, Gender};
+pub use filter::{DeletedFilter, Filter, IntRange, TimeRange};
+pub use id::{IdError, LocalId};
+pub use order::{CustomerOrderField, Order, OrderDirection};
+pub use scalar::{Date, DateTime};

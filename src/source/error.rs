@@ -1,0 +1,80 @@
+//! What can go wrong with a source at run time, named by what the reader does next.
+//!
+//! Nothing in here holds a URL, a body, a token or personal data, so it may be shown and logged.
+
+use std::time::Duration;
+
+/// A failure of one source.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct SourceError {
+    /// What to do next.
+    pub kind: SourceErrorKind,
+    /// A sentence for the caller. Fixed text of ours or of the adapter file; never the CRM's own words.
+    pub detail: std::borrow::Cow<'static, str>,
+    /// The CRM's HTTP status, where it answered.
+    pub upstream_status: Option<u16>,
+    /// When to try again, where the CRM said it.
+    pub retry_after: Option<Duration>,
+}
+
+/// What kind of failure, by what to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SourceErrorKind {
+    /// The CRM does not accept the configured credentials, or they do not allow this: mend the configuration.
+    Credentials,
+    /// The CRM's rate limit is used up: wait.
+    Throttled,
+    /// No answer in time: try again later.
+    Timeout,
+    /// The CRM cannot be reached or is failing: try again later.
+    Unavailable,
+    /// The CRM refused the values: mend the input.
+    Rejected,
+    /// The CRM has no such customer.
+    NotFound,
+    /// The values clash with another customer.
+    Conflict,
+    /// Nothing would change.
+    NoChanges,
+    /// The CRM answered something that is not what its adapter describes.
+    Malformed,
+    /// The source cannot do this at all.
+    Unsupported,
+    /// A position in a list is no longer known to the CRM: start the walk again.
+    CursorExpired,
+    /// The CRM lets nobody this deep into a list: narrow the filter.
+    DepthLimit,
+    /// The gateway is holding back calls to this source: wait.
+    Saturated,
+}
+
+impl SourceError {
+    /// A failure without an upstream status.
+    pub fn new(kind: SourceErrorKind, detail: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            upstream_status: None,
+            retry_after: None,
+        }
+    }
+
+    /// The same failure with the CRM's HTTP status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.upstream_status = Some(status);
+        self
+    }
+
+    /// Whether the same request may work later without a change.
+    pub const fn retryable(&self) -> bool {
+        matches!(
+            self.kind,
+            SourceErrorKind::Throttled
+                | SourceErrorKind::Timeout
+                | SourceErrorKind::Unavailable
+                | SourceErrorKind::Saturated
+        )
+    }
+}

@@ -1,0 +1,280 @@
+//! The one trait: a place customers live. Adapters and the in-memory source implement it; everything above uses it.
+//!
+//! Vectors in, vectors out: how a CRM batches, pages or retries is its implementation's business. What a source can do
+//! is decided by [`CustomerSource::plan`] and [`Capabilities`] before any call is made.
+
+mod call;
+mod error;
+
+pub use call::{Call, Operation};
+pub use error::{SourceError, SourceErrorKind};
+
+use crate::model::{
+    Capabilities, Change, Customer, Filter, LocalId, Order, WriteField, WriteOutcome,
+};
+use async_trait::async_trait;
+use std::sync::Arc;
+
+/// A customer as it stands in an answer, shared by all that show it.
+pub type CustomerRef = Arc<Customer>;
+
+/// A place customers live.
+#[async_trait]
+pub trait CustomerSource: Send + Sync {
+    /// What this source can do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// How a list with this filter and order would be read, without any call.
+    ///
+    /// # Errors
+    /// [`Unsupported`] names what the source cannot serve and what it can.
+    fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported>;
+
+    /// Reads one upstream page of a planned list. `size` lies within the plan's bounds; an index is a multiple of `size`
+    /// for [`Paging::Page`].
+    async fn list(
+        &self,
+        call: &Call,
+        plan: &ListPlan,
+        at: &Position,
+        size: u32,
+    ) -> Result<Page, SourceError>;
+
+    /// Customers by id, in the order asked; `None` where the CRM has no such customer. The ids are distinct.
+    async fn fetch(
+        &self,
+        call: &Call,
+        ids: &[LocalId],
+    ) -> Vec<Result<Option<CustomerRef>, SourceError>>;
+
+    /// Makes one change.
+    async fn write(&self, call: &Call, change: &Change) -> Written;
+}
+
+/// How one list (a filter and an order) is read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListPlan {
+    /// Which of the adapter's list routes serves it. Opaque above the source.
+    pub route: usize,
+    /// The filter asked for.
+    pub filter: Filter,
+    /// The part of the filter that the gateway must check on each row, because the CRM may answer too many rows or
+    /// was not asked. Empty when the CRM's answer needs no check.
+    pub residual: Filter,
+    /// The order asked for, if any.
+    pub order: Option<Order>,
+    /// Whether the order as sent leaves no ties (the CRM breaks them by a unique key), so that it can be reversed.
+    pub unique_order: bool,
+    /// How the route pages.
+    pub paging: Paging,
+    /// Whether the route's total may be trusted.
+    pub total: TotalKind,
+    /// How many rows from the start the CRM lets anybody reach.
+    pub depth: Option<u64>,
+    /// Changes whenever the adapter's file does. Part of every cursor's fingerprint.
+    pub revision: u64,
+}
+
+/// How a route pages, and what it allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paging {
+    /// Numbered pages of a size the caller chooses. Positions are [`Position::Index`], multiples of the size.
+    Page(Sizes),
+    /// Rows to skip. Positions are [`Position::Index`], any number.
+    Offset(Sizes),
+    /// An opaque token leads to the next page.
+    Token(Walk),
+    /// A link leads to the next page.
+    Link(Walk),
+    /// The last row's key leads to the next page.
+    Keyset {
+        /// The page sizes allowed.
+        sizes: Sizes,
+        /// Whether rows before a key can be asked for.
+        before: bool,
+    },
+    /// One answer holds every row.
+    None,
+}
+
+/// The page sizes a CRM allows. `min == max` where the size cannot be chosen freely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// The smallest page that may be asked for, at least 1.
+    pub min: u32,
+    /// The largest page that may be asked for.
+    pub max: u32,
+}
+
+/// A chain of pages that leads forward, and perhaps back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// The page sizes allowed; `None` where the CRM decides.
+    pub sizes: Option<Sizes>,
+    /// Whether the size must stay the same along one chain.
+    pub size_locked: bool,
+    /// Whether the CRM tells the way back.
+    pub prev: bool,
+    /// Whether a token may lead to an empty last page.
+    pub dangling: bool,
+}
+
+/// Whether a route's total may be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TotalKind {
+    /// There is none, or it means something else.
+    None,
+    /// It counts exactly the rows of the list.
+    Exact,
+    /// It may be larger than the list.
+    UpperBound,
+    /// It is exact below this number.
+    Capped(u64),
+}
+
+/// Where a page of a list begins. It is carried in cursors, and comes back only inside an authenticated one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Position {
+    /// At the beginning, in every style.
+    Start,
+    /// At this row, counted from 0 ([`Paging::Page`], [`Paging::Offset`]).
+    Index(u64),
+    /// At the page this token or link leads to ([`Paging::Token`], [`Paging::Link`]).
+    Token(Box<str>),
+    /// After the row with this key ([`Paging::Keyset`]).
+    After(Box<str>),
+    /// Before the row with this key, the nearest rows, in list order ([`Paging::Keyset`]).
+    Before(Box<str>),
+}
+
+/// One upstream page. `rows` are the raw rows: none is ever left out, so that positions stay true.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The rows in the CRM's order.
+    pub rows: Vec<Row>,
+    /// Where the next page begins, in chains ([`Paging::Token`], [`Paging::Link`]); `None` at the end of a chain.
+    pub next: Option<Position>,
+    /// Where the page before begins, where the CRM tells it.
+    pub prev: Option<Position>,
+    /// The CRM's total, where the plan trusts it at all.
+    pub total: Option<u64>,
+    /// The CRM's own word on whether rows follow this page.
+    pub more: Option<bool>,
+    /// The CRM answered another page than asked, or said that there is none: the position lies past the end.
+    pub past_end: bool,
+}
+
+/// One raw row of a page.
+#[derive(Clone, Debug)]
+pub enum Row {
+    /// A customer.
+    Customer {
+        /// The record.
+        customer: CustomerRef,
+        /// Its key, in [`Paging::Keyset`] routes.
+        key: Option<Box<str>>,
+    },
+    /// A record the adapter says is deleted.
+    Gone {
+        /// The record, for filters that ask for deleted ones.
+        customer: CustomerRef,
+        /// Its key, in [`Paging::Keyset`] routes.
+        key: Option<Box<str>>,
+    },
+    /// A record without a usable id. It takes its place and is left out.
+    Unreadable {
+        /// What was wrong, without the value.
+        reason: &'static str,
+        /// Its key, in [`Paging::Keyset`] routes, where it could be read.
+        key: Option<Box<str>>,
+    },
+}
+
+/// What came of a write.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// Whether it happened.
+    pub outcome: WriteOutcome,
+    /// The customer after the write, where the CRM showed it.
+    pub customer: Option<CustomerRef>,
+    /// The id of the customer written, where it is known even though the record is not.
+    pub id: Option<LocalId>,
+    /// What the caller can mend, or why nobody knows the outcome.
+    pub problems: Vec<WriteProblem>,
+    /// The write was applied and reading the customer back failed.
+    pub read_back: Option<SourceError>,
+    /// What the CRM said on the side, where the adapter names it. Never shown in logs.
+    pub no_change: bool,
+}
+
+/// One thing wrong with a write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WriteProblem {
+    /// The field it is about.
+    pub field: Option<WriteProblemField>,
+    /// What kind of problem.
+    pub error: SourceError,
+}
+
+/// The input field a problem is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteProblemField {
+    /// A field of the common model.
+    Common(WriteField),
+    /// A vendor field inside `native`.
+    Native(String),
+}
+
+/// What a source cannot serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unsupported {
+    /// These parts of the filter, each with its comparison (`email:eq`).
+    Filter {
+        /// The parts that cannot be served.
+        parts: Vec<String>,
+        /// The parts that can.
+        supported: Vec<String>,
+    },
+    /// This order.
+    Order {
+        /// The orders that can be served.
+        supported: Vec<String>,
+    },
+    /// No list at all.
+    List,
+}
+
+/// A configured source: its name, and where it stands among the others.
+pub struct SourceEntry {
+    /// The key from the configuration; unique.
+    pub key: Box<str>,
+    /// The CRM's display name.
+    pub name: Box<str>,
+    /// The adapter's id.
+    pub adapter: Box<str>,
+    /// Its place in the configuration, from 0. Ties in merged lists are broken by it.
+    pub rank: usize,
+    /// The source itself.
+    pub source: Arc<dyn CustomerSource>,
+}
+
+/// All configured sources, in the order of the configuration.
+#[derive(Clone, Default)]
+pub struct Sources(Arc<[Arc<SourceEntry>]>);
+
+impl Sources {
+    /// Takes the sources in their order; `rank` must be the place of each.
+    pub fn new(entries: Vec<Arc<SourceEntry>>) -> Self {
+        Self(entries.into())
+    }
+
+    /// Every source, in order.
+    pub fn all(&self) -> &[Arc<SourceEntry>] {
+        &self.0
+    }
+
+    /// The source with this key.
+    pub fn by_key(&self, key: &str) -> Option<&Arc<SourceEntry>> {
+        self.0.iter().find(|entry| &*entry.key == key)
+    }
+}
