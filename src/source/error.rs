@@ -23,6 +23,8 @@ pub struct SourceError {
 pub enum SourceErrorKind {
     /// The CRM does not accept the configured credentials, or they do not allow this: mend the configuration.
     Credentials,
+    /// The CRM knows the credentials, and they do not allow this.
+    Forbidden,
     /// The CRM's rate limit is used up: wait.
     Throttled,
     /// No answer in time: try again later.
