@@ -5,8 +5,15 @@
 //! `app` wires the rest together and is the only one that knows everybody.
 
 pub mod document;
-pub mod limits;
-pub mod model;
+
+pub mod adapter;
+
+pub mod upstream;
+
 pub mod source;
+
+pub mod model;
+
+pub mod limits;
 
 pub mod demo;

@@ -38,6 +38,15 @@ impl Leaf<'_> {
         !matches!(self, Leaf::Absent | Leaf::Null)
     }
 
+    /// Whether it is this value. A vendor that types a flag as text still means the flag.
+    pub fn is(&self, wanted: &Value) -> bool {
+        match (self, wanted) {
+            (Leaf::Text(said), Value::Bool(wanted)) => **said == *wanted.to_string(),
+            (Leaf::Absent, _) => false,
+            (leaf, wanted) => leaf.to_value() == *wanted,
+        }
+    }
+
     /// The same value as a tree of its own.
     pub fn to_value(&self) -> Value {
         match self {

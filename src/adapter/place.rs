@@ -243,7 +243,7 @@ fn unescape(segment: &str) -> Result<String, String> {
 }
 
 /// Text with `{name}` holes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Template(Vec<Part>);
 
 /// A piece of a template.

@@ -233,6 +233,16 @@ impl<'d> Table<'d> {
         keys.collect()
     }
 
+    /// Every key and value, taken or not, without taking any.
+    pub fn peek(&self) -> Vec<Entry<'d>> {
+        self.again().entries()
+    }
+
+    /// The same table, nothing taken yet.
+    pub fn again(&self) -> Self {
+        Self::new(self.source, self.entries, self.at.clone(), self.path.clone())
+    }
+
     /// Ends the reading: every key that nobody took is a problem.
     pub fn finish(self) {
         if self.rest_taken {

@@ -33,6 +33,8 @@ pub enum SourceErrorKind {
     Unavailable,
     /// The CRM refused the values: mend the input.
     Rejected,
+    /// No customer of this source can have this id.
+    InvalidId,
     /// The CRM has no such customer.
     NotFound,
     /// The values clash with another customer.

@@ -203,8 +203,6 @@ pub struct Written {
     pub problems: Vec<WriteProblem>,
     /// The write was applied and reading the customer back failed.
     pub read_back: Option<SourceError>,
-    /// What the CRM said on the side, where the adapter names it. Never shown in logs.
-    pub no_change: bool,
 }
 
 /// One thing wrong with a write.

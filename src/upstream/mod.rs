@@ -130,6 +130,15 @@ impl Upstream {
         }
     }
 
+    /// Sends a request that does not count against the source's open calls: fetching a token while calls wait for it.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_apart(&self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
+        let limit = tokio::time::Instant::from_std(deadline).min(tokio::time::Instant::now() + self.settings.attempt);
+        tokio::time::timeout_at(limit, self.exchange(request)).await.unwrap_or(Err(Fault::Timeout))
+    }
+
     /// Waits for a place and, where starts are spaced, for a turn.
     async fn start(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Fault> {
         let permit = self.open.acquire().await.map_err(|_| Fault::Saturated)?;

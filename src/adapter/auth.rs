@@ -1,0 +1,252 @@
+//! How a source signs in. Fixed credentials are put into a header or a parameter; OAuth 2.0 tokens are fetched, kept until
+//! shortly before they end, and fetched once for all who wait.
+//!
+//! A refresh goes on even when the request that began it is given up: a rotated refresh token that nobody kept would lock
+//! the source out.
+
+use super::manifest::{AuthRule, OAuthRule};
+use super::place::Template;
+use super::request::{Draft, Unplaceable, Vars, encode, header_value};
+use crate::source::{SourceError, SourceErrorKind};
+use crate::upstream::{Reply, Request, Upstream};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+use url::Url;
+
+/// A token is fetched anew this long before it ends, or at half its life where that is shorter.
+const BEFORE_END: Duration = Duration::from_secs(60);
+/// How long a token lives whose answer does not say it.
+const LIFE_UNSAID: Duration = Duration::from_secs(300);
+/// How long a token request may take.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Where a rotated refresh token is kept over a restart.
+#[derive(Clone, Default)]
+pub struct TokenStore {
+    /// The token kept last, if any.
+    pub kept: Option<SecretString>,
+    /// Keeps a new one.
+    pub keep: Option<Arc<dyn Fn(&SecretString) + Send + Sync>>,
+}
+
+/// How a source signs in.
+pub enum Auth {
+    /// Nothing is sent.
+    None,
+    /// A header.
+    Header(HeaderName, HeaderValue),
+    /// A query parameter.
+    Query(String, SecretString),
+    /// A token that is fetched.
+    Tokens(Arc<Tokens>),
+}
+
+/// Which credentials were used, so that only these are given up when the CRM refuses them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used(u64);
+
+impl Auth {
+    /// Chooses the first way to sign in whose vars are all given; `None` where there is none.
+    pub fn choose(rules: &[AuthRule], vars: &Vars, store: &TokenStore) -> Option<Self> {
+        if rules.is_empty() {
+            return Some(Self::None);
+        }
+        rules.iter().find_map(|rule| Self::of(rule, vars, store))
+    }
+
+    fn of(rule: &AuthRule, vars: &Vars, store: &TokenStore) -> Option<Self> {
+        let fill = |template: &Template| template.fill(|name| vars.get(name).map(String::as_str));
+        Some(match rule {
+            AuthRule::None => Self::None,
+            AuthRule::Header { name, value } => Self::Header(name.clone(), secret_header(&fill(value)?)?),
+            AuthRule::Query { name, value } => Self::Query(name.clone(), fill(value)?.into()),
+            AuthRule::Basic { user, pass } => {
+                let pair = STANDARD.encode(format!("{}:{}", fill(user)?, fill(pass)?));
+                Self::Header(AUTHORIZATION, secret_header(&format!("Basic {pair}"))?)
+            }
+            AuthRule::OAuth(rule) => Self::Tokens(Arc::new(Tokens::new(rule, vars, store)?)),
+        })
+    }
+
+    /// Signs a request.
+    pub async fn sign(&self, draft: &mut Draft<'_>, upstream: &Arc<Upstream>) -> Result<Used, SourceError> {
+        let refused = |_: Unplaceable| SourceError::new(SourceErrorKind::Credentials, "the credentials cannot stand in a request");
+        match self {
+            Self::None => Ok(Used(0)),
+            Self::Header(name, value) => {
+                draft.header(name.clone(), value.clone());
+                Ok(Used(0))
+            }
+            Self::Query(name, value) => {
+                draft.query_text(name, &serde_json::Value::String(value.expose_secret().to_owned())).map_err(refused)?;
+                Ok(Used(0))
+            }
+            Self::Tokens(tokens) => {
+                let (value, used) = tokens.current(upstream).await?;
+                draft.header(AUTHORIZATION, value);
+                Ok(used)
+            }
+        }
+    }
+
+    /// The CRM refused these credentials. Whether it is worth asking once more with others.
+    pub async fn refused(&self, used: Used) -> bool {
+        match self {
+            Self::Tokens(tokens) => {
+                tokens.give_up(used).await;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The query parameter that holds a credential, which must never be kept with a link.
+    pub fn query_name(&self) -> Option<&str> {
+        match self {
+            Self::Query(name, _) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+fn secret_header(text: &str) -> Option<HeaderValue> {
+    let mut value = header_value(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// The tokens of one source.
+pub struct Tokens {
+    url: Url,
+    form: String,
+    headers: HeaderMap,
+    prefix: String,
+    keep: Option<Arc<dyn Fn(&SecretString) + Send + Sync>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    refresh: Option<SecretString>,
+    token: Option<(HeaderValue, Instant)>,
+    generation: u64,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: String,
+    #[serde(default)]
+    expires_in: Option<serde_json::Value>,
+    #[serde(default)]
+    refresh_token: Option<String>,
+}
+
+impl Tokens {
+    fn new(rule: &OAuthRule, vars: &Vars, store: &TokenStore) -> Option<Self> {
+        let fill = |template: &Template| template.fill(|name| vars.get(name).map(String::as_str));
+        let (id, secret) = (fill(&rule.client_id)?, fill(&rule.client_secret)?);
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        let grant = if rule.refresh_token.is_some() { "refresh_token" } else { "client_credentials" };
+        let mut form = format!("grant_type={grant}");
+        if rule.basic {
+            let pair = STANDARD.encode(format!("{}:{}", encode(&id), encode(&secret)));
+            headers.insert(AUTHORIZATION, secret_header(&format!("Basic {pair}"))?);
+        } else {
+            form.push_str(&format!("&client_id={}&client_secret={}", encode(&id), encode(&secret)));
+        }
+        if let Some(scope) = &rule.scope {
+            form.push_str(&format!("&scope={}", encode(&fill(scope)?)));
+        }
+        let refresh = match &rule.refresh_token {
+            Some(template) => Some(store.kept.clone().unwrap_or(fill(template)?.into())),
+            None => None,
+        };
+        Some(Self {
+            url: Url::parse(&fill(&rule.token_url)?).ok()?,
+            form,
+            headers,
+            prefix: rule.prefix.clone(),
+            keep: store.keep.clone(),
+            state: Mutex::new(State { refresh, token: None, generation: 0 }),
+        })
+    }
+
+    /// The token to use now, fetched where there is none that lasts.
+    async fn current(self: &Arc<Self>, upstream: &Arc<Upstream>) -> Result<(HeaderValue, Used), SourceError> {
+        let (this, upstream) = (Arc::clone(self), Arc::clone(upstream));
+        let fetching = tokio::spawn(async move { this.fetched(&upstream).await });
+        fetching.await.unwrap_or_else(|_| Err(unreadable()))
+    }
+
+    /// Only one fetches; the others wait for the lock and find its token.
+    async fn fetched(&self, upstream: &Upstream) -> Result<(HeaderValue, Used), SourceError> {
+        let mut state = self.state.lock().await;
+        if let Some((value, until)) = &state.token
+            && *until > Instant::now()
+        {
+            return Ok((value.clone(), Used(state.generation)));
+        }
+        let answer = self.ask(upstream, state.refresh.as_ref()).await?;
+        let value = secret_header(&format!("{}{}", self.prefix, answer.access_token)).ok_or_else(unreadable)?;
+        if let Some(refresh) = answer.refresh_token {
+            let refresh = SecretString::from(refresh);
+            if let Some(keep) = &self.keep {
+                keep(&refresh);
+            }
+            state.refresh = state.refresh.is_some().then_some(refresh);
+        }
+        let life = answer.expires_in.as_ref().and_then(seconds).unwrap_or(LIFE_UNSAID);
+        let until = Instant::now() + life.saturating_sub(BEFORE_END).max(life / 2);
+        state.token = Some((value.clone(), until));
+        state.generation += 1;
+        Ok((value, Used(state.generation)))
+    }
+
+    async fn ask(&self, upstream: &Upstream, refresh: Option<&SecretString>) -> Result<TokenAnswer, SourceError> {
+        let mut form = self.form.clone();
+        if let Some(refresh) = refresh {
+            form.push_str(&format!("&refresh_token={}", encode(refresh.expose_secret())));
+        }
+        let request = Request {
+            method: http::Method::POST,
+            url: self.url.clone(),
+            headers: self.headers.clone(),
+            body: Some(Bytes::from(form)),
+        };
+        let reply = upstream.send_apart(request, Instant::now() + TOKEN_TIMEOUT).await.map_err(super::faults::of_fault)?;
+        read_answer(&reply)
+    }
+
+    async fn give_up(&self, used: Used) {
+        let mut state = self.state.lock().await;
+        if state.generation == used.0 {
+            state.token = None;
+        }
+    }
+}
+
+fn read_answer(reply: &Reply) -> Result<TokenAnswer, SourceError> {
+    match reply.status {
+        200..=299 => serde_json::from_slice(&reply.body).map_err(|_| unreadable()),
+        429 => Err(SourceError::new(SourceErrorKind::Throttled, "the CRM's token endpoint refuses more calls").with_status(reply.status)),
+        400..=499 => Err(SourceError::new(SourceErrorKind::Credentials, "the CRM's token endpoint refuses the credentials").with_status(reply.status)),
+        _ => Err(SourceError::new(SourceErrorKind::Unavailable, "the CRM's token endpoint is failing").with_status(reply.status)),
+    }
+}
+
+fn seconds(value: &serde_json::Value) -> Option<Duration> {
+    let seconds = value.as_f64().or_else(|| value.as_str()?.parse().ok())?;
+    Duration::try_from_secs_f64(seconds).ok().filter(|life| *life < Duration::from_secs(31_536_000))
+}
+
+fn unreadable() -> SourceError {
+    SourceError::new(SourceErrorKind::Malformed, "the CRM's token endpoint answered something unreadable")
+}

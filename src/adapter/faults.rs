@@ -1,0 +1,268 @@
+//! What an answer of a CRM means: success, or which kind of refusal. The adapter file says it; nothing here knows a status
+//! that the file has not overruled.
+//!
+//! The CRM's own words go nowhere: messages here are fixed text, because a CRM may well repeat personal data in its own.
+
+use super::manifest::{ErrorKind, Errors, Manifest, RateLimits, Success, Wait, WaitUnit};
+use super::pick::Leaf;
+use super::place::{Pointer, find, says};
+use super::wire;
+use crate::model::WriteField;
+use crate::source::{SourceError, SourceErrorKind};
+use crate::upstream::{Fault, Reply};
+use http::header::RETRY_AFTER;
+use serde_json::Value;
+use std::time::Duration;
+
+/// The longest wait that is passed on; a CRM that says more is taken to be wrong about its unit.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
+/// A refusal, and the field it is about where the CRM says it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// What it means.
+    pub error: SourceError,
+    /// The field.
+    pub field: Option<WriteField>,
+}
+
+impl From<SourceError> for Refusal {
+    fn from(error: SourceError) -> Self {
+        Self { error, field: None }
+    }
+}
+
+/// Whether an answer's status makes it a success.
+pub fn status_is_good(success: &Success, status: u16) -> bool {
+    if success.status.is_empty() { (200..300).contains(&status) } else { success.status.contains(&status) }
+}
+
+/// Whether the value that makes an answer a success stands where it should.
+pub fn value_is_good(success: &Success, body: &Value) -> bool {
+    success.value.as_ref().is_none_or(|(path, wanted)| path.find(body).is_some_and(|found| found == wanted || says(found, &bare(wanted))))
+}
+
+fn bare(value: &Value) -> String {
+    wire::scalar_text(value).unwrap_or_default()
+}
+
+/// What a refused answer means. `None`: the file says that it is no refusal at all.
+pub fn refusal(manifest: &Manifest, reply: &Reply) -> Option<Refusal> {
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
+    let errors = &manifest.errors;
+    let code = first_text(&errors.code, &body, reply);
+    let meaning = code.as_deref().and_then(|code| errors.codes.get(code));
+    let throttled = manifest.http.limits.statuses.contains(&reply.status);
+    let kind = match (meaning, errors.status.get(&reply.status)) {
+        (Some(meaning), _) => meaning.kind,
+        (None, _) if throttled => ErrorKind::Refused(SourceErrorKind::Throttled),
+        (None, Some(kind)) => *kind,
+        (None, None) => by_status(reply.status),
+    };
+    let ErrorKind::Refused(kind) = kind else { return None };
+    let field = meaning
+        .and_then(|meaning| meaning.field)
+        .or_else(|| first_text(&errors.field, &body, reply).and_then(|name| field_called(manifest, &name)));
+    let mut error = SourceError::new(kind, sentence(kind)).with_status(reply.status);
+    if error.retryable() {
+        error.retry_after = wait(&manifest.http.limits, reply, &body, kind == SourceErrorKind::Throttled);
+    }
+    Some(Refusal { error, field })
+}
+
+/// What a status means where the file says nothing.
+fn by_status(status: u16) -> ErrorKind {
+    ErrorKind::Refused(match status {
+        400 | 422 => SourceErrorKind::Rejected,
+        401 => SourceErrorKind::Credentials,
+        403 => SourceErrorKind::Forbidden,
+        404 | 410 => SourceErrorKind::NotFound,
+        409 => SourceErrorKind::Conflict,
+        408 | 504 => SourceErrorKind::Timeout,
+        429 => SourceErrorKind::Throttled,
+        405 | 501 => SourceErrorKind::Unsupported,
+        500..=599 => SourceErrorKind::Unavailable,
+        _ => SourceErrorKind::Malformed,
+    })
+}
+
+/// The sentence a caller reads.
+pub const fn sentence(kind: SourceErrorKind) -> &'static str {
+    match kind {
+        SourceErrorKind::Credentials => "the CRM does not accept the configured credentials, or they do not allow this",
+        SourceErrorKind::Forbidden => "the configured credentials do not allow this",
+        SourceErrorKind::Throttled => "the CRM's rate limit is used up",
+        SourceErrorKind::Timeout => "the CRM did not answer in time",
+        SourceErrorKind::Unavailable => "the CRM cannot be reached or is failing",
+        SourceErrorKind::Rejected => "the CRM refused the values",
+        SourceErrorKind::InvalidId => "no customer of this source can have this id",
+        SourceErrorKind::NotFound => "the CRM has no such customer",
+        SourceErrorKind::Conflict => "the CRM already has a customer with these values",
+        SourceErrorKind::NoChanges => "the CRM says that nothing would change",
+        SourceErrorKind::Malformed => "the CRM answered something that its adapter does not describe",
+        SourceErrorKind::Unsupported => "the CRM cannot do this",
+        SourceErrorKind::CursorExpired => "the CRM no longer knows this position in the list",
+        SourceErrorKind::DepthLimit => "the CRM lets nobody this deep into a list; narrow the filter",
+        SourceErrorKind::Saturated => "too many calls to this source are waiting",
+    }
+}
+
+/// An exchange that did not happen, as an error of the source.
+pub fn of_fault(fault: Fault) -> SourceError {
+    let kind = match fault {
+        Fault::Saturated => SourceErrorKind::Saturated,
+        Fault::Connect | Fault::Broken => SourceErrorKind::Unavailable,
+        Fault::Timeout => SourceErrorKind::Timeout,
+        Fault::TooLarge => SourceErrorKind::Malformed,
+    };
+    let detail = if fault == Fault::TooLarge { "the CRM's answer is larger than allowed" } else { sentence(kind) };
+    SourceError::new(kind, detail)
+}
+
+/// An answer that cannot be read.
+pub fn malformed(detail: &'static str) -> SourceError {
+    SourceError::new(SourceErrorKind::Malformed, detail)
+}
+
+/// The field whose place in a write has this name in the CRM.
+fn field_called(manifest: &Manifest, name: &str) -> Option<WriteField> {
+    let last = name.rsplit(['.', '/', '[']).next().map(|part| part.trim_end_matches(']'))?;
+    manifest.fields.iter().find_map(|(ours, field)| {
+        let place = field.write.as_ref()?.last_key()?;
+        (place == name || place == last).then(|| WriteField::from_name(ours)).flatten()
+    })
+}
+
+fn first_text(pointers: &[Pointer], body: &Value, reply: &Reply) -> Option<String> {
+    pointers.iter().find_map(|pointer| text_at(pointer, body, reply))
+}
+
+/// The text a pointer leads to in an answer.
+fn text_at(pointer: &Pointer, body: &Value, reply: &Reply) -> Option<String> {
+    match pointer {
+        Pointer::Body(path) => path.find(body).filter(|value| !value.is_null()).and_then(wire::scalar_text),
+        Pointer::Header(..) | Pointer::Link(_) => header_text(pointer, reply),
+        Pointer::Last(_) => None,
+    }
+}
+
+/// The text a pointer leads to in an answer's headers.
+pub fn header_text(pointer: &Pointer, reply: &Reply) -> Option<String> {
+    match pointer {
+        Pointer::Header(name, capture) => {
+            let value = reply.headers.get(name)?.to_str().ok()?;
+            match capture {
+                Some(regex) => regex.captures(value)?.get(1).map(|found| found.as_str().to_owned()),
+                None => Some(value.to_owned()),
+            }
+        }
+        Pointer::Link(rel) => reply.headers.get_all(http::header::LINK).iter().find_map(|value| link_target(value.to_str().ok()?, rel)),
+        Pointer::Body(_) | Pointer::Last(_) => None,
+    }
+}
+
+/// The target of a relation in a `Link` header (RFC 8288): `<target>; rel="next"`.
+fn link_target(value: &str, rel: &str) -> Option<String> {
+    let mut rest = value;
+    while let Some((_, after)) = rest.split_once('<') {
+        let (target, parameters) = after.split_once('>')?;
+        let end = parameters.find(",<").or_else(|| parameters.find(", <")).unwrap_or(parameters.len());
+        let (own, next) = parameters.split_at(end);
+        let is_it = own.split(';').filter_map(|parameter| parameter.trim().split_once('=')).any(|(name, said)| {
+            name.trim().eq_ignore_ascii_case("rel") && said.trim().trim_matches('"').split_ascii_whitespace().any(|one| one.eq_ignore_ascii_case(rel))
+        });
+        if is_it {
+            return Some(target.to_owned());
+        }
+        rest = next;
+    }
+    None
+}
+
+/// How long to wait: the longest of what the CRM says. A reset counts only when the limit is used up.
+fn wait(limits: &RateLimits, reply: &Reply, body: &Value, throttled: bool) -> Option<Duration> {
+    let standard = reply.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|text| {
+        let seconds = said_wait(text, WaitUnit::Seconds);
+        seconds.or_else(|| said_wait(text, WaitUnit::HttpDate))
+    });
+    let declared = limits.retry_after.iter().filter_map(|wait| read_wait(wait, reply, body));
+    let reset = limits.reset.as_ref().filter(|_| throttled).and_then(|wait| read_wait(wait, reply, body));
+    standard.into_iter().chain(declared).chain(reset).max()
+}
+
+fn read_wait(wait: &Wait, reply: &Reply, body: &Value) -> Option<Duration> {
+    said_wait(&text_at(&wait.at, body, reply)?, wait.unit)
+}
+
+fn said_wait(text: &str, unit: WaitUnit) -> Option<Duration> {
+    let number = || text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+    let from_now = |seconds: f64| Duration::try_from_secs_f64(seconds - now()).unwrap_or_default();
+    let wait = match unit {
+        WaitUnit::Seconds => Duration::try_from_secs_f64(number()?).ok()?,
+        WaitUnit::Milliseconds => Duration::try_from_secs_f64(number()? / 1_000.0).ok()?,
+        WaitUnit::EpochSeconds => from_now(number()?),
+        WaitUnit::EpochMilliseconds => from_now(number()? / 1_000.0),
+        WaitUnit::HttpDate => from_now(wire::read_http_date(text)?.as_duration().as_secs_f64()),
+    };
+    (wait <= LONGEST_WAIT).then_some(wait)
+}
+
+fn now() -> f64 {
+    jiff::Timestamp::now().as_duration().as_secs_f64()
+}
+
+/// Whether an answer is the refusal that the file describes.
+pub fn looks_like(status: u16, contains: Option<&str>, reply: &Reply) -> bool {
+    let holds = |text: &str| reply.body.windows(text.len().max(1)).any(|window| window == text.as_bytes());
+    reply.status == status && contains.is_none_or(holds)
+}
+
+/// The leaf a pointer leads to: from the answer's headers or from what was picked of its body.
+pub fn leaf_of<'de>(pointer: &Pointer, picked: Option<Leaf<'de>>, reply: &Reply) -> Leaf<'de> {
+    match pointer {
+        Pointer::Body(_) | Pointer::Last(_) => picked.unwrap_or_default(),
+        Pointer::Header(..) | Pointer::Link(_) => header_text(pointer, reply).map_or(Leaf::Absent, |text| Leaf::Text(text.into())),
+    }
+}
+
+/// How many warnings an answer carries.
+pub fn warnings(manifest: &Manifest, body: &Value) -> usize {
+    match &manifest.http.warnings {
+        Some(Pointer::Body(path)) => find(path.steps(), body).and_then(Value::as_array).map_or(0, Vec::len),
+        _ => 0,
+    }
+}
+
+impl Errors {
+    /// Whether the file says anything about refusals.
+    pub fn is_empty(&self) -> bool {
+        self.code.is_empty() && self.status.is_empty() && self.codes.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_header_is_read_by_relation() {
+        let value = r#"<https://a/x?p=1>; rel="previous", <https://a/x?p=3>; rel="next last"; title="a, b""#;
+        assert_eq!(link_target(value, "next").as_deref(), Some("https://a/x?p=3"));
+        assert_eq!(link_target(value, "previous").as_deref(), Some("https://a/x?p=1"));
+        assert_eq!(link_target(value, "first"), None);
+        assert_eq!(link_target("nonsense", "next"), None);
+    }
+
+    #[test]
+    fn waits_are_read_in_their_unit_and_absurd_ones_left_aside() {
+        assert_eq!(said_wait("3", WaitUnit::Seconds), Some(Duration::from_secs(3)));
+        assert_eq!(said_wait("1500", WaitUnit::Milliseconds), Some(Duration::from_millis(1500)));
+        assert_eq!(said_wait("Sun, 06 Nov 1994 08:49:37 GMT", WaitUnit::HttpDate), Some(Duration::ZERO));
+        let soon = format!("{}", now() + 30.0);
+        let wait = said_wait(&soon, WaitUnit::EpochSeconds).unwrap();
+        assert!((29..=30).contains(&wait.as_secs()), "{wait:?}");
+        assert_eq!(said_wait("1700000000", WaitUnit::Seconds), None, "an epoch taken for seconds");
+        assert_eq!(said_wait("-1", WaitUnit::Seconds), None);
+        assert_eq!(said_wait("soon", WaitUnit::Seconds), None);
+    }
+}

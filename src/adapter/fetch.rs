@@ -1,0 +1,180 @@
+//! Customers by id: in batches where the CRM can, else one call each, in parallel within the source's limit.
+
+use super::exchange::{Failed, refused_in_body};
+use super::faults::{Refusal, malformed};
+use super::filter::push_ids;
+use super::manifest::{Get, GetMany, Gone, Manifest, Success, WireType};
+use super::mapping::CustomerMap;
+use super::pick::NoRows;
+use super::place::JsonPath;
+use super::{Adapter, Reading};
+use crate::model::{Customer, Filter, LocalId, Native, NativeReader};
+use crate::source::{Call, CustomerRef, CustomerSource, Paging, Position, Row, SourceError, SourceErrorKind};
+use crate::upstream::Reply;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+type Fetched = Result<Option<CustomerRef>, SourceError>;
+
+impl Adapter {
+    /// Answers in the order asked.
+    pub(super) async fn fetch_all(&self, call: &Call, ids: &[LocalId]) -> Vec<Fetched> {
+        let batch = match (&self.manifest.get_many, &self.manifest.get) {
+            (Some(many), get) if ids.len() > 1 || get.is_none() || matches!(get, Some(Get::ViaList)) => Some(many.max().max(1)),
+            _ => None,
+        };
+        match batch {
+            Some(max) => join_all(ids.chunks(max).map(|chunk| self.fetch_batch(call, chunk))).await.into_iter().flatten().collect(),
+            None => join_all(ids.iter().map(|id| self.fetch_one(call, id))).await,
+        }
+    }
+
+    /// Ids of CRMs that count are numbers; anything else cannot be one.
+    pub(super) fn id_is_possible(&self, id: &LocalId) -> bool {
+        let text = id.as_str();
+        let reserved = self.manifest.http.reserved_ids.iter().any(|word| word == text);
+        let counts = self.manifest.fields.get("id").is_some_and(|field| field.wire == Some(WireType::Int));
+        let plain_number = text.parse::<i64>().is_ok_and(|number| number.to_string() == text);
+        !reserved && (!counts || plain_number)
+    }
+
+    pub(super) async fn fetch_one(&self, call: &Call, id: &LocalId) -> Fetched {
+        if !self.id_is_possible(id) {
+            return Err(SourceError::new(SourceErrorKind::InvalidId, "no customer of this source can have this id"));
+        }
+        match (&self.manifest.get, &self.get) {
+            (Some(Get::Route { route, .. }), Some((prepared, single))) => {
+                let draft = prepared.draft(Some(id.as_str()));
+                let reply = self.exchange(call, draft, None).await.map_err(Failed::into_error)?;
+                match self.judge_status(self.success(route.ok.as_ref()), &reply).and_then(|()| single.read(&self.manifest, &reply)) {
+                    Ok(Some(customer)) if customer.id != *id => {
+                        Err(malformed("the CRM answered another customer than asked").with_status(reply.status))
+                    }
+                    Ok(customer) => Ok(customer.map(Arc::new)),
+                    Err(refusal) if refusal.error.kind == SourceErrorKind::NotFound => Ok(None),
+                    Err(refusal) => Err(refusal.error),
+                }
+            }
+            (Some(Get::ViaList), _) => self.fetch_listed(call, std::slice::from_ref(id)).await.pop().unwrap_or(Ok(None)),
+            _ => Err(SourceError::new(SourceErrorKind::Unsupported, "the CRM cannot show one customer by id")),
+        }
+    }
+
+    async fn fetch_batch(&self, call: &Call, ids: &[LocalId]) -> Vec<Fetched> {
+        let (possible, impossible): (Vec<_>, Vec<_>) = ids.iter().cloned().partition(|id| self.id_is_possible(id));
+        if !impossible.is_empty() {
+            let found = if possible.is_empty() { Vec::new() } else { Box::pin(self.fetch_batch(call, &possible)).await };
+            let mut found = found.into_iter();
+            let refused = || Err(SourceError::new(SourceErrorKind::InvalidId, "no customer of this source can have this id"));
+            return ids.iter().map(|id| if self.id_is_possible(id) { found.next().unwrap_or_else(refused) } else { refused() }).collect();
+        }
+        match (&self.manifest.get_many, &self.get_many) {
+            (Some(GetMany::Route { .. }), Some(reading)) => {
+                let rows = self.batch_rows(call, reading, ids).await;
+                spread(ids, rows)
+            }
+            _ => self.fetch_listed(call, ids).await,
+        }
+    }
+
+    async fn batch_rows(&self, call: &Call, reading: &Reading, ids: &[LocalId]) -> Result<Vec<Row>, SourceError> {
+        let Some(GetMany::Route { route, ids: wire, items, unwrap, .. }) = &self.manifest.get_many else {
+            return Err(malformed("the adapter names no batch route"));
+        };
+        let mut draft = reading.prepared.draft(None);
+        let texts: Vec<&str> = ids.iter().map(LocalId::as_str).collect();
+        let unplaceable = |_| SourceError::new(SourceErrorKind::InvalidId, "an id cannot stand in a batch request");
+        push_ids(wire, &texts, &mut draft).map_err(unplaceable)?;
+        let reply = self.exchange(call, draft, None).await.map_err(Failed::into_error)?;
+        self.judged_body(self.success(route.ok.as_ref()), &reply).map_err(|refusal| refusal.error)?;
+        Self::rows_of(&reading.map, items, unwrap, &reply)
+    }
+
+    /// Through the list's filter by id.
+    async fn fetch_listed(&self, call: &Call, ids: &[LocalId]) -> Vec<Fetched> {
+        let rows = self.listed_rows(call, ids).await;
+        spread(ids, rows)
+    }
+
+    async fn listed_rows(&self, call: &Call, ids: &[LocalId]) -> Result<Vec<Row>, SourceError> {
+        let filter = Filter { ids: Some(ids.to_vec()), ..Filter::default() };
+        let unserved = |_| SourceError::new(SourceErrorKind::Unsupported, "the CRM's list cannot be narrowed to these ids");
+        let plan = self.plan(&filter, None).map_err(unserved)?;
+        let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        let size = match plan.paging {
+            Paging::Page(sizes) | Paging::Offset(sizes) | Paging::Keyset { sizes, .. } => count.clamp(sizes.min, sizes.max),
+            Paging::Token(walk) | Paging::Link(walk) => walk.sizes.map_or(count, |sizes| count.clamp(sizes.min, sizes.max)),
+            Paging::None => count,
+        };
+        let page = self.list_page(call, &plan, &Position::Start, size).await?;
+        Ok(page.rows)
+    }
+}
+
+/// Puts rows in the order of the ids asked. A row nobody asked for shows that the CRM did not narrow its answer, so that
+/// an absent id proves nothing.
+fn spread(ids: &[LocalId], rows: Result<Vec<Row>, SourceError>) -> Vec<Fetched> {
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(error) => return ids.iter().map(|_| Err(error.clone())).collect(),
+    };
+    let mut found: HashMap<LocalId, Option<CustomerRef>> = HashMap::with_capacity(rows.len());
+    let mut strangers = false;
+    let mut unreadable = false;
+    for row in rows {
+        match row {
+            Row::Customer { customer, .. } => {
+                strangers |= !ids.contains(&customer.id);
+                found.insert(customer.id.clone(), Some(customer));
+            }
+            Row::Gone { customer, .. } => drop(found.insert(customer.id.clone(), None)),
+            Row::Unreadable { .. } => unreadable = true,
+        }
+    }
+    let absent = || match (strangers, unreadable) {
+        (true, _) => Err(malformed("the CRM answered customers that were not asked for")),
+        (_, true) => Err(malformed("a record of the CRM's answer has no usable id")),
+        _ => Ok(None),
+    };
+    ids.iter().map(|id| found.get(id).map_or_else(absent, |customer| Ok(customer.clone()))).collect()
+}
+
+/// An answer that holds one record, compiled: the record and what makes the answer a success are read in one pass.
+pub(super) struct Single {
+    map: CustomerMap,
+    ok: Option<(usize, Value)>,
+    native: Arc<NativeReader>,
+}
+
+impl Single {
+    /// Compiles the reading of a record at `item`.
+    pub(super) fn new(manifest: &Manifest, item: &JsonPath, gone: Option<&Gone>, success: &Success) -> Self {
+        let mut map = CustomerMap::new_below(manifest, gone, None, item);
+        let ok = success.value.as_ref().map(|(path, wanted)| (map.also(path), wanted.clone()));
+        let item = item.clone();
+        let native = move |body: &Bytes, _: usize| item.find(&serde_json::from_slice::<Value>(body).ok()?).cloned();
+        Self { map, ok, native: Arc::new(native) }
+    }
+
+    /// Reads the record; `None` where it is a deleted one.
+    pub(super) fn read(&self, manifest: &Manifest, reply: &Reply) -> Result<Option<Customer>, Refusal> {
+        let unlike = |reason| Refusal::from(malformed(reason).with_status(reply.status));
+        let picked = self.map.picker().pick(&reply.body, &mut NoRows::new()).map_err(|_| unlike("the CRM's answer is not JSON"))?;
+        let mut leaves = picked.leaves;
+        if let Some((slot, wanted)) = &self.ok
+            && !leaves.get(*slot).is_some_and(|leaf| leaf.is(wanted))
+        {
+            return Err(refused_in_body(manifest, reply));
+        }
+        let native = Native::new(reply.body.clone(), 0, Arc::clone(&self.native));
+        let read = self.map.read(&mut leaves, true, Some(native));
+        match read.customer {
+            Ok(_) if read.gone => Ok(None),
+            Ok(customer) => Ok(Some(customer)),
+            Err(reason) => Err(unlike(reason)),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! An adapter file becomes a `CustomerSource`.
+//!
+//! `reader` checks a file into a `Manifest`, `Adapter` fills in one source's vars and speaks to its CRM through
+//! `upstream`. Nothing else in the crate reads upstream JSON by pointer, and nothing here knows a vendor's name: if a CRM
+//! cannot be said in a file, the format gets a new word, never this code a branch.
+
+mod auth;
+mod capabilities;
+mod exchange;
+mod faults;
+mod fetch;
+mod filter;
+pub mod fixtures;
+mod library;
+mod list;
+pub mod manifest;
+mod mapping;
+mod paging;
+mod pick;
+mod place;
+mod reader;
+mod request;
+mod wire;
+mod write;
+
+pub use auth::TokenStore;
+pub use library::{built_in, built_in_file, built_in_names};
+pub use manifest::Manifest;
+pub use reader::read;
+pub use request::Vars;
+
+use crate::model::{Capabilities, Change, Filter, LocalId, Order};
+use crate::source::{Call, CustomerRef, CustomerSource, ListPlan, Page, Position, SourceError, Unsupported, Written};
+use crate::upstream::{Settings, Upstream};
+use async_trait::async_trait;
+use http::HeaderMap;
+use fetch::Single;
+use list::Listing;
+use manifest::{Get, GetMany};
+use mapping::CustomerMap;
+use paging::Hosts;
+use request::Prepared;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+use write::Writing;
+
+/// One CRM, ready to be called.
+pub struct Adapter {
+    manifest: Arc<Manifest>,
+    capabilities: Capabilities,
+    upstream: Arc<Upstream>,
+    auth: auth::Auth,
+    base: String,
+    hosts: Hosts,
+    total: Duration,
+    lists: Vec<Listing>,
+    get: Option<(Prepared, Single)>,
+    get_many: Option<Reading>,
+    create: Option<Writing>,
+    update: Option<Writing>,
+    delete: Option<Writing>,
+}
+
+/// A route that reads records by id.
+struct Reading {
+    prepared: Prepared,
+    map: CustomerMap,
+}
+
+/// Why an adapter cannot be built for a source.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// The configuration lacks a var.
+    #[error("the adapter needs the var `{0}`")]
+    MissingVar(String),
+    /// The configuration gives a var the adapter does not know.
+    #[error("the adapter knows no var `{0}`; it knows: {1}")]
+    UnknownVar(String, String),
+    /// None of the adapter's ways to sign in has all its vars.
+    #[error("the vars of none of the adapter's ways to sign in are all given")]
+    NoAuth,
+    /// The base is no address.
+    #[error("the adapter's base is no http or https address")]
+    Base,
+    /// A var cannot stand where the adapter puts it.
+    #[error("a var holds what cannot stand in a header or an address")]
+    Unplaceable,
+    /// The HTTP client could not be set up.
+    #[error("the HTTP client cannot be set up")]
+    Client,
+}
+
+/// What a source's configuration says beside its vars.
+pub struct Site {
+    /// The vars' values.
+    pub vars: Vars,
+    /// How the CRM may be called.
+    pub settings: Settings,
+    /// How long one use of the source may take, retries included.
+    pub total: Duration,
+    /// Where a rotated refresh token is kept.
+    pub tokens: TokenStore,
+}
+
+impl Adapter {
+    /// Builds the source that a manifest and a configuration describe. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`BuildError`] names what the configuration lacks.
+    pub fn new(manifest: Arc<Manifest>, site: Site) -> Result<Self, BuildError> {
+        let vars = complete_vars(&manifest, site.vars)?;
+        let get = |name: &str| vars.get(name).map(String::as_str);
+        let base = manifest.http.base.fill(get).ok_or(BuildError::Base)?;
+        let base = base.trim_end_matches('/').to_owned();
+        let url = Url::parse(&base).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some()).ok_or(BuildError::Base)?;
+        let auth = auth::Auth::choose(&manifest.http.auth, &vars, &site.tokens).ok_or(BuildError::NoAuth)?;
+        let headers = constant_headers(&manifest, &vars)?;
+        let prepare = |route: &manifest::Route| Prepared::new(route, &vars, &manifest.http.query, &headers).ok_or(BuildError::Unplaceable);
+        let reading = |route: &manifest::Route, gone| -> Result<Reading, BuildError> {
+            Ok(Reading { prepared: prepare(route)?, map: CustomerMap::new(&manifest, gone, None) })
+        };
+        let writing = |route: Option<&manifest::WriteRoute>| route.map(|route| Ok(Writing::new(&manifest, route, prepare(&route.route)?))).transpose();
+        let lists = manifest.lists.iter().map(|route| Ok(Listing::new(&manifest, route, prepare(&route.route)?))).collect::<Result<_, BuildError>>()?;
+        let by_id = match &manifest.get {
+            Some(Get::Route { route, item, gone }) => {
+                let success = route.ok.as_ref().unwrap_or(&manifest.http.ok);
+                Some((prepare(route)?, Single::new(&manifest, item, gone.as_ref(), success)))
+            }
+            _ => None,
+        };
+        let by_ids = match &manifest.get_many {
+            Some(GetMany::Route { route, gone, .. }) => Some(reading(route, gone.as_ref())?),
+            _ => None,
+        };
+        Ok(Self {
+            capabilities: capabilities::derive(&manifest),
+            upstream: Arc::new(Upstream::new(settings(&manifest, site.settings)).map_err(|_| BuildError::Client)?),
+            hosts: Hosts { base: url, others: link_hosts(&manifest), credential: auth.query_name().map(str::to_owned) },
+            create: writing(manifest.create.as_ref())?,
+            update: writing(manifest.update.as_ref())?,
+            delete: writing(manifest.delete.as_ref())?,
+            total: site.total,
+            lists,
+            get: by_id,
+            get_many: by_ids,
+            auth,
+            base,
+            manifest,
+        })
+    }
+
+    /// The adapter's manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+/// The vars with their defaults, checked against what the adapter knows.
+fn complete_vars(manifest: &Manifest, mut vars: Vars) -> Result<Vars, BuildError> {
+    if let Some(unknown) = vars.keys().find(|name| !manifest.vars.contains_key(*name)) {
+        let known: Vec<_> = manifest.vars.keys().map(String::as_str).collect();
+        return Err(BuildError::UnknownVar(unknown.clone(), known.join(", ")));
+    }
+    for (name, var) in &manifest.vars {
+        match (&var.default, vars.contains_key(name)) {
+            (Some(default), false) => drop(vars.insert(name.clone(), default.clone())),
+            (None, false) if !var.optional => return Err(BuildError::MissingVar(name.clone())),
+            _ => {}
+        }
+    }
+    Ok(vars)
+}
+
+fn constant_headers(manifest: &Manifest, vars: &Vars) -> Result<HeaderMap, BuildError> {
+    let get = |name: &str| vars.get(name).map(String::as_str);
+    let mut headers = HeaderMap::new();
+    for (name, template) in &manifest.http.headers {
+        let text = template.fill(get).ok_or(BuildError::Unplaceable)?;
+        headers.insert(name.clone(), sensitive(&text)?);
+    }
+    for (name, template) in &manifest.http.headers_if {
+        if let Some(text) = template.fill(get) {
+            headers.insert(name.clone(), sensitive(&text)?);
+        }
+    }
+    Ok(headers)
+}
+
+fn sensitive(text: &str) -> Result<http::HeaderValue, BuildError> {
+    let mut value = request::header_value(text).map_err(|_| BuildError::Unplaceable)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn settings(manifest: &Manifest, mut settings: Settings) -> Settings {
+    let limits = &manifest.http.limits;
+    if let Some(most) = limits.max_parallel {
+        settings.concurrency = settings.concurrency.min(most as usize);
+    }
+    if let Some(rate) = limits.max_rps.filter(|rate| *rate > 0) {
+        settings.spacing = Some(Duration::from_secs(1) / rate);
+    }
+    settings
+}
+
+fn link_hosts(manifest: &Manifest) -> Vec<String> {
+    let hosts = manifest.lists.iter().filter_map(|list| match &list.page.style {
+        manifest::Style::Link { hosts, .. } => Some(hosts.clone()),
+        _ => None,
+    });
+    hosts.flatten().collect()
+}
+
+#[async_trait]
+impl CustomerSource for Adapter {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {
+        self.plan_list(filter, order)
+    }
+
+    async fn list(&self, call: &Call, plan: &ListPlan, at: &Position, size: u32) -> Result<Page, SourceError> {
+        self.list_page(call, plan, at, size).await
+    }
+
+    async fn fetch(&self, call: &Call, ids: &[LocalId]) -> Vec<Result<Option<CustomerRef>, SourceError>> {
+        self.fetch_all(call, ids).await
+    }
+
+    async fn write(&self, call: &Call, change: &Change) -> Written {
+        self.write_change(call, change).await
+    }
+}

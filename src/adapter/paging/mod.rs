@@ -1,0 +1,234 @@
+//! Paging: how a position becomes a request, and what an answer says about the pages around it.
+//!
+//! The five styles are different types, not options of one. Signs that a list ends only ever end it; short pages are
+//! judged by raw rows; nothing is guessed.
+
+mod keyset;
+mod link;
+mod offset;
+mod page;
+mod token;
+
+use super::faults::{header_text, malformed};
+use super::manifest::{Paginator, Style, TotalSaid};
+use super::pick::{Leaf, Picker};
+use super::place::{JsonPath, Pointer};
+use super::request::{Draft, Unplaceable};
+use super::wire;
+use crate::source::{Page, Paging, Position, Row, Sizes, SourceError, TotalKind, Walk};
+use crate::upstream::Reply;
+use serde_json::Value;
+use url::Url;
+
+pub use link::Hosts;
+
+/// The paginator of one route, with the slots its pointers have in the answer.
+#[derive(Debug)]
+pub struct Pages {
+    paginator: Paginator,
+    slots: Slots,
+}
+
+/// Where the paginator's pointers stand among the leaves of an answer.
+#[derive(Debug, Default)]
+struct Slots {
+    total: Option<usize>,
+    more: Option<usize>,
+    next: Option<usize>,
+    prev: Option<usize>,
+    echo: Option<usize>,
+    pages: Option<usize>,
+}
+
+/// What an answer's envelope said, as far as paging cares.
+pub struct Said<'a, 'de> {
+    /// The leaves that were picked.
+    pub leaves: &'a [Leaf<'de>],
+    /// The answer, for its headers.
+    pub reply: &'a Reply,
+    /// Where the page was asked for.
+    pub at: &'a Position,
+    /// The size asked for.
+    pub size: u32,
+    /// What the last row has where `last:` points.
+    pub last: Option<Box<str>>,
+}
+
+impl Pages {
+    /// Adds the paginator's pointers to the envelope's picker.
+    pub fn new(paginator: &Paginator, envelope: &mut Picker) -> Self {
+        let mut slot = |pointer: Option<&Pointer>| match pointer {
+            Some(Pointer::Body(path)) => Some(envelope.add(path)),
+            _ => None,
+        };
+        let mut slots = Slots { total: slot(paginator.total.as_ref()), more: slot(paginator.more.as_ref()), ..Slots::default() };
+        match &paginator.style {
+            Style::Page { pages, echo, .. } => {
+                slots.pages = slot(pages.as_ref());
+                slots.echo = slot(echo.as_ref());
+            }
+            Style::Offset { echo, .. } => slots.echo = slot(echo.as_ref()),
+            Style::Token(token) => {
+                slots.next = slot(Some(&token.next));
+                slots.prev = slot(token.prev.as_ref());
+            }
+            Style::Link { next, prev, .. } => {
+                slots.next = slot(Some(next));
+                slots.prev = slot(prev.as_ref());
+            }
+            Style::Keyset { .. } | Style::None => {}
+        }
+        Self { paginator: paginator.clone(), slots }
+    }
+
+    /// What must be kept of the last row, for `last:` pointers and keys.
+    pub fn key_path(&self) -> Option<&JsonPath> {
+        match &self.paginator.style {
+            Style::Keyset { key, .. } => Some(key),
+            Style::Token(token) => match &token.next {
+                Pointer::Last(path) => Some(path),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The style, as callers know it.
+    pub fn paging(&self) -> Paging {
+        let sizes = |(min, max)| Sizes { min, max };
+        let known = sizes(self.paginator.sizes.unwrap_or((1, 100)));
+        match &self.paginator.style {
+            Style::Page { .. } => Paging::Page(known),
+            Style::Offset { .. } => Paging::Offset(known),
+            Style::Token(token) => Paging::Token(Walk {
+                sizes: self.paginator.sizes.map(sizes),
+                size_locked: token.size_locked,
+                prev: token.prev.is_some(),
+                dangling: token.dangling,
+            }),
+            Style::Link { prev, .. } => {
+                Paging::Link(Walk { sizes: self.paginator.sizes.map(sizes), size_locked: true, prev: prev.is_some(), dangling: true })
+            }
+            Style::Keyset { send_before, .. } => Paging::Keyset { sizes: known, before: send_before.is_some() },
+            Style::None => Paging::None,
+        }
+    }
+
+    /// What callers may make of the total.
+    pub fn total_kind(&self) -> TotalKind {
+        match (&self.paginator.total, self.paginator.total_kind) {
+            (None, _) => TotalKind::None,
+            (Some(_), TotalSaid::Kind(kind)) => kind,
+            (Some(_), TotalSaid::PageOrAll) => TotalKind::Exact,
+        }
+    }
+
+    /// How many rows can be reached.
+    pub fn depth(&self) -> Option<u64> {
+        self.paginator.depth
+    }
+
+    /// Asks for a page. `Some` is an address to follow instead of the route's own.
+    pub fn place(&self, at: &Position, size: u32, hosts: &Hosts, draft: &mut Draft<'_>) -> Result<Option<Url>, SourceError> {
+        let wrong = |_: Unplaceable| malformed("a position of the list cannot stand in a request");
+        let followed = match &self.paginator.style {
+            Style::Page { page, first, .. } => page::place(page, *first, at, size, draft).map_err(wrong).map(|()| None),
+            Style::Offset { offset, .. } => offset::place(offset, at, draft).map_err(wrong).map(|()| None),
+            Style::Token(token) => token::place(token, at, draft).map_err(wrong).map(|()| None),
+            Style::Link { keep, .. } => link::place(at, keep, hosts, draft),
+            Style::Keyset { send, send_before, .. } => keyset::place(send, send_before.as_ref(), at, draft).map_err(wrong).map(|()| None),
+            Style::None => Ok(None),
+        }?;
+        if followed.is_none() {
+            self.place_size(size, draft).map_err(wrong)?;
+        }
+        Ok(followed)
+    }
+
+    fn place_size(&self, size: u32, draft: &mut Draft<'_>) -> Result<(), Unplaceable> {
+        let Some(to) = &self.paginator.size else { return Ok(()) };
+        let number = size.to_string();
+        match &self.paginator.size_format {
+            Some(format) => {
+                let text = format.fill(|hole| (hole == "n").then_some(number.as_str())).ok_or(Unplaceable)?;
+                draft.put(to, Value::String(text))
+            }
+            None => draft.put(to, Value::from(size)),
+        }
+    }
+
+    /// Whether a refusal means that the page lies past the end.
+    pub fn is_past_end(&self, reply: &Reply) -> bool {
+        self.paginator.past_end.contains(&reply.status)
+    }
+
+    /// Whether a refusal means that nobody gets this deep.
+    pub fn is_too_deep(&self, reply: &Reply) -> bool {
+        self.paginator
+            .depth_error
+            .as_ref()
+            .is_some_and(|looks| super::faults::looks_like(looks.status, looks.contains.as_deref(), reply))
+    }
+
+    /// The page that an answer holds.
+    pub fn read(&self, said: &Said<'_, '_>, rows: Vec<Row>, hosts: &Hosts) -> Result<Page, SourceError> {
+        let mut page = Page { total: self.total(said, rows.len()), more: self.more(said), rows, ..Page::default() };
+        match &self.paginator.style {
+            Style::Page { first, echo, pages, .. } => {
+                let echo = self.number(echo.as_ref(), self.slots.echo, said);
+                let pages = self.number(pages.as_ref(), self.slots.pages, said);
+                page::read(*first, echo, pages, said, &mut page);
+            }
+            Style::Offset { echo, .. } => offset::read(self.number(echo.as_ref(), self.slots.echo, said), said, &mut page),
+            Style::Token(token) => {
+                page.next = token::next(token, self.leaf(Some(&token.next), self.slots.next, said), page.more);
+                page.prev = token.prev.as_ref().and_then(|prev| token::prev(token, self.leaf(Some(prev), self.slots.prev, said)));
+            }
+            Style::Link { next, prev, .. } => {
+                page.next = link::read(self.leaf(Some(next), self.slots.next, said), hosts)?.filter(|_| page.more != Some(false));
+                page.prev = link::read(self.leaf(prev.as_ref(), self.slots.prev, said), hosts)?;
+            }
+            Style::Keyset { .. } | Style::None => {}
+        }
+        Ok(page)
+    }
+
+    fn leaf<'de>(&self, pointer: Option<&Pointer>, slot: Option<usize>, said: &Said<'_, 'de>) -> Leaf<'de> {
+        match pointer {
+            Some(Pointer::Body(_)) => slot.and_then(|slot| said.leaves.get(slot)).cloned().unwrap_or_default(),
+            Some(Pointer::Last(_)) => said.last.as_ref().map_or(Leaf::Absent, |text| Leaf::Text(text.to_string().into())),
+            Some(header) => header_text(header, said.reply).map_or(Leaf::Absent, |text| Leaf::Text(text.into())),
+            None => Leaf::Absent,
+        }
+    }
+
+    fn number(&self, pointer: Option<&Pointer>, slot: Option<usize>, said: &Said<'_, '_>) -> Option<u64> {
+        wire::whole(&self.leaf(pointer, slot, said)).and_then(|number| u64::try_from(number).ok())
+    }
+
+    fn total(&self, said: &Said<'_, '_>, rows: usize) -> Option<u64> {
+        let total = self.number(self.paginator.total.as_ref(), self.slots.total, said)?;
+        match self.paginator.total_kind {
+            TotalSaid::Kind(_) => Some(total),
+            TotalSaid::PageOrAll => {
+                let first = matches!(said.at, Position::Start | Position::Index(0));
+                let more_than_page = total > rows as u64;
+                let whole_list = first && total == rows as u64 && rows < said.size as usize;
+                (more_than_page || whole_list).then_some(total)
+            }
+        }
+    }
+
+    /// The CRM's own word on whether rows remain: true, or anything that is not empty.
+    fn more(&self, said: &Said<'_, '_>) -> Option<bool> {
+        let pointer = self.paginator.more.as_ref()?;
+        Some(match self.leaf(Some(pointer), self.slots.more, said) {
+            Leaf::Bool(more) => more,
+            Leaf::Absent | Leaf::Null => false,
+            Leaf::Text(text) => !text.is_empty() && !text.eq_ignore_ascii_case("false") && text != "0",
+            Leaf::Int(number) => number != 0,
+            Leaf::Tree(tree) => !(tree.as_array().is_some_and(Vec::is_empty) || tree.as_object().is_some_and(serde_json::Map::is_empty)),
+            Leaf::Uint(_) | Leaf::Float(_) => true,
+        })
+    }
+}

@@ -1,0 +1,35 @@
+//! Numbered pages: the page's number is the position divided by the size.
+
+use super::Said;
+use crate::adapter::place::Destination;
+use crate::adapter::request::{Draft, Unplaceable};
+use crate::source::{Page, Position};
+use serde_json::Value;
+
+/// Asks for the page that begins at a position, which must be a multiple of the size.
+pub fn place(to: &Destination, first: u64, at: &Position, size: u32, draft: &mut Draft<'_>) -> Result<(), Unplaceable> {
+    draft.put(to, Value::from(number(first, at, size).ok_or(Unplaceable)?))
+}
+
+/// Notices an answer that is not the page asked for: another number than asked, or beyond the number of pages.
+pub fn read(first: u64, echo: Option<u64>, pages: Option<u64>, said: &Said<'_, '_>, page: &mut Page) {
+    let Some(asked) = number(first, said.at, said.size) else { return };
+    let another = echo.is_some_and(|echo| echo != asked);
+    let beyond = pages.is_some_and(|pages| asked - first >= pages) && asked > first;
+    if another || beyond {
+        page.past_end = true;
+        page.rows.clear();
+    }
+    if page.more.is_none() {
+        page.more = pages.map(|pages| asked + 1 - first < pages);
+    }
+}
+
+fn number(first: u64, at: &Position, size: u32) -> Option<u64> {
+    let size = u64::from(size.max(1));
+    match at {
+        Position::Start => Some(first),
+        Position::Index(index) if index % size == 0 => Some(index / size + first),
+        _ => None,
+    }
+}

@@ -1,0 +1,166 @@
+//! The `[fields]` and `[native]` parts of an adapter file.
+
+use super::list::wire_format;
+use super::{Reading, json, parsed, parsed_text, pointers, required};
+use crate::adapter::manifest::{Clear, Field, NativeField, UnknownWord, WireFormat, WireType};
+use crate::adapter::mapping::READABLE;
+use crate::adapter::place::JsonPath;
+use crate::document::{Table, Value as Item};
+use crate::model::WriteField;
+use std::collections::BTreeMap;
+
+/// Wire types with their words.
+const TYPES: &[(&str, WireType)] = &[
+    ("string", WireType::String),
+    ("int", WireType::Int),
+    ("float", WireType::Float),
+    ("bool", WireType::Bool),
+    ("id", WireType::Id),
+    ("strings", WireType::Strings),
+    ("json", WireType::Json),
+    ("date", WireType::Date),
+    ("datetime", WireType::DateTime),
+    ("name_first", WireType::NameFirst),
+    ("name_last", WireType::NameLast),
+];
+
+const CLEAR: &[(&str, Clear)] = &[("null", Clear::Null), ("empty", Clear::Empty), ("forbid", Clear::Forbid)];
+
+impl Reading {
+    pub(super) fn fields(&self, mut table: Table<'_>) -> BTreeMap<&'static str, Field> {
+        let names: Vec<(&'static str, &'static str)> = std::iter::once("id").chain(READABLE.iter().copied()).map(|name| (name, name)).collect();
+        let mut fields = BTreeMap::new();
+        for entry in table.entries() {
+            let Some(name) = table.choose(&entry.key, &names) else { continue };
+            let field = match entry.value {
+                Item::Text(text) => parsed_text(&table, &text, JsonPath::parse).map(|path| Field {
+                    read: vec![path.clone()],
+                    write: is_writable(name).then_some(path),
+                    on_create: true,
+                    on_update: true,
+                    ..Field::default()
+                }),
+                Item::Table(inner) => self.field(inner, name),
+                other => {
+                    table.problem(other.at(), format!("expected a pointer or a table, found {}", other.kind()));
+                    None
+                }
+            };
+            fields.extend(field.map(|field| (name, field)));
+        }
+        fields
+    }
+
+    fn field(&self, mut table: Table<'_>, name: &str) -> Option<Field> {
+        self.assumed(&mut table);
+        let write = parsed(&mut table, "w", JsonPath::parse);
+        if write.is_some() && !is_writable(name) {
+            table.problem(&table.place_of("w"), format!("`{name}` cannot be written"));
+        }
+        let (on_create, on_update) = on(&mut table);
+        let present = table.strings("present");
+        if !(present.is_empty() || present.len() == 2) {
+            table.problem(&table.place_of("present"), "expected two words: with a value, and without one");
+        }
+        let mut present = present.into_iter().map(|text| text.value);
+        let null_if = match table.value("null_if") {
+            Some(Item::List(items, _)) => items.iter().map(json).collect(),
+            Some(one) => vec![json(&one)],
+            None => Vec::new(),
+        };
+        let unknown = [("unknown", UnknownWord::Unknown), ("null", UnknownWord::Null), ("error", UnknownWord::Error)];
+        let length = |table: &mut Table<'_>, key: &str| table.integer(key, 1..=10_000_000_u32).map(|length| length as usize);
+        let field = Field {
+            read: pointers(&mut table, "r", JsonPath::parse),
+            write,
+            on_create,
+            on_update,
+            wire: table.word("type", TYPES),
+            format: format(&mut table),
+            words: table.string("enum").map(|text| text.value),
+            unknown: table.word("unknown", &unknown).unwrap_or_default(),
+            present: present.next().zip(present.next()),
+            each: parsed(&mut table, "each", JsonPath::parse).unwrap_or_default(),
+            join: table.string("join").map(|text| text.value),
+            null_if,
+            shape: table.value("shape").map(|item| json(&item)),
+            clear: clear(&mut table),
+            max_length: length(&mut table, "max_length"),
+            min_length: length(&mut table, "min_length"),
+        };
+        if field.read.is_empty() && field.write.is_none() {
+            table.problem(table.place(), "a field needs `r`, `w` or both");
+        }
+        table.finish();
+        Some(field)
+    }
+
+    pub(super) fn native(&self, mut table: Table<'_>) -> BTreeMap<String, NativeField> {
+        let mut fields = BTreeMap::new();
+        for entry in table.entries() {
+            let Item::Table(mut inner) = entry.value else {
+                table.problem(&entry.key.at, format!("vendor field `{}`: expected a table such as {{ w = \"/passcode\" }}", entry.key.value));
+                continue;
+            };
+            self.assumed(&mut inner);
+            let write = required(&mut inner, "w", JsonPath::parse);
+            let (on_create, on_update) = on(&mut inner);
+            inner.bool("secret");
+            let wire = inner.word("type", TYPES).unwrap_or(WireType::String);
+            let max_length = inner.integer("max_length", 1..=10_000_000_u32).map(|length| length as usize);
+            inner.finish();
+            fields.extend(write.map(|write| (entry.key.value, NativeField { write, on_create, on_update, wire, max_length })));
+        }
+        fields
+    }
+}
+
+/// Names that a write may carry: the writable fields, and the calling code that goes with a phone.
+fn is_writable(name: &str) -> bool {
+    name == "phoneCallingCode" || WriteField::from_name(name).is_some()
+}
+
+fn on(table: &mut Table<'_>) -> (bool, bool) {
+    if !table.has("on") {
+        return (true, true);
+    }
+    let words = table.words("on", &[("create", true), ("update", false)]);
+    (words.iter().any(|(create, _)| *create), words.iter().any(|(create, _)| !create))
+}
+
+fn clear(table: &mut Table<'_>) -> (Clear, Clear) {
+    match table.value("clear") {
+        None => (Clear::Null, Clear::Null),
+        Some(Item::Text(text)) => {
+            let clear = table.choose(&text, CLEAR).unwrap_or_default();
+            (clear, clear)
+        }
+        Some(Item::Table(mut inner)) => {
+            let create = inner.word("create", CLEAR).unwrap_or_default();
+            let update = inner.word("update", CLEAR).unwrap_or_default();
+            inner.finish();
+            (create, update)
+        }
+        Some(other) => {
+            table.problem(other.at(), format!("expected a word or a table, found {}", other.kind()));
+            (Clear::Null, Clear::Null)
+        }
+    }
+}
+
+/// `as`, with the offset of a pattern in `zone`.
+fn format(table: &mut Table<'_>) -> Option<WireFormat> {
+    let format = parsed(table, "as", wire_format);
+    let zone = parsed(table, "zone", |text| {
+        let parsed = jiff::Timestamp::strptime("%Y-%m-%dT%H:%M:%S%:z", format!("2000-01-01T00:00:00{text}"));
+        let base = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
+        let utc = parsed.map_err(|_| format!("`{text}` is no offset such as +01:00"))?;
+        let at_utc = jiff::tz::Offset::UTC.to_datetime(utc);
+        let seconds = base.duration_since(at_utc).as_secs();
+        i32::try_from(seconds).ok().and_then(|seconds| jiff::tz::Offset::from_seconds(seconds).ok()).ok_or_else(|| format!("`{text}` is no offset"))
+    });
+    match (format, zone) {
+        (Some(WireFormat::Pattern(pattern, _)), Some(zone)) => Some(WireFormat::Pattern(pattern, zone)),
+        (format, _) => format,
+    }
+}

@@ -1,0 +1,287 @@
+//! A request in the making. Every value is encoded by the place it goes to, so no value can change the request's shape.
+
+use super::manifest::{ListForm, Route};
+use super::place::{Destination, JsonPath, Part, Template};
+use super::wire::scalar_text;
+use crate::upstream::Request;
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use url::Url;
+
+/// Everything but the unreserved characters of RFC 3986.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The values of an adapter's vars.
+pub type Vars = BTreeMap<String, String>;
+
+/// A value that cannot stand where the adapter puts it, for example a line break in a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unplaceable;
+
+/// A route whose vars are filled in: what is the same for every request of it.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    method: http::Method,
+    path: Vec<Segment>,
+    query: String,
+    headers: HeaderMap,
+    put: Vec<(JsonPath, Value)>,
+    form: bool,
+}
+
+/// A piece of a path.
+#[derive(Clone, Debug)]
+enum Segment {
+    Text(String),
+    Hole(Box<str>),
+}
+
+impl Prepared {
+    /// Fills a route's vars; `None` where one of its headers or parameters holds what it may not.
+    pub fn new(route: &Route, vars: &Vars, query: &[(String, Template)], headers: &HeaderMap) -> Option<Self> {
+        let get = |name: &str| vars.get(name).map(String::as_str);
+        let path = route.path.parts().iter().map(|part| match part {
+            Part::Text(text) => Segment::Text(text.to_string()),
+            Part::Hole(name) => match get(name) {
+                Some(value) => Segment::Text(encode(value)),
+                None => Segment::Hole(name.clone()),
+            },
+        });
+        let mut text = String::new();
+        for (name, template) in query.iter().chain(&route.query) {
+            append(&mut text, name, &template.fill(get)?);
+        }
+        let mut all = headers.clone();
+        for (name, template) in &route.headers {
+            all.insert(name.clone(), header_value(&template.fill(get)?).ok()?);
+        }
+        Some(Self {
+            method: route.method.clone(),
+            path: path.collect(),
+            query: text,
+            headers: all,
+            put: route.put.iter().map(|(path, value)| (path.clone(), fill_texts(value, &get))).collect(),
+            form: route.form,
+        })
+    }
+
+    /// A request of this route, for one customer where the path names one.
+    pub fn draft(&self, id: Option<&str>) -> Draft<'_> {
+        Draft {
+            route: self,
+            id: id.map(str::to_owned),
+            holes: Vec::new(),
+            query: self.query.clone(),
+            headers: self.headers.clone(),
+            body: Value::Null,
+            form: String::new(),
+        }
+    }
+}
+
+/// A request in the making.
+#[derive(Clone, Debug)]
+pub struct Draft<'r> {
+    route: &'r Prepared,
+    id: Option<String>,
+    holes: Vec<(Box<str>, String)>,
+    query: String,
+    headers: HeaderMap,
+    /// The JSON body so far.
+    pub body: Value,
+    form: String,
+}
+
+impl Draft<'_> {
+    /// Puts one value to its place.
+    pub fn put(&mut self, to: &Destination, value: Value) -> Result<(), Unplaceable> {
+        match to {
+            Destination::Body(path) => {
+                path.put(&mut self.body, value);
+                Ok(())
+            }
+            Destination::Query(name) => self.query_text(name, &value),
+            Destination::Form(name) => {
+                append(&mut self.form, name, &scalar_text(&value).ok_or(Unplaceable)?);
+                Ok(())
+            }
+            Destination::Header(name) => {
+                let text = scalar_text(&value).ok_or(Unplaceable)?;
+                self.headers.insert(name.clone(), header_value(&text)?);
+                Ok(())
+            }
+            Destination::Path(name) => {
+                let text = scalar_text(&value).ok_or(Unplaceable)?;
+                self.holes.push((name.clone(), text));
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts several values to one place.
+    pub fn put_list(&mut self, to: &Destination, values: Vec<Value>, form: ListForm) -> Result<(), Unplaceable> {
+        match (form, to) {
+            (ListForm::Json, Destination::Body(_)) => self.put(to, Value::Array(values)),
+            (ListForm::Json, to) => self.put(to, Value::String(Value::Array(values).to_string())),
+            (ListForm::Csv, to) => {
+                let texts = values.iter().map(scalar_text).collect::<Option<Vec<_>>>().ok_or(Unplaceable)?;
+                if texts.iter().any(|text| text.contains(',')) {
+                    return Err(Unplaceable);
+                }
+                self.put(to, Value::String(texts.join(",")))
+            }
+            (ListForm::Repeat, Destination::Query(name)) => values.iter().try_for_each(|value| self.query_text(name, value)),
+            (ListForm::Brackets, Destination::Query(name)) => {
+                let name = format!("{name}[]");
+                values.iter().try_for_each(|value| self.query_text(&name, value))
+            }
+            (ListForm::Repeat, Destination::Form(_)) => values.into_iter().try_for_each(|value| self.put(to, value)),
+            (ListForm::Brackets, Destination::Form(name)) => {
+                let to = Destination::Form(format!("{name}[]").into());
+                values.into_iter().try_for_each(|value| self.put(&to, value))
+            }
+            (ListForm::Repeat | ListForm::Brackets, Destination::Body(_)) => self.put(to, Value::Array(values)),
+            (ListForm::Repeat | ListForm::Brackets, _) => Err(Unplaceable),
+        }
+    }
+
+    /// Adds a query parameter.
+    pub fn query_text(&mut self, name: &str, value: &Value) -> Result<(), Unplaceable> {
+        append(&mut self.query, name, &scalar_text(value).ok_or(Unplaceable)?);
+        Ok(())
+    }
+
+    /// The query parameters so far, decoded.
+    pub fn query_pairs(&self) -> Vec<(String, String)> {
+        url::form_urlencoded::parse(self.query.as_bytes()).into_owned().collect()
+    }
+
+    /// Sets a header.
+    pub fn header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.headers.insert(name, value);
+    }
+
+    /// The request, its address behind `base` (which ends without a slash).
+    pub fn finish(mut self, base: &str) -> Result<Request, Unplaceable> {
+        let mut address = String::with_capacity(base.len() + 64 + self.query.len());
+        address.push_str(base);
+        for segment in &self.route.path {
+            match segment {
+                Segment::Text(text) => address.push_str(text),
+                Segment::Hole(name) => address.push_str(&self.hole(name).ok_or(Unplaceable)?),
+            }
+        }
+        if !self.query.is_empty() {
+            address.push(if address.contains('?') { '&' } else { '?' });
+            address.push_str(&self.query);
+        }
+        let url = Url::parse(&address).map_err(|_| Unplaceable)?;
+        let body = self.encoded_body()?;
+        self.headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        Ok(Request { method: self.route.method.clone(), url, headers: self.headers, body })
+    }
+
+    /// The request to another address than the route's own: a link that was followed.
+    pub fn finish_at(mut self, url: Url) -> Request {
+        self.headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        Request { method: self.route.method.clone(), url, headers: self.headers, body: None }
+    }
+
+    /// A hole's value as one path segment, which can neither be empty nor lead upwards.
+    fn hole(&self, name: &str) -> Option<String> {
+        let value = match name {
+            "id" => self.id.as_deref(),
+            _ => self.holes.iter().find(|(known, _)| **known == *name).map(|(_, value)| value.as_str()),
+        }?;
+        let leads_away = value.is_empty() || value == "." || value == "..";
+        (!leads_away).then(|| encode(value))
+    }
+
+    /// The body in its wire form, constants after the values.
+    fn encoded_body(&mut self) -> Result<Option<Bytes>, Unplaceable> {
+        let id = self.id.clone();
+        for (path, value) in &self.route.put {
+            let value = fill_texts(value, &|name| if name == "id" { id.as_deref() } else { None });
+            if self.route.form {
+                let name = form_name(path).ok_or(Unplaceable)?;
+                append(&mut self.form, &name, &scalar_text(&value).ok_or(Unplaceable)?);
+            } else {
+                path.put(&mut self.body, value);
+            }
+        }
+        if self.route.form {
+            if let Value::Object(members) = std::mem::take(&mut self.body) {
+                flatten(&mut self.form, "", &Value::Object(members))?;
+            }
+            self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+            return Ok(Some(Bytes::from(std::mem::take(&mut self.form))));
+        }
+        if self.body.is_null() {
+            return Ok(None);
+        }
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        serde_json::to_vec(&self.body).map(|body| Some(Bytes::from(body))).map_err(|_| Unplaceable)
+    }
+}
+
+/// A form's names for nested members: `a[b][0]`.
+fn flatten(form: &mut String, prefix: &str, value: &Value) -> Result<(), Unplaceable> {
+    let name = |key: &str| if prefix.is_empty() { key.to_owned() } else { format!("{prefix}[{key}]") };
+    match value {
+        Value::Object(members) => members.iter().try_for_each(|(key, value)| flatten(form, &name(key), value)),
+        Value::Array(items) => items.iter().enumerate().try_for_each(|(index, value)| flatten(form, &name(&index.to_string()), value)),
+        scalar => {
+            append(form, prefix, &scalar_text(scalar).ok_or(Unplaceable)?);
+            Ok(())
+        }
+    }
+}
+
+fn form_name(path: &JsonPath) -> Option<String> {
+    use super::place::Step;
+    let mut name = String::new();
+    for step in path.steps() {
+        let Step::Key(key) = step else { return None };
+        if name.is_empty() {
+            name.push_str(key);
+        } else {
+            name.push_str(&format!("[{key}]"));
+        }
+    }
+    Some(name)
+}
+
+/// Texts of a constant are templates; a text without holes stays as it is.
+pub fn fill_texts<'a>(value: &Value, get: &dyn Fn(&str) -> Option<&'a str>) -> Value {
+    match value {
+        Value::String(text) if text.contains('{') => {
+            let filled = Template::parse(text).ok().and_then(|template| template.fill(get));
+            Value::String(filled.unwrap_or_else(|| text.clone()))
+        }
+        Value::Array(items) => Value::Array(items.iter().map(|item| fill_texts(item, get)).collect()),
+        Value::Object(members) => Value::Object(members.iter().map(|(key, value)| (key.clone(), fill_texts(value, get))).collect()),
+        other => other.clone(),
+    }
+}
+
+/// One text as a path segment or a query value.
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
+}
+
+fn append(query: &mut String, name: &str, value: &str) {
+    if !query.is_empty() {
+        query.push('&');
+    }
+    query.extend(utf8_percent_encode(name, ENCODED));
+    query.push('=');
+    query.extend(utf8_percent_encode(value, ENCODED));
+}
+
+/// A header's value: visible ASCII as it is, anything else refused, so that nothing can open a second header.
+pub fn header_value(text: &str) -> Result<HeaderValue, Unplaceable> {
+    HeaderValue::from_str(text).map_err(|_| Unplaceable)
+}

@@ -1,0 +1,183 @@
+//! Times, days and numbers as CRMs write them, in both directions.
+
+use super::manifest::WireFormat;
+use super::pick::Leaf;
+use jiff::civil;
+use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+/// Reads a moment; `None` where the value is none in this format.
+pub fn read_time(leaf: &Leaf<'_>, format: &WireFormat) -> Option<Timestamp> {
+    match (format, leaf) {
+        (WireFormat::Rfc3339 | WireFormat::Date, Leaf::Text(text)) => read_iso(text),
+        (WireFormat::EpochSeconds | WireFormat::Int, leaf) => Timestamp::from_second(whole(leaf)?).ok(),
+        (WireFormat::EpochMilliseconds, leaf) => Timestamp::from_millisecond(whole(leaf)?).ok(),
+        (WireFormat::EpochFloat, leaf) => read_float_epoch(leaf),
+        (WireFormat::Pattern(pattern, zone), Leaf::Text(text)) => read_pattern(text, pattern, *zone),
+        _ => None,
+    }
+}
+
+/// RFC 3339; without an offset it is taken as UTC, a day alone as its midnight.
+fn read_iso(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(time);
+    }
+    if text.len() > 10
+        && let Ok(time) = Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text)
+    {
+        return Some(time);
+    }
+    text.parse::<civil::DateTime>().ok().and_then(|time| Offset::UTC.to_timestamp(time).ok())
+}
+
+fn read_float_epoch(leaf: &Leaf<'_>) -> Option<Timestamp> {
+    let seconds = match leaf {
+        Leaf::Float(value) => *value,
+        Leaf::Text(text) => text.trim().parse().ok()?,
+        other => return Timestamp::from_second(whole(other)?).ok(),
+    };
+    Timestamp::from_duration(SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
+}
+
+fn read_pattern(text: &str, pattern: &str, zone: Offset) -> Option<Timestamp> {
+    let parsed = jiff::fmt::strtime::parse(pattern, text.trim()).ok()?;
+    if let Ok(time) = parsed.to_timestamp() {
+        return Some(time);
+    }
+    let time = parsed.to_datetime().or_else(|_| parsed.to_date().map(|day| day.at(0, 0, 0, 0))).ok()?;
+    zone.to_timestamp(time).ok()
+}
+
+/// A whole number, also as text.
+pub fn whole(leaf: &Leaf<'_>) -> Option<i64> {
+    match leaf {
+        Leaf::Int(value) => Some(*value),
+        Leaf::Text(text) => text.trim().parse().ok(),
+        Leaf::Float(value) if value.fract() == 0.0 && value.abs() < 9.0e15 => format!("{value:.0}").parse().ok(),
+        _ => None,
+    }
+}
+
+/// Reads a day; the time of a moment is left aside, because a birth date has none.
+pub fn read_date(leaf: &Leaf<'_>, format: &WireFormat) -> Option<civil::Date> {
+    match (format, leaf) {
+        (WireFormat::Rfc3339 | WireFormat::Date, Leaf::Text(text)) => {
+            let text = text.trim();
+            let day = text.get(..10)?;
+            match text.as_bytes().get(10) {
+                None | Some(b'T' | b't' | b' ') => day.parse().ok(),
+                Some(_) => None,
+            }
+        }
+        (WireFormat::Pattern(pattern, _), Leaf::Text(text)) => {
+            jiff::fmt::strtime::parse(pattern, text.trim()).ok()?.to_date().ok()
+        }
+        (format, leaf) => read_time(leaf, format).map(|time| Offset::UTC.to_datetime(time).date()),
+    }
+}
+
+/// Writes a moment.
+pub fn write_time(time: Timestamp, format: &WireFormat) -> Value {
+    match format {
+        WireFormat::Rfc3339 => Value::String(time.to_string()),
+        WireFormat::Date => Value::String(Offset::UTC.to_datetime(time).date().to_string()),
+        WireFormat::EpochSeconds | WireFormat::Int => Value::from(time.as_second()),
+        WireFormat::EpochMilliseconds => Value::from(time.as_millisecond()),
+        WireFormat::EpochFloat => Value::from(time.as_duration().as_secs_f64()),
+        WireFormat::Pattern(pattern, zone) => Value::String(time.to_zoned(zone.to_time_zone()).strftime(pattern).to_string()),
+    }
+}
+
+/// Writes a day, as midnight UTC where the format has a time.
+pub fn write_date(day: civil::Date, format: &WireFormat) -> Value {
+    match format {
+        WireFormat::Date => Value::String(day.to_string()),
+        WireFormat::Pattern(pattern, _) => Value::String(day.strftime(pattern).to_string()),
+        other => match Offset::UTC.to_timestamp(day.at(0, 0, 0, 0)) {
+            Ok(time) => write_time(time, other),
+            Err(_) => Value::String(day.to_string()),
+        },
+    }
+}
+
+/// A moment as HTTP writes it (`Sun, 06 Nov 1994 08:49:37 GMT`).
+pub fn read_http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(text.trim()).ok().map(|time| time.timestamp())
+}
+
+/// A JSON scalar as a query, header or form value; `None` for arrays and objects.
+pub fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => Some(String::new()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Number(value) => Some(value.to_string()),
+        Value::String(text) => Some(text.clone()),
+        Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::Cow;
+
+    fn text(text: &str) -> Leaf<'_> {
+        Leaf::Text(Cow::Borrowed(text))
+    }
+
+    fn time(leaf: Leaf<'_>, format: &WireFormat) -> Option<String> {
+        read_time(&leaf, format).map(|time| time.to_string())
+    }
+
+    #[test]
+    fn times_are_read_in_every_format() {
+        let iso = WireFormat::Rfc3339;
+        assert_eq!(time(text("2024-01-15T10:30:00Z"), &iso).as_deref(), Some("2024-01-15T10:30:00Z"));
+        assert_eq!(time(text("2024-01-15T10:30:00.250+02:00"), &iso).as_deref(), Some("2024-01-15T08:30:00.25Z"));
+        assert_eq!(time(text("2024-01-15T10:30:00+0200"), &iso).as_deref(), Some("2024-01-15T08:30:00Z"));
+        assert_eq!(time(text("2024-01-15 10:30:00"), &iso).as_deref(), Some("2024-01-15T10:30:00Z"));
+        assert_eq!(time(text("2024-01-15"), &iso).as_deref(), Some("2024-01-15T00:00:00Z"));
+        assert_eq!(time(text("yesterday"), &iso), None);
+        assert_eq!(time(Leaf::Int(5), &iso), None);
+        assert_eq!(time(Leaf::Int(1_700_000_000), &WireFormat::EpochSeconds).as_deref(), Some("2023-11-14T22:13:20Z"));
+        assert_eq!(time(text("1700000000123"), &WireFormat::EpochMilliseconds).as_deref(), Some("2023-11-14T22:13:20.123Z"));
+        assert_eq!(time(Leaf::Float(1_700_000_000.5), &WireFormat::EpochFloat).as_deref(), Some("2023-11-14T22:13:20.5Z"));
+        let pattern = WireFormat::Pattern("%Y-%m-%d %H:%M:%S".into(), Offset::constant(1));
+        assert_eq!(time(text("2024-01-15 10:30:00"), &pattern).as_deref(), Some("2024-01-15T09:30:00Z"));
+        assert_eq!(time(Leaf::Int(i64::MAX), &WireFormat::EpochSeconds), None, "out of range is no time");
+    }
+
+    #[test]
+    fn days_leave_the_time_aside() {
+        let day = |leaf| read_date(&leaf, &WireFormat::Rfc3339).map(|day| day.to_string());
+        assert_eq!(day(text("2023-11-07T05:31:56Z")).as_deref(), Some("2023-11-07"));
+        assert_eq!(day(text("2023-11-07")).as_deref(), Some("2023-11-07"));
+        assert_eq!(day(text("2023-11-0")), None);
+        assert_eq!(day(text("2023-11-07x")), None);
+        assert_eq!(day(text("2023-02-30")), None);
+        assert_eq!(day(text("ééééééé")), None);
+    }
+
+    #[test]
+    fn times_are_written_as_they_are_read() {
+        let moment: Timestamp = "2024-01-15T10:30:00Z".parse().unwrap();
+        for format in [
+            WireFormat::Rfc3339,
+            WireFormat::EpochSeconds,
+            WireFormat::EpochMilliseconds,
+            WireFormat::EpochFloat,
+            WireFormat::Pattern("%d.%m.%Y %H:%M:%S".into(), Offset::constant(-3)),
+        ] {
+            let written = write_time(moment, &format);
+            let leaf = match &written {
+                Value::String(said) => text(said),
+                Value::Number(number) => number.as_i64().map_or_else(|| Leaf::Float(number.as_f64().unwrap()), Leaf::Int),
+                other => panic!("{other}"),
+            };
+            assert_eq!(read_time(&leaf, &format), Some(moment), "{format:?} {written}");
+        }
+    }
+}
