@@ -27,10 +27,9 @@ use super::meter::Meter;
 use super::reply::{self, Outcome, Refusal, Row};
 use super::seeds;
 use super::sheet::Sheet;
-use super::sieve::{Sieve, invalid, is_trashed, number, text, word};
+use super::sieve::{GENDERS, Sieve, invalid, is_trashed, number, text, word};
 
 const TENANT: u64 = 7301;
-const GENDERS: &[&str] = &["male", "female", "other"];
 const SORTS: &[&str] = &[
     "first_name",
     "last_name",

@@ -8,7 +8,8 @@ use super::ask::Query;
 use super::clock;
 use super::reply::{Refusal, Row};
 
-const GENDERS: &[&str] = &["male", "female", "other"];
+/// The genders that can be asked for and written.
+pub(super) const GENDERS: &[&str] = &["male", "female", "other"];
 
 /// Which customers a list is asked for.
 pub(super) struct Sieve<'a> {

@@ -130,8 +130,8 @@ async fn updated_since_narrows_the_export_and_binds_its_offset() {
     is_refusal(&wrong, "INVALID_UPDATED_SINCE");
     let first = visit.get(EXPORT).await;
     let next = first.at("/data/next").as_str().unwrap();
-    let mixed = visit.get(&format!("{EXPORT}?updatedSince={since}&offset={next}"));
-    is_refusal(&mixed.await, "INVALID_OFFSET");
+    let mixed = format!("{EXPORT}?updatedSince={since}&offset={next}");
+    is_refusal(&visit.get(&mixed).await, "INVALID_OFFSET");
     is_refusal(
         &visit.get(&format!("{EXPORT}?offset=%20")).await,
         "INVALID_OFFSET",

@@ -98,7 +98,11 @@ async fn the_default_order_follows_the_date_filters() {
         let keys = got.each("/data", field);
         let texts: Vec<String> = keys
             .iter()
-            .map(|key| key.as_str().map_or(format!("{key:>9}"), str::to_lowercase))
+            .map(|key| match key {
+                Value::Null => String::new(),
+                Value::String(text) => text.to_lowercase(),
+                other => format!("{:>9}", other.to_string()),
+            })
             .collect();
         assert!(texts.len() > 20, "{query}");
         let right = |pair: &[String]| {
