@@ -13,8 +13,6 @@ use axum::extract::{RawQuery, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -27,14 +25,10 @@ use super::form::{self, Field, Kind};
 use super::phone;
 use super::reply::{self, Outcome, Refusal, Row};
 use super::seeds;
+use super::walk::{PASSCODE, page, place, shown, token};
 
 const API_KEY: &str = "gormic-demo-8d21f0";
 const ORGANIZATION: &str = "org_demo";
-/// How many customers a page has.
-const PAGE: usize = 50;
-/// Where a customer's passcode is kept; it is never shown.
-const PASSCODE: &str = "passcode";
-
 const TEXT: Kind = Kind::Text(usize::MAX);
 const CREATE: &[Field] = &[
     Field::new("firstName", TEXT),
@@ -322,33 +316,6 @@ fn put(data: &mut Value, name: &str, value: Value) {
     if let Value::Object(data) = data {
         data.insert(name.to_owned(), value);
     }
-}
-
-/// The next page of a walk, and the number of its last row where more rows follow.
-fn page<'a>(mut rows: impl Iterator<Item = (u64, &'a Row)>) -> (Vec<Row>, Option<u64>) {
-    let page: Vec<(u64, &Row)> = rows.by_ref().take(PAGE).collect();
-    let last = page.last().map(|(number, _)| *number);
-    let more = rows.next().is_some();
-    let shown = page.into_iter().map(|(_, row)| shown(row)).collect();
-    (shown, last.filter(|_| more))
-}
-
-/// What a client may see of a customer.
-fn shown(row: &Row) -> Row {
-    let mut row = row.clone();
-    row.shift_remove(PASSCODE);
-    row
-}
-
-/// The offset behind a row, of a walk with that `updatedSince`.
-fn token(row: u64, since: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{row}|{since}"))
-}
-
-fn place(token: &str, since: &str) -> Option<u64> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    let (row, made_for) = text.split_once('|')?;
-    row.parse().ok().filter(|_| made_for == since)
 }
 
 fn text<'a>(row: &'a Row, name: &str) -> &'a str {

@@ -21,14 +21,13 @@ use super::ask::{self, Id, Query};
 use super::book::Book;
 use super::clock;
 use super::door::Site;
+use super::filter::{Filter, STATUSES, profile};
 use super::form::{self, Field, Kind};
 use super::meter::Meter;
 use super::reply::{self, Outcome, Refusal, Row};
 use super::seeds;
 
 const API_KEY: &str = "sk_live_demo_4f1c9a7e2b";
-const TIERS: &[&str] = &["bronze", "silver", "gold", "platinum"];
-const STATUSES: &[&str] = &["active", "inactive", "archived"];
 /// The page names `standard` as the default of create, so it can be written, although it cannot be filtered on.
 const WRITABLE_TIERS: &[&str] = &["standard", "bronze", "silver", "gold", "platinum"];
 const PROFILE: &[&str] = &[
@@ -210,20 +209,10 @@ impl Office {
     }
 
     fn list(&self, query: &Query) -> Outcome {
-        let page = number(query, "page", 1, usize::MAX)?;
-        let limit = number(query, "limit", 20, 100)?;
-        let tier = word(query, "tier", TIERS)?;
-        let status = word(query, "status", STATUSES)?;
-        let search = query.filled("search").map(str::to_lowercase);
-        let tags: Vec<&str> = query.many("tags").chain(query.many("tags[]")).collect();
+        let filter = Filter::read(query)?;
+        let (page, limit) = (filter.page, filter.limit);
         let book = self.book();
-        let found = book.rows().filter(|row| {
-            tier.is_none_or(|tier| row.get("tier").is_some_and(|has| has == tier))
-                && status.is_none_or(|status| row.get("status").is_some_and(|has| has == status))
-                && search.as_deref().is_none_or(|text| mentions(row, text))
-                && tags.iter().all(|tag| has_tag(row, tag))
-        });
-        let found: Vec<&Row> = found.collect();
+        let found: Vec<&Row> = book.rows().filter(|row| filter.has(row)).collect();
         let shown = found.iter().skip(limit.saturating_mul(page - 1));
         let data: Vec<Row> = shown.take(limit).map(|row| listed(row)).collect();
         Ok(reply::json(
@@ -283,50 +272,6 @@ impl Office {
         let body = json!({"success": true, "message": "The customer is deleted"});
         Ok(reply::json(200, &body))
     }
-}
-
-fn number(query: &Query, name: &str, default: usize, max: usize) -> Result<usize, Refusal> {
-    let Some(text) = query.one(name) else {
-        return Ok(default);
-    };
-    let number = text.parse().ok();
-    number
-        .filter(|number| (1..=max).contains(number))
-        .ok_or_else(|| {
-            let message = format!("{name} is out of range");
-            Refusal::new(400, "VALIDATION_ERROR", message).at(name)
-        })
-}
-
-fn word<'a>(query: &'a Query, name: &str, words: &[&str]) -> Result<Option<&'a str>, Refusal> {
-    match query.one(name) {
-        Some(word) if !words.contains(&word) => {
-            let message = format!("{name} must be one of {}", words.join(", "));
-            Err(Refusal::new(400, "VALIDATION_ERROR", message).at(name))
-        }
-        word => Ok(word),
-    }
-}
-
-fn profile<'a>(row: &'a Row, name: &str) -> &'a str {
-    let profile = row.get("profile").and_then(Value::as_object);
-    let value = profile.and_then(|profile| profile.get(name));
-    value.and_then(Value::as_str).unwrap_or_default()
-}
-
-/// Whether name, e-mail, phone or company has the text, which is in lower case.
-fn mentions(row: &Row, text: &str) -> bool {
-    let name = format!("{} {}", profile(row, "firstName"), profile(row, "lastName"));
-    let others = ["email", "phone", "company"];
-    name.to_lowercase().contains(text)
-        || others
-            .iter()
-            .any(|field| profile(row, field).to_lowercase().contains(text))
-}
-
-fn has_tag(row: &Row, tag: &str) -> bool {
-    let tags = row.get("tags").and_then(Value::as_array);
-    tags.is_some_and(|tags| tags.iter().any(|has| has == tag))
 }
 
 /// A customer as the list shows it: `tenantId` stands in the answer to one alone.

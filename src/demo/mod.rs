@@ -5,11 +5,13 @@
 //! know that a gateway exists.
 //!
 //! ```text
-//! door     takes a request, notes it in record, lets a fault spoil it
-//! gtateth  gormic  flextell  spirii     one vendor each: routes, checks, shapes
-//! grants  meter  phone  sheet  sieve  tree  wanted   what only one or two of them need
-//! ask  form  reply                      reading a request, checking a body, answering
-//! book  seeds  people  clock            the customers
+//! door    record  fault      takes a request, notes it, lets a fault spoil it
+//! gtateth filter             one vendor each: routes, checks, shapes,
+//! gormic  walk  phone        and beside it what that one alone needs
+//! flextell  grants  sieve  sheet
+//! spirii  tree  wanted
+//! ask  form  reply  meter    reading a request, checking a body, answering
+//! book  seeds  people  clock the customers
 //! ```
 
 mod ask;
@@ -17,6 +19,7 @@ mod book;
 mod clock;
 mod door;
 mod fault;
+mod filter;
 mod flextell;
 mod form;
 mod gormic;
@@ -32,6 +35,7 @@ mod sheet;
 mod sieve;
 mod spirii;
 mod tree;
+mod walk;
 mod wanted;
 
 #[cfg(test)]

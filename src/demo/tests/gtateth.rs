@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::{Got, Visit};
+use super::visit::{Got, Visit};
 
 const LIST: &str = "/api/v1/customers";
 

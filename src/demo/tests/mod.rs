@@ -5,159 +5,15 @@ mod flextell;
 mod gormic;
 mod gtateth;
 mod spirii;
+mod visit;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 use super::*;
-
-/// One CRM with somebody who may use it.
-pub(super) struct Visit {
-    demo: Demo,
-    place: usize,
-    http: Client,
-    pub(super) headers: Vec<(&'static str, String)>,
-}
-
-/// What came back.
-#[derive(Debug)]
-pub(super) struct Got {
-    pub(super) status: u16,
-    pub(super) headers: reqwest::header::HeaderMap,
-    pub(super) body: Value,
-}
-
-impl Got {
-    pub(super) fn at(&self, pointer: &str) -> &Value {
-        let none = &Value::Null;
-        self.body.pointer(pointer).unwrap_or(none)
-    }
-
-    pub(super) fn number(&self, name: &str) -> u64 {
-        let header = self.headers.get(name);
-        let text = header.expect("the header is there").to_str().unwrap();
-        text.parse().unwrap()
-    }
-
-    /// The values of a field of every row.
-    pub(super) fn each(&self, rows: &str, field: &str) -> Vec<Value> {
-        let rows = self.at(rows).as_array().unwrap();
-        let values = rows.iter().map(|row| row.pointer(field).cloned());
-        values.map(Option::unwrap_or_default).collect()
-    }
-}
-
-impl Visit {
-    pub(super) async fn of(key: &str) -> Self {
-        Self::sized(key, 250).await
-    }
-
-    pub(super) async fn sized(key: &str, customers: usize) -> Self {
-        let options = Options {
-            customers,
-            ports: None,
-        };
-        let demo = start(options).await.unwrap();
-        let place = demo.crms.iter().position(|crm| crm.key == key).unwrap();
-        let http = Client::builder().no_proxy().build().unwrap();
-        let mut visit = Self {
-            demo,
-            place,
-            http,
-            headers: Vec::new(),
-        };
-        visit.headers = match key {
-            "gormic" => vec![
-                ("api-key", visit.var("api_key")),
-                ("organization-id", visit.var("organization")),
-            ],
-            "flextell" => vec![],
-            _ => vec![("authorization", format!("Bearer {}", visit.var("api_key")))],
-        };
-        if key == "flextell" {
-            let refresh = visit.var("refresh_token");
-            let granted = visit.refresh(&refresh).await;
-            let token = granted.at("/access_token").as_str().unwrap();
-            visit.headers = vec![("authorization", format!("Bearer {token}"))];
-            visit.crm().clear_log();
-        }
-        visit
-    }
-
-    pub(super) fn crm(&self) -> &Crm {
-        &self.demo.crms[self.place]
-    }
-
-    pub(super) fn var(&self, name: &str) -> String {
-        let vars = &self.crm().vars;
-        vars.iter().find(|var| var.0 == name).unwrap().1.clone()
-    }
-
-    /// Asks with the headers of somebody who may.
-    pub(super) async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Got {
-        self.try_ask(method, path, body).await.unwrap()
-    }
-
-    pub(super) async fn try_ask(
-        &self,
-        method: &str,
-        path: &str,
-        body: Option<&Value>,
-    ) -> reqwest::Result<Got> {
-        let json = ("content-type", "application/json".to_owned());
-        let mut headers = self.headers.clone();
-        headers.extend(body.map(|_| json));
-        let text = body.map(Value::to_string).unwrap_or_default();
-        self.raw(method, path, &headers, text).await
-    }
-
-    /// Asks with exactly these headers and this body.
-    pub(super) async fn raw(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&'static str, String)],
-        body: String,
-    ) -> reqwest::Result<Got> {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let url = format!("{}{path}", self.crm().url);
-        let mut request = self.http.request(method, url).body(body);
-        for (name, value) in headers {
-            request = request.header(*name, value);
-        }
-        let response = request.send().await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await?;
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Ok(Got {
-            status,
-            headers,
-            body,
-        })
-    }
-
-    pub(super) async fn get(&self, path: &str) -> Got {
-        self.ask("GET", path, None).await
-    }
-
-    /// Asks Flextell for an access token.
-    pub(super) async fn refresh(&self, refresh: &str) -> Got {
-        let form = format!(
-            "grant_type=refresh_token&client_id={}&client_secret={}&refresh_token={refresh}",
-            self.var("client_id"),
-            self.var("client_secret"),
-        );
-        let label = (
-            "content-type",
-            "application/x-www-form-urlencoded".to_owned(),
-        );
-        let asked = self.raw("POST", "/oauth/token", &[label], form).await;
-        asked.unwrap()
-    }
-}
+use visit::Visit;
 
 /// The list that shows customers, and where its rows are, for each vendor.
 const LISTS: [(&str, &str, &str); 4] = [
@@ -243,8 +99,11 @@ async fn dropping_the_demo_stops_the_servers_and_their_connections() {
     let Visit { demo, http, .. } = visit;
     let url = format!("{}/api/v1/health", demo.crms[0].url);
     drop(demo);
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(http.get(url).send().await.is_err());
+    let before = Instant::now();
+    while http.get(&url).send().await.is_ok() {
+        assert!(before.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test]
@@ -313,9 +172,12 @@ async fn a_slow_write_is_carried_out_although_nobody_waits() {
     let before = Instant::now();
     assert_eq!(visit.get("/api/v1/customers").await.status, 200);
     assert!(before.elapsed() >= Duration::from_millis(150));
+    visit
+        .crm()
+        .set_fault(Some(Fault::Latency(Duration::from_secs(60))));
     let body = json!({"firstName": "Ada"});
     let write = visit.ask("POST", "/api/v1/customers", Some(&body));
-    let waited = tokio::time::timeout(Duration::from_millis(60), write).await;
+    let waited = tokio::time::timeout(Duration::from_millis(500), write).await;
     assert!(waited.is_err());
     assert_eq!(visit.crm().len(), 251);
 }
@@ -388,7 +250,6 @@ async fn no_input_breaks_a_crm() {
         "{\"params\":[]}",
         "{\"params\":{\"id\":{}}}",
     ];
-    let deep = "[".repeat(100_000);
     let queries = [
         "page=-1&limit=&offset=x&per_page=1e9",
         "page=99999999999999999999",
@@ -414,7 +275,7 @@ async fn no_input_breaks_a_crm() {
         let mut paths: Vec<String> = ids.iter().map(|id| format!("{list}/{id}")).collect();
         paths.push(list.to_owned());
         for path in &paths {
-            for body in bodies.iter().copied().chain([&*deep]) {
+            for body in bodies {
                 for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] {
                     let got = visit.raw(method, path, &headers, body.to_owned()).await;
                     let status = got.unwrap().status;
@@ -422,6 +283,9 @@ async fn no_input_breaks_a_crm() {
                 }
             }
         }
+        let deep = "[".repeat(100_000);
+        let got = visit.raw("POST", list, &headers, deep).await.unwrap();
+        assert!(got.status < 500, "{key}: {got:?}");
         for query in queries {
             for path in [list.to_owned(), format!("{list}/export")] {
                 let status = visit.get(&format!("{path}?{query}")).await.status;
