@@ -65,7 +65,9 @@ impl Auth {
         let fill = |template: &Template| template.fill(|name| vars.get(name).map(String::as_str));
         Some(match rule {
             AuthRule::None => Self::None,
-            AuthRule::Header { name, value } => Self::Header(name.clone(), secret_header(&fill(value)?)?),
+            AuthRule::Header { name, value } => {
+                Self::Header(name.clone(), secret_header(&fill(value)?)?)
+            }
             AuthRule::Query { name, value } => Self::Query(name.clone(), fill(value)?.into()),
             AuthRule::Basic { user, pass } => {
                 let pair = STANDARD.encode(format!("{}:{}", fill(user)?, fill(pass)?));
@@ -76,8 +78,17 @@ impl Auth {
     }
 
     /// Signs a request.
-    pub async fn sign(&self, draft: &mut Draft<'_>, upstream: &Arc<Upstream>) -> Result<Used, SourceError> {
-        let refused = |_: Unplaceable| SourceError::new(SourceErrorKind::Credentials, "the credentials cannot stand in a request");
+    pub async fn sign(
+        &self,
+        draft: &mut Draft<'_>,
+        upstream: &Arc<Upstream>,
+    ) -> Result<Used, SourceError> {
+        let refused = |_: Unplaceable| {
+            SourceError::new(
+                SourceErrorKind::Credentials,
+                "the credentials cannot stand in a request",
+            )
+        };
         match self {
             Self::None => Ok(Used(0)),
             Self::Header(name, value) => {
@@ -85,7 +96,12 @@ impl Auth {
                 Ok(Used(0))
             }
             Self::Query(name, value) => {
-                draft.query_text(name, &serde_json::Value::String(value.expose_secret().to_owned())).map_err(refused)?;
+                draft
+                    .query_text(
+                        name,
+                        &serde_json::Value::String(value.expose_secret().to_owned()),
+                    )
+                    .map_err(refused)?;
                 Ok(Used(0))
             }
             Self::Tokens(tokens) => {
@@ -153,14 +169,25 @@ impl Tokens {
         let (id, secret) = (fill(&rule.client_id)?, fill(&rule.client_secret)?);
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        let grant = if rule.refresh_token.is_some() { "refresh_token" } else { "client_credentials" };
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        let grant = if rule.refresh_token.is_some() {
+            "refresh_token"
+        } else {
+            "client_credentials"
+        };
         let mut form = format!("grant_type={grant}");
         if rule.basic {
             let pair = STANDARD.encode(format!("{}:{}", encode(&id), encode(&secret)));
             headers.insert(AUTHORIZATION, secret_header(&format!("Basic {pair}"))?);
         } else {
-            form.push_str(&format!("&client_id={}&client_secret={}", encode(&id), encode(&secret)));
+            form.push_str(&format!(
+                "&client_id={}&client_secret={}",
+                encode(&id),
+                encode(&secret)
+            ));
         }
         if let Some(scope) = &rule.scope {
             form.push_str(&format!("&scope={}", encode(&fill(scope)?)));
@@ -175,12 +202,19 @@ impl Tokens {
             headers,
             prefix: rule.prefix.clone(),
             keep: store.keep.clone(),
-            state: Mutex::new(State { refresh, token: None, generation: 0 }),
+            state: Mutex::new(State {
+                refresh,
+                token: None,
+                generation: 0,
+            }),
         })
     }
 
     /// The token to use now, fetched where there is none that lasts.
-    async fn current(self: &Arc<Self>, upstream: &Arc<Upstream>) -> Result<(HeaderValue, Used), SourceError> {
+    async fn current(
+        self: &Arc<Self>,
+        upstream: &Arc<Upstream>,
+    ) -> Result<(HeaderValue, Used), SourceError> {
         let (this, upstream) = (Arc::clone(self), Arc::clone(upstream));
         let fetching = tokio::spawn(async move { this.fetched(&upstream).await });
         fetching.await.unwrap_or_else(|_| Err(unreadable()))
@@ -195,7 +229,8 @@ impl Tokens {
             return Ok((value.clone(), Used(state.generation)));
         }
         let answer = self.ask(upstream, state.refresh.as_ref()).await?;
-        let value = secret_header(&format!("{}{}", self.prefix, answer.access_token)).ok_or_else(unreadable)?;
+        let value = secret_header(&format!("{}{}", self.prefix, answer.access_token))
+            .ok_or_else(unreadable)?;
         if let Some(refresh) = answer.refresh_token {
             let refresh = SecretString::from(refresh);
             if let Some(keep) = &self.keep {
@@ -203,17 +238,28 @@ impl Tokens {
             }
             state.refresh = state.refresh.is_some().then_some(refresh);
         }
-        let life = answer.expires_in.as_ref().and_then(seconds).unwrap_or(LIFE_UNSAID);
+        let life = answer
+            .expires_in
+            .as_ref()
+            .and_then(seconds)
+            .unwrap_or(LIFE_UNSAID);
         let until = Instant::now() + life.saturating_sub(BEFORE_END).max(life / 2);
         state.token = Some((value.clone(), until));
         state.generation += 1;
         Ok((value, Used(state.generation)))
     }
 
-    async fn ask(&self, upstream: &Upstream, refresh: Option<&SecretString>) -> Result<TokenAnswer, SourceError> {
+    async fn ask(
+        &self,
+        upstream: &Upstream,
+        refresh: Option<&SecretString>,
+    ) -> Result<TokenAnswer, SourceError> {
         let mut form = self.form.clone();
         if let Some(refresh) = refresh {
-            form.push_str(&format!("&refresh_token={}", encode(refresh.expose_secret())));
+            form.push_str(&format!(
+                "&refresh_token={}",
+                encode(refresh.expose_secret())
+            ));
         }
         let request = Request {
             method: http::Method::POST,
@@ -221,7 +267,10 @@ impl Tokens {
             headers: self.headers.clone(),
             body: Some(Bytes::from(form)),
         };
-        let reply = upstream.send_apart(request, Instant::now() + TOKEN_TIMEOUT).await.map_err(super::faults::of_fault)?;
+        let reply = upstream
+            .send_apart(request, Instant::now() + TOKEN_TIMEOUT)
+            .await
+            .map_err(super::faults::of_fault)?;
         read_answer(&reply)
     }
 
@@ -236,17 +285,34 @@ impl Tokens {
 fn read_answer(reply: &Reply) -> Result<TokenAnswer, SourceError> {
     match reply.status {
         200..=299 => serde_json::from_slice(&reply.body).map_err(|_| unreadable()),
-        429 => Err(SourceError::new(SourceErrorKind::Throttled, "the CRM's token endpoint refuses more calls").with_status(reply.status)),
-        400..=499 => Err(SourceError::new(SourceErrorKind::Credentials, "the CRM's token endpoint refuses the credentials").with_status(reply.status)),
-        _ => Err(SourceError::new(SourceErrorKind::Unavailable, "the CRM's token endpoint is failing").with_status(reply.status)),
+        429 => Err(SourceError::new(
+            SourceErrorKind::Throttled,
+            "the CRM's token endpoint refuses more calls",
+        )
+        .with_status(reply.status)),
+        400..=499 => Err(SourceError::new(
+            SourceErrorKind::Credentials,
+            "the CRM's token endpoint refuses the credentials",
+        )
+        .with_status(reply.status)),
+        _ => Err(SourceError::new(
+            SourceErrorKind::Unavailable,
+            "the CRM's token endpoint is failing",
+        )
+        .with_status(reply.status)),
     }
 }
 
 fn seconds(value: &serde_json::Value) -> Option<Duration> {
     let seconds = value.as_f64().or_else(|| value.as_str()?.parse().ok())?;
-    Duration::try_from_secs_f64(seconds).ok().filter(|life| *life < Duration::from_secs(31_536_000))
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|life| *life < Duration::from_secs(31_536_000))
 }
 
 fn unreadable() -> SourceError {
-    SourceError::new(SourceErrorKind::Malformed, "the CRM's token endpoint answered something unreadable")
+    SourceError::new(
+        SourceErrorKind::Malformed,
+        "the CRM's token endpoint answered something unreadable",
+    )
 }

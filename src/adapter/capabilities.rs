@@ -2,7 +2,9 @@
 
 use super::manifest::{Get, Manifest, Style};
 use super::mapping;
-use crate::model::{Capabilities, CustomerOrderField, FilterCapability, OrderCapability, PagingStyle, WriteField};
+use crate::model::{
+    Capabilities, CustomerOrderField, FilterCapability, OrderCapability, PagingStyle, WriteField,
+};
 use crate::source::TotalKind;
 
 /// Derives the capabilities of the main list route and of the other routes.
@@ -23,18 +25,35 @@ pub fn derive(manifest: &Manifest) -> Capabilities {
         create: manifest.create.is_some(),
         update: manifest.update.is_some(),
         delete: manifest.delete.is_some(),
-        batch_size: manifest.get_many.as_ref().and_then(|many| i32::try_from(many.max()).ok()),
+        batch_size: manifest
+            .get_many
+            .as_ref()
+            .and_then(|many| i32::try_from(many.max()).ok()),
         paging,
-        max_page_size: main.and_then(|list| list.page.sizes).and_then(|(_, max)| i32::try_from(max).ok()),
+        max_page_size: main
+            .and_then(|list| list.page.sizes)
+            .and_then(|(_, max)| i32::try_from(max).ok()),
         total_count: main.is_some_and(|list| {
             let exact = super::manifest::TotalSaid::Kind(TotalKind::Exact);
-            list.page.total.is_some() && (list.page.total_kind == exact || list.page.total_kind == super::manifest::TotalSaid::PageOrAll)
+            list.page.total.is_some()
+                && (list.page.total_kind == exact
+                    || list.page.total_kind == super::manifest::TotalSaid::PageOrAll)
         }),
         backward_paging: backward(manifest, &orderings),
         filters: filters(manifest),
         orderings,
         creatable_fields: writable(manifest, true),
-        required_fields: manifest.create.as_ref().map(|route| route.requires.iter().map(|field| field.name().to_owned()).collect()).unwrap_or_default(),
+        required_fields: manifest
+            .create
+            .as_ref()
+            .map(|route| {
+                route
+                    .requires
+                    .iter()
+                    .map(|field| field.name().to_owned())
+                    .collect()
+            })
+            .unwrap_or_default(),
         updatable_fields: writable(manifest, false),
         native_fields: manifest.native.keys().cloned().collect(),
         readable_fields: readable(manifest),
@@ -58,35 +77,69 @@ fn filters(manifest: &Manifest) -> Vec<FilterCapability> {
     for (key, wire) in manifest.lists.iter().flat_map(|list| &list.filters) {
         let rechecked = wire.residual || wire.widen.is_some();
         if !all.iter().any(|known| known.name == key.word()) {
-            all.push(FilterCapability { name: key.word().to_owned(), rechecked });
+            all.push(FilterCapability {
+                name: key.word().to_owned(),
+                rechecked,
+            });
         }
     }
     all
 }
 
 fn orderings(manifest: &Manifest) -> Vec<OrderCapability> {
-    let sorts: Vec<_> = manifest.lists.iter().filter_map(|list| list.sort.as_ref()).collect();
+    let sorts: Vec<_> = manifest
+        .lists
+        .iter()
+        .filter_map(|list| list.sort.as_ref())
+        .collect();
     let fields = CustomerOrderField::ALL.iter().map(|(_, field)| *field);
     fields
         .filter(|field| sorts.iter().any(|sort| sort.serves(*field)))
-        .map(|field| OrderCapability { field, unique: sorts.iter().any(|sort| sort.serves(field) && sort.is_unique(field)) })
+        .map(|field| OrderCapability {
+            field,
+            unique: sorts
+                .iter()
+                .any(|sort| sort.serves(field) && sort.is_unique(field)),
+        })
         .collect()
 }
 
 fn writable(manifest: &Manifest, create: bool) -> Vec<String> {
-    if (if create { &manifest.create } else { &manifest.update }).is_none() {
+    if (if create {
+        &manifest.create
+    } else {
+        &manifest.update
+    })
+    .is_none()
+    {
         return Vec::new();
     }
     let carries = |name: &&WriteField| {
         let field = manifest.fields.get(name.name());
-        field.is_some_and(|field| field.write.is_some() && if create { field.on_create } else { field.on_update })
+        field.is_some_and(|field| {
+            field.write.is_some()
+                && if create {
+                    field.on_create
+                } else {
+                    field.on_update
+                }
+        })
     };
-    WriteField::ALL.iter().filter(carries).map(|name| name.name().to_owned()).collect()
+    WriteField::ALL
+        .iter()
+        .filter(carries)
+        .map(|name| name.name().to_owned())
+        .collect()
 }
 
 fn readable(manifest: &Manifest) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for name in mapping::READABLE.iter().filter(|name| manifest.fields.get(**name).is_some_and(|field| !field.read.is_empty())) {
+    for name in mapping::READABLE.iter().filter(|name| {
+        manifest
+            .fields
+            .get(**name)
+            .is_some_and(|field| !field.read.is_empty())
+    }) {
         let shown = mapping::schema_name(name).to_owned();
         if !names.contains(&shown) {
             names.push(shown);

@@ -32,17 +32,36 @@ impl Failed {
 impl Adapter {
     /// Sends a request and signs it; once more with fresh credentials where the CRM refuses those that can be renewed.
     /// A refused signature proves that nothing was done, so this is safe for writes too.
-    pub(super) async fn exchange(&self, call: &Call, draft: Draft<'_>, follow: Option<Url>) -> Result<Reply, Failed> {
+    pub(super) async fn exchange(
+        &self,
+        call: &Call,
+        draft: Draft<'_>,
+        follow: Option<Url>,
+    ) -> Result<Reply, Failed> {
         let deadline = call.operation().deadline.min(Instant::now() + self.total);
-        let (reply, used) = self.once(call, draft.clone(), follow.clone(), deadline).await?;
+        let (reply, used) = self
+            .once(call, draft.clone(), follow.clone(), deadline)
+            .await?;
         if !self.refuses_credentials(&reply) || !self.auth.refused(used).await {
             return Ok(reply);
         }
-        self.once(call, draft, follow, deadline).await.map(|(reply, _)| reply)
+        self.once(call, draft, follow, deadline)
+            .await
+            .map(|(reply, _)| reply)
     }
 
-    async fn once(&self, call: &Call, mut draft: Draft<'_>, follow: Option<Url>, deadline: Instant) -> Result<(Reply, super::auth::Used), Failed> {
-        let used = self.auth.sign(&mut draft, &self.upstream).await.map_err(Failed::Unsent)?;
+    async fn once(
+        &self,
+        call: &Call,
+        mut draft: Draft<'_>,
+        follow: Option<Url>,
+        deadline: Instant,
+    ) -> Result<(Reply, super::auth::Used), Failed> {
+        let used = self
+            .auth
+            .sign(&mut draft, &self.upstream)
+            .await
+            .map_err(Failed::Unsent)?;
         let request = self.finished(draft, follow).map_err(Failed::Unsent)?;
         call.count();
         let started = Instant::now();
@@ -54,12 +73,21 @@ impl Adapter {
     }
 
     fn finished(&self, draft: Draft<'_>, follow: Option<Url>) -> Result<Request, SourceError> {
-        let unplaceable = |_| SourceError::new(SourceErrorKind::Rejected, "a value cannot stand where the CRM expects it");
+        let unplaceable = |_| {
+            SourceError::new(
+                SourceErrorKind::Rejected,
+                "a value cannot stand where the CRM expects it",
+            )
+        };
         match follow {
             None => draft.finish(&self.base).map_err(unplaceable),
             Some(mut url) => {
                 if let Some(name) = self.auth.query_name() {
-                    let credential = draft.query_pairs().into_iter().rev().find(|(known, _)| known == name);
+                    let credential = draft
+                        .query_pairs()
+                        .into_iter()
+                        .rev()
+                        .find(|(known, _)| known == name);
                     url.query_pairs_mut().extend_pairs(credential);
                 }
                 Ok(draft.finish_at(url))
@@ -70,7 +98,8 @@ impl Adapter {
     fn refuses_credentials(&self, reply: &Reply) -> bool {
         !(200..300).contains(&reply.status)
             && matches!(reply.status, 401 | 403)
-            && faults::refusal(&self.manifest, reply).is_some_and(|refusal| refusal.error.kind == SourceErrorKind::Credentials)
+            && faults::refusal(&self.manifest, reply)
+                .is_some_and(|refusal| refusal.error.kind == SourceErrorKind::Credentials)
     }
 
     /// What makes an answer of a route a success.
@@ -104,15 +133,24 @@ impl Adapter {
         if warnings > 0 {
             tracing::info!(adapter = %self.manifest.id, warnings, "the CRM's answer carries warnings");
         }
-        if faults::value_is_good(success, &body) { Ok(body) } else { Err(refused_in_body(&self.manifest, reply)) }
+        if faults::value_is_good(success, &body) {
+            Ok(body)
+        } else {
+            Err(refused_in_body(&self.manifest, reply))
+        }
     }
 }
 
 /// A good status with a body that is none: the code says what it means, else it is unlike what the file describes.
 pub(super) fn refused_in_body(manifest: &Manifest, reply: &Reply) -> Refusal {
-    let coded = faults::refusal(manifest, reply).filter(|refusal| refusal.error.kind != SourceErrorKind::Malformed);
+    let coded = faults::refusal(manifest, reply)
+        .filter(|refusal| refusal.error.kind != SourceErrorKind::Malformed);
     coded.unwrap_or_else(|| {
-        let error = SourceError::new(SourceErrorKind::Rejected, "the CRM says that it did not do it").with_status(reply.status);
+        let error = SourceError::new(
+            SourceErrorKind::Rejected,
+            "the CRM says that it did not do it",
+        )
+        .with_status(reply.status);
         Refusal::from(error)
     })
 }

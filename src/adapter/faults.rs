@@ -34,12 +34,19 @@ impl From<SourceError> for Refusal {
 
 /// Whether an answer's status makes it a success.
 pub fn status_is_good(success: &Success, status: u16) -> bool {
-    if success.status.is_empty() { (200..300).contains(&status) } else { success.status.contains(&status) }
+    if success.status.is_empty() {
+        (200..300).contains(&status)
+    } else {
+        success.status.contains(&status)
+    }
 }
 
 /// Whether the value that makes an answer a success stands where it should.
 pub fn value_is_good(success: &Success, body: &Value) -> bool {
-    success.value.as_ref().is_none_or(|(path, wanted)| path.find(body).is_some_and(|found| found == wanted || says(found, &bare(wanted))))
+    success.value.as_ref().is_none_or(|(path, wanted)| {
+        path.find(body)
+            .is_some_and(|found| found == wanted || says(found, &bare(wanted)))
+    })
 }
 
 fn bare(value: &Value) -> String {
@@ -59,13 +66,20 @@ pub fn refusal(manifest: &Manifest, reply: &Reply) -> Option<Refusal> {
         (None, Some(kind)) => *kind,
         (None, None) => by_status(reply.status),
     };
-    let ErrorKind::Refused(kind) = kind else { return None };
-    let field = meaning
-        .and_then(|meaning| meaning.field)
-        .or_else(|| first_text(&errors.field, &body, reply).and_then(|name| field_called(manifest, &name)));
+    let ErrorKind::Refused(kind) = kind else {
+        return None;
+    };
+    let field = meaning.and_then(|meaning| meaning.field).or_else(|| {
+        first_text(&errors.field, &body, reply).and_then(|name| field_called(manifest, &name))
+    });
     let mut error = SourceError::new(kind, sentence(kind)).with_status(reply.status);
     if error.retryable() {
-        error.retry_after = wait(&manifest.http.limits, reply, &body, kind == SourceErrorKind::Throttled);
+        error.retry_after = wait(
+            &manifest.http.limits,
+            reply,
+            &body,
+            kind == SourceErrorKind::Throttled,
+        );
     }
     Some(Refusal { error, field })
 }
@@ -89,7 +103,9 @@ fn by_status(status: u16) -> ErrorKind {
 /// The sentence a caller reads.
 pub const fn sentence(kind: SourceErrorKind) -> &'static str {
     match kind {
-        SourceErrorKind::Credentials => "the CRM does not accept the configured credentials, or they do not allow this",
+        SourceErrorKind::Credentials => {
+            "the CRM does not accept the configured credentials, or they do not allow this"
+        }
         SourceErrorKind::Forbidden => "the configured credentials do not allow this",
         SourceErrorKind::Throttled => "the CRM's rate limit is used up",
         SourceErrorKind::Timeout => "the CRM did not answer in time",
@@ -99,10 +115,14 @@ pub const fn sentence(kind: SourceErrorKind) -> &'static str {
         SourceErrorKind::NotFound => "the CRM has no such customer",
         SourceErrorKind::Conflict => "the CRM already has a customer with these values",
         SourceErrorKind::NoChanges => "the CRM says that nothing would change",
-        SourceErrorKind::Malformed => "the CRM answered something that its adapter does not describe",
+        SourceErrorKind::Malformed => {
+            "the CRM answered something that its adapter does not describe"
+        }
         SourceErrorKind::Unsupported => "the CRM cannot do this",
         SourceErrorKind::CursorExpired => "the CRM no longer knows this position in the list",
-        SourceErrorKind::DepthLimit => "the CRM lets nobody this deep into a list; narrow the filter",
+        SourceErrorKind::DepthLimit => {
+            "the CRM lets nobody this deep into a list; narrow the filter"
+        }
         SourceErrorKind::Saturated => "too many calls to this source are waiting",
     }
 }
@@ -115,7 +135,11 @@ pub fn of_fault(fault: Fault) -> SourceError {
         Fault::Timeout => SourceErrorKind::Timeout,
         Fault::TooLarge => SourceErrorKind::Malformed,
     };
-    let detail = if fault == Fault::TooLarge { "the CRM's answer is larger than allowed" } else { sentence(kind) };
+    let detail = if fault == Fault::TooLarge {
+        "the CRM's answer is larger than allowed"
+    } else {
+        sentence(kind)
+    };
     SourceError::new(kind, detail)
 }
 
@@ -126,21 +150,31 @@ pub fn malformed(detail: &'static str) -> SourceError {
 
 /// The field whose place in a write has this name in the CRM.
 fn field_called(manifest: &Manifest, name: &str) -> Option<WriteField> {
-    let last = name.rsplit(['.', '/', '[']).next().map(|part| part.trim_end_matches(']'))?;
+    let last = name
+        .rsplit(['.', '/', '['])
+        .next()
+        .map(|part| part.trim_end_matches(']'))?;
     manifest.fields.iter().find_map(|(ours, field)| {
         let place = field.write.as_ref()?.last_key()?;
-        (place == name || place == last).then(|| WriteField::from_name(ours)).flatten()
+        (place == name || place == last)
+            .then(|| WriteField::from_name(ours))
+            .flatten()
     })
 }
 
 fn first_text(pointers: &[Pointer], body: &Value, reply: &Reply) -> Option<String> {
-    pointers.iter().find_map(|pointer| text_at(pointer, body, reply))
+    pointers
+        .iter()
+        .find_map(|pointer| text_at(pointer, body, reply))
 }
 
 /// The text a pointer leads to in an answer.
 fn text_at(pointer: &Pointer, body: &Value, reply: &Reply) -> Option<String> {
     match pointer {
-        Pointer::Body(path) => path.find(body).filter(|value| !value.is_null()).and_then(wire::scalar_text),
+        Pointer::Body(path) => path
+            .find(body)
+            .filter(|value| !value.is_null())
+            .and_then(wire::scalar_text),
         Pointer::Header(..) | Pointer::Link(_) => header_text(pointer, reply),
         Pointer::Last(_) => None,
     }
@@ -152,11 +186,18 @@ pub fn header_text(pointer: &Pointer, reply: &Reply) -> Option<String> {
         Pointer::Header(name, capture) => {
             let value = reply.headers.get(name)?.to_str().ok()?;
             match capture {
-                Some(regex) => regex.captures(value)?.get(1).map(|found| found.as_str().to_owned()),
+                Some(regex) => regex
+                    .captures(value)?
+                    .get(1)
+                    .map(|found| found.as_str().to_owned()),
                 None => Some(value.to_owned()),
             }
         }
-        Pointer::Link(rel) => reply.headers.get_all(http::header::LINK).iter().find_map(|value| link_target(value.to_str().ok()?, rel)),
+        Pointer::Link(rel) => reply
+            .headers
+            .get_all(http::header::LINK)
+            .iter()
+            .find_map(|value| link_target(value.to_str().ok()?, rel)),
         Pointer::Body(_) | Pointer::Last(_) => None,
     }
 }
@@ -166,11 +207,22 @@ fn link_target(value: &str, rel: &str) -> Option<String> {
     let mut rest = value;
     while let Some((_, after)) = rest.split_once('<') {
         let (target, parameters) = after.split_once('>')?;
-        let end = parameters.find(",<").or_else(|| parameters.find(", <")).unwrap_or(parameters.len());
+        let end = parameters
+            .find(",<")
+            .or_else(|| parameters.find(", <"))
+            .unwrap_or(parameters.len());
         let (own, next) = parameters.split_at(end);
-        let is_it = own.split(';').filter_map(|parameter| parameter.trim().split_once('=')).any(|(name, said)| {
-            name.trim().eq_ignore_ascii_case("rel") && said.trim().trim_matches('"').split_ascii_whitespace().any(|one| one.eq_ignore_ascii_case(rel))
-        });
+        let is_it = own
+            .split(';')
+            .filter_map(|parameter| parameter.trim().split_once('='))
+            .any(|(name, said)| {
+                name.trim().eq_ignore_ascii_case("rel")
+                    && said
+                        .trim()
+                        .trim_matches('"')
+                        .split_ascii_whitespace()
+                        .any(|one| one.eq_ignore_ascii_case(rel))
+            });
         if is_it {
             return Some(target.to_owned());
         }
@@ -181,12 +233,23 @@ fn link_target(value: &str, rel: &str) -> Option<String> {
 
 /// How long to wait: the longest of what the CRM says. A reset counts only when the limit is used up.
 fn wait(limits: &RateLimits, reply: &Reply, body: &Value, throttled: bool) -> Option<Duration> {
-    let standard = reply.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|text| {
-        let seconds = said_wait(text, WaitUnit::Seconds);
-        seconds.or_else(|| said_wait(text, WaitUnit::HttpDate))
-    });
-    let declared = limits.retry_after.iter().filter_map(|wait| read_wait(wait, reply, body));
-    let reset = limits.reset.as_ref().filter(|_| throttled).and_then(|wait| read_wait(wait, reply, body));
+    let standard = reply
+        .headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| {
+            let seconds = said_wait(text, WaitUnit::Seconds);
+            seconds.or_else(|| said_wait(text, WaitUnit::HttpDate))
+        });
+    let declared = limits
+        .retry_after
+        .iter()
+        .filter_map(|wait| read_wait(wait, reply, body));
+    let reset = limits
+        .reset
+        .as_ref()
+        .filter(|_| throttled)
+        .and_then(|wait| read_wait(wait, reply, body));
     standard.into_iter().chain(declared).chain(reset).max()
 }
 
@@ -195,7 +258,12 @@ fn read_wait(wait: &Wait, reply: &Reply, body: &Value) -> Option<Duration> {
 }
 
 fn said_wait(text: &str, unit: WaitUnit) -> Option<Duration> {
-    let number = || text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+    let number = || {
+        text.trim()
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite() && *number >= 0.0)
+    };
     let from_now = |seconds: f64| Duration::try_from_secs_f64(seconds - now()).unwrap_or_default();
     let wait = match unit {
         WaitUnit::Seconds => Duration::try_from_secs_f64(number()?).ok()?,
@@ -213,7 +281,12 @@ fn now() -> f64 {
 
 /// Whether an answer is the refusal that the file describes.
 pub fn looks_like(status: u16, contains: Option<&str>, reply: &Reply) -> bool {
-    let holds = |text: &str| reply.body.windows(text.len().max(1)).any(|window| window == text.as_bytes());
+    let holds = |text: &str| {
+        reply
+            .body
+            .windows(text.len().max(1))
+            .any(|window| window == text.as_bytes())
+    };
     reply.status == status && contains.is_none_or(holds)
 }
 
@@ -221,14 +294,18 @@ pub fn looks_like(status: u16, contains: Option<&str>, reply: &Reply) -> bool {
 pub fn leaf_of<'de>(pointer: &Pointer, picked: Option<Leaf<'de>>, reply: &Reply) -> Leaf<'de> {
     match pointer {
         Pointer::Body(_) | Pointer::Last(_) => picked.unwrap_or_default(),
-        Pointer::Header(..) | Pointer::Link(_) => header_text(pointer, reply).map_or(Leaf::Absent, |text| Leaf::Text(text.into())),
+        Pointer::Header(..) | Pointer::Link(_) => {
+            header_text(pointer, reply).map_or(Leaf::Absent, |text| Leaf::Text(text.into()))
+        }
     }
 }
 
 /// How many warnings an answer carries.
 pub fn warnings(manifest: &Manifest, body: &Value) -> usize {
     match &manifest.http.warnings {
-        Some(Pointer::Body(path)) => find(path.steps(), body).and_then(Value::as_array).map_or(0, Vec::len),
+        Some(Pointer::Body(path)) => find(path.steps(), body)
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len),
         _ => 0,
     }
 }
@@ -247,21 +324,40 @@ mod tests {
     #[test]
     fn a_link_header_is_read_by_relation() {
         let value = r#"<https://a/x?p=1>; rel="previous", <https://a/x?p=3>; rel="next last"; title="a, b""#;
-        assert_eq!(link_target(value, "next").as_deref(), Some("https://a/x?p=3"));
-        assert_eq!(link_target(value, "previous").as_deref(), Some("https://a/x?p=1"));
+        assert_eq!(
+            link_target(value, "next").as_deref(),
+            Some("https://a/x?p=3")
+        );
+        assert_eq!(
+            link_target(value, "previous").as_deref(),
+            Some("https://a/x?p=1")
+        );
         assert_eq!(link_target(value, "first"), None);
         assert_eq!(link_target("nonsense", "next"), None);
     }
 
     #[test]
     fn waits_are_read_in_their_unit_and_absurd_ones_left_aside() {
-        assert_eq!(said_wait("3", WaitUnit::Seconds), Some(Duration::from_secs(3)));
-        assert_eq!(said_wait("1500", WaitUnit::Milliseconds), Some(Duration::from_millis(1500)));
-        assert_eq!(said_wait("Sun, 06 Nov 1994 08:49:37 GMT", WaitUnit::HttpDate), Some(Duration::ZERO));
+        assert_eq!(
+            said_wait("3", WaitUnit::Seconds),
+            Some(Duration::from_secs(3))
+        );
+        assert_eq!(
+            said_wait("1500", WaitUnit::Milliseconds),
+            Some(Duration::from_millis(1500))
+        );
+        assert_eq!(
+            said_wait("Sun, 06 Nov 1994 08:49:37 GMT", WaitUnit::HttpDate),
+            Some(Duration::ZERO)
+        );
         let soon = format!("{}", now() + 30.0);
         let wait = said_wait(&soon, WaitUnit::EpochSeconds).unwrap();
         assert!((29..=30).contains(&wait.as_secs()), "{wait:?}");
-        assert_eq!(said_wait("1700000000", WaitUnit::Seconds), None, "an epoch taken for seconds");
+        assert_eq!(
+            said_wait("1700000000", WaitUnit::Seconds),
+            None,
+            "an epoch taken for seconds"
+        );
         assert_eq!(said_wait("-1", WaitUnit::Seconds), None);
         assert_eq!(said_wait("soon", WaitUnit::Seconds), None);
     }

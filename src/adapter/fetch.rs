@@ -9,7 +9,9 @@ use super::pick::NoRows;
 use super::place::JsonPath;
 use super::{Adapter, Reading};
 use crate::model::{Customer, Filter, LocalId, Native, NativeReader};
-use crate::source::{Call, CustomerRef, CustomerSource, Paging, Position, Row, SourceError, SourceErrorKind};
+use crate::source::{
+    Call, CustomerRef, CustomerSource, Paging, Position, Row, SourceError, SourceErrorKind,
+};
 use crate::upstream::Reply;
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -23,11 +25,19 @@ impl Adapter {
     /// Answers in the order asked.
     pub(super) async fn fetch_all(&self, call: &Call, ids: &[LocalId]) -> Vec<Fetched> {
         let batch = match (&self.manifest.get_many, &self.manifest.get) {
-            (Some(many), get) if ids.len() > 1 || get.is_none() || matches!(get, Some(Get::ViaList)) => Some(many.max().max(1)),
+            (Some(many), get)
+                if ids.len() > 1 || get.is_none() || matches!(get, Some(Get::ViaList)) =>
+            {
+                Some(many.max().max(1))
+            }
             _ => None,
         };
         match batch {
-            Some(max) => join_all(ids.chunks(max).map(|chunk| self.fetch_batch(call, chunk))).await.into_iter().flatten().collect(),
+            Some(max) => join_all(ids.chunks(max).map(|chunk| self.fetch_batch(call, chunk)))
+                .await
+                .into_iter()
+                .flatten()
+                .collect(),
             None => join_all(ids.iter().map(|id| self.fetch_one(call, id))).await,
         }
     }
@@ -35,41 +45,88 @@ impl Adapter {
     /// Ids of CRMs that count are numbers; anything else cannot be one.
     pub(super) fn id_is_possible(&self, id: &LocalId) -> bool {
         let text = id.as_str();
-        let reserved = self.manifest.http.reserved_ids.iter().any(|word| word == text);
-        let counts = self.manifest.fields.get("id").is_some_and(|field| field.wire == Some(WireType::Int));
-        let plain_number = text.parse::<i64>().is_ok_and(|number| number.to_string() == text);
+        let reserved = self
+            .manifest
+            .http
+            .reserved_ids
+            .iter()
+            .any(|word| word == text);
+        let counts = self
+            .manifest
+            .fields
+            .get("id")
+            .is_some_and(|field| field.wire == Some(WireType::Int));
+        let plain_number = text
+            .parse::<i64>()
+            .is_ok_and(|number| number.to_string() == text);
         !reserved && (!counts || plain_number)
     }
 
     pub(super) async fn fetch_one(&self, call: &Call, id: &LocalId) -> Fetched {
         if !self.id_is_possible(id) {
-            return Err(SourceError::new(SourceErrorKind::InvalidId, "no customer of this source can have this id"));
+            return Err(SourceError::new(
+                SourceErrorKind::InvalidId,
+                "no customer of this source can have this id",
+            ));
         }
         match (&self.manifest.get, &self.get) {
             (Some(Get::Route { route, .. }), Some((prepared, single))) => {
                 let draft = prepared.draft(Some(id.as_str()));
-                let reply = self.exchange(call, draft, None).await.map_err(Failed::into_error)?;
-                match self.judge_status(self.success(route.ok.as_ref()), &reply).and_then(|()| single.read(&self.manifest, &reply)) {
+                let reply = self
+                    .exchange(call, draft, None)
+                    .await
+                    .map_err(Failed::into_error)?;
+                match self
+                    .judge_status(self.success(route.ok.as_ref()), &reply)
+                    .and_then(|()| single.read(&self.manifest, &reply))
+                {
                     Ok(Some(customer)) if customer.id != *id => {
-                        Err(malformed("the CRM answered another customer than asked").with_status(reply.status))
+                        Err(malformed("the CRM answered another customer than asked")
+                            .with_status(reply.status))
                     }
                     Ok(customer) => Ok(customer.map(Arc::new)),
                     Err(refusal) if refusal.error.kind == SourceErrorKind::NotFound => Ok(None),
                     Err(refusal) => Err(refusal.error),
                 }
             }
-            (Some(Get::ViaList), _) => self.fetch_listed(call, std::slice::from_ref(id)).await.pop().unwrap_or(Ok(None)),
-            _ => Err(SourceError::new(SourceErrorKind::Unsupported, "the CRM cannot show one customer by id")),
+            (Some(Get::ViaList), _) => self
+                .fetch_listed(call, std::slice::from_ref(id))
+                .await
+                .pop()
+                .unwrap_or(Ok(None)),
+            _ => Err(SourceError::new(
+                SourceErrorKind::Unsupported,
+                "the CRM cannot show one customer by id",
+            )),
         }
     }
 
     async fn fetch_batch(&self, call: &Call, ids: &[LocalId]) -> Vec<Fetched> {
-        let (possible, impossible): (Vec<_>, Vec<_>) = ids.iter().cloned().partition(|id| self.id_is_possible(id));
+        let (possible, impossible): (Vec<_>, Vec<_>) =
+            ids.iter().cloned().partition(|id| self.id_is_possible(id));
         if !impossible.is_empty() {
-            let found = if possible.is_empty() { Vec::new() } else { Box::pin(self.fetch_batch(call, &possible)).await };
+            let found = if possible.is_empty() {
+                Vec::new()
+            } else {
+                Box::pin(self.fetch_batch(call, &possible)).await
+            };
             let mut found = found.into_iter();
-            let refused = || Err(SourceError::new(SourceErrorKind::InvalidId, "no customer of this source can have this id"));
-            return ids.iter().map(|id| if self.id_is_possible(id) { found.next().unwrap_or_else(refused) } else { refused() }).collect();
+            let refused = || {
+                Err(SourceError::new(
+                    SourceErrorKind::InvalidId,
+                    "no customer of this source can have this id",
+                ))
+            };
+            return ids
+                .iter()
+                .map(|id| {
+                    if self.id_is_possible(id) {
+                        found.next().unwrap_or_else(refused)
+                    } else {
+                        refused()
+                    }
+                })
+                .collect();
         }
         match (&self.manifest.get_many, &self.get_many) {
             (Some(GetMany::Route { .. }), Some(reading)) => {
@@ -80,16 +137,37 @@ impl Adapter {
         }
     }
 
-    async fn batch_rows(&self, call: &Call, reading: &Reading, ids: &[LocalId]) -> Result<Vec<Row>, SourceError> {
-        let Some(GetMany::Route { route, ids: wire, items, unwrap, .. }) = &self.manifest.get_many else {
+    async fn batch_rows(
+        &self,
+        call: &Call,
+        reading: &Reading,
+        ids: &[LocalId],
+    ) -> Result<Vec<Row>, SourceError> {
+        let Some(GetMany::Route {
+            route,
+            ids: wire,
+            items,
+            unwrap,
+            ..
+        }) = &self.manifest.get_many
+        else {
             return Err(malformed("the adapter names no batch route"));
         };
         let mut draft = reading.prepared.draft(None);
         let texts: Vec<&str> = ids.iter().map(LocalId::as_str).collect();
-        let unplaceable = |_| SourceError::new(SourceErrorKind::InvalidId, "an id cannot stand in a batch request");
+        let unplaceable = |_| {
+            SourceError::new(
+                SourceErrorKind::InvalidId,
+                "an id cannot stand in a batch request",
+            )
+        };
         push_ids(wire, &texts, &mut draft).map_err(unplaceable)?;
-        let reply = self.exchange(call, draft, None).await.map_err(Failed::into_error)?;
-        self.judged_body(self.success(route.ok.as_ref()), &reply).map_err(|refusal| refusal.error)?;
+        let reply = self
+            .exchange(call, draft, None)
+            .await
+            .map_err(Failed::into_error)?;
+        self.judged_body(self.success(route.ok.as_ref()), &reply)
+            .map_err(|refusal| refusal.error)?;
         Self::rows_of(&reading.map, items, unwrap, &reply)
     }
 
@@ -100,13 +178,25 @@ impl Adapter {
     }
 
     async fn listed_rows(&self, call: &Call, ids: &[LocalId]) -> Result<Vec<Row>, SourceError> {
-        let filter = Filter { ids: Some(ids.to_vec()), ..Filter::default() };
-        let unserved = |_| SourceError::new(SourceErrorKind::Unsupported, "the CRM's list cannot be narrowed to these ids");
+        let filter = Filter {
+            ids: Some(ids.to_vec()),
+            ..Filter::default()
+        };
+        let unserved = |_| {
+            SourceError::new(
+                SourceErrorKind::Unsupported,
+                "the CRM's list cannot be narrowed to these ids",
+            )
+        };
         let plan = self.plan(&filter, None).map_err(unserved)?;
         let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         let size = match plan.paging {
-            Paging::Page(sizes) | Paging::Offset(sizes) | Paging::Keyset { sizes, .. } => count.clamp(sizes.min, sizes.max),
-            Paging::Token(walk) | Paging::Link(walk) => walk.sizes.map_or(count, |sizes| count.clamp(sizes.min, sizes.max)),
+            Paging::Page(sizes) | Paging::Offset(sizes) | Paging::Keyset { sizes, .. } => {
+                count.clamp(sizes.min, sizes.max)
+            }
+            Paging::Token(walk) | Paging::Link(walk) => walk
+                .sizes
+                .map_or(count, |sizes| count.clamp(sizes.min, sizes.max)),
             Paging::None => count,
         };
         let page = self.list_page(call, &plan, &Position::Start, size).await?;
@@ -135,11 +225,19 @@ fn spread(ids: &[LocalId], rows: Result<Vec<Row>, SourceError>) -> Vec<Fetched> 
         }
     }
     let absent = || match (strangers, unreadable) {
-        (true, _) => Err(malformed("the CRM answered customers that were not asked for")),
+        (true, _) => Err(malformed(
+            "the CRM answered customers that were not asked for",
+        )),
         (_, true) => Err(malformed("a record of the CRM's answer has no usable id")),
         _ => Ok(None),
     };
-    ids.iter().map(|id| found.get(id).map_or_else(absent, |customer| Ok(customer.clone()))).collect()
+    ids.iter()
+        .map(|id| {
+            found
+                .get(id)
+                .map_or_else(absent, |customer| Ok(customer.clone()))
+        })
+        .collect()
 }
 
 /// An answer that holds one record, compiled: the record and what makes the answer a success are read in one pass.
@@ -151,18 +249,41 @@ pub(super) struct Single {
 
 impl Single {
     /// Compiles the reading of a record at `item`.
-    pub(super) fn new(manifest: &Manifest, item: &JsonPath, gone: Option<&Gone>, success: &Success) -> Self {
+    pub(super) fn new(
+        manifest: &Manifest,
+        item: &JsonPath,
+        gone: Option<&Gone>,
+        success: &Success,
+    ) -> Self {
         let mut map = CustomerMap::new_below(manifest, gone, None, item);
-        let ok = success.value.as_ref().map(|(path, wanted)| (map.also(path), wanted.clone()));
+        let ok = success
+            .value
+            .as_ref()
+            .map(|(path, wanted)| (map.also(path), wanted.clone()));
         let item = item.clone();
-        let native = move |body: &Bytes, _: usize| item.find(&serde_json::from_slice::<Value>(body).ok()?).cloned();
-        Self { map, ok, native: Arc::new(native) }
+        let native = move |body: &Bytes, _: usize| {
+            item.find(&serde_json::from_slice::<Value>(body).ok()?)
+                .cloned()
+        };
+        Self {
+            map,
+            ok,
+            native: Arc::new(native),
+        }
     }
 
     /// Reads the record; `None` where it is a deleted one.
-    pub(super) fn read(&self, manifest: &Manifest, reply: &Reply) -> Result<Option<Customer>, Refusal> {
+    pub(super) fn read(
+        &self,
+        manifest: &Manifest,
+        reply: &Reply,
+    ) -> Result<Option<Customer>, Refusal> {
         let unlike = |reason| Refusal::from(malformed(reason).with_status(reply.status));
-        let picked = self.map.picker().pick(&reply.body, &mut NoRows::new()).map_err(|_| unlike("the CRM's answer is not JSON"))?;
+        let picked = self
+            .map
+            .picker()
+            .pick(&reply.body, &mut NoRows::new())
+            .map_err(|_| unlike("the CRM's answer is not JSON"))?;
         let mut leaves = picked.leaves;
         if let Some((slot, wanted)) = &self.ok
             && !leaves.get(*slot).is_some_and(|leaf| leaf.is(wanted))

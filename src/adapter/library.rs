@@ -8,8 +8,14 @@ static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/adapters");
 
 /// The ids of the adapters that come with the crate.
 pub fn built_in_names() -> Vec<&'static str> {
-    let files = FILES.files().filter(|file| file.path().extension().is_some_and(|extension| extension == "toml"));
-    files.filter_map(|file| file.path().file_stem()?.to_str()).collect()
+    let files = FILES.files().filter(|file| {
+        file.path()
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+    });
+    files
+        .filter_map(|file| file.path().file_stem()?.to_str())
+        .collect()
 }
 
 /// The text of a file that comes with the crate, for example `acme.toml` or `acme.fixtures.json`.

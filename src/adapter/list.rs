@@ -33,29 +33,68 @@ impl Listing {
         let success = route.route.ok.as_ref().unwrap_or(&manifest.http.ok);
         let ok = success.value.as_ref().map(|(path, _)| envelope.add(path));
         let pages = Pages::new(&route.page, &mut envelope);
-        let map = CustomerMap::new_below(manifest, route.gone.as_ref(), pages.key_path(), &route.unwrap);
-        Self { prepared, map, pages, envelope, ok }
+        let map = CustomerMap::new_below(
+            manifest,
+            route.gone.as_ref(),
+            pages.key_path(),
+            &route.unwrap,
+        );
+        Self {
+            prepared,
+            map,
+            pages,
+            envelope,
+            ok,
+        }
     }
 }
 
 impl Adapter {
     /// Which route serves a filter and an order, and how.
-    pub(super) fn plan_list(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {
+    pub(super) fn plan_list(
+        &self,
+        filter: &Filter,
+        order: Option<Order>,
+    ) -> Result<ListPlan, Unsupported> {
         let mut best: Option<Unsupported> = None;
         for (index, route) in self.manifest.lists.iter().enumerate() {
             let missing = route.unserved(&self.manifest, filter);
-            let sorts = order.is_none_or(|order| route.sort.as_ref().is_some_and(|sort| sort.serves(order.field)));
+            let sorts = order.is_none_or(|order| {
+                route
+                    .sort
+                    .as_ref()
+                    .is_some_and(|sort| sort.serves(order.field))
+            });
             if missing.is_empty() && sorts {
-                return self.planned(index, route, filter, order).ok_or(Unsupported::List);
+                return self
+                    .planned(index, route, filter, order)
+                    .ok_or(Unsupported::List);
             }
             let refusal = if missing.is_empty() {
-                Unsupported::Order { supported: self.capabilities.orderings.iter().map(|order| format!("{:?}", order.field)).collect() }
+                Unsupported::Order {
+                    supported: self
+                        .capabilities
+                        .orderings
+                        .iter()
+                        .map(|order| format!("{:?}", order.field))
+                        .collect(),
+                }
             } else {
-                Unsupported::Filter { parts: missing, supported: self.capabilities.filters.iter().map(|filter| filter.name.clone()).collect() }
+                Unsupported::Filter {
+                    parts: missing,
+                    supported: self
+                        .capabilities
+                        .filters
+                        .iter()
+                        .map(|filter| filter.name.clone())
+                        .collect(),
+                }
             };
             best = Some(match best {
                 Some(Unsupported::Filter { parts, supported }) => match &refusal {
-                    Unsupported::Filter { parts: fewer, .. } if fewer.len() < parts.len() => refusal,
+                    Unsupported::Filter { parts: fewer, .. } if fewer.len() < parts.len() => {
+                        refusal
+                    }
                     Unsupported::Order { .. } => refusal,
                     _ => Unsupported::Filter { parts, supported },
                 },
@@ -65,7 +104,13 @@ impl Adapter {
         Err(best.unwrap_or(Unsupported::List))
     }
 
-    fn planned(&self, index: usize, route: &ListRoute, filter: &Filter, order: Option<Order>) -> Option<ListPlan> {
+    fn planned(
+        &self,
+        index: usize,
+        route: &ListRoute,
+        filter: &Filter,
+        order: Option<Order>,
+    ) -> Option<ListPlan> {
         let listing = self.lists.get(index)?;
         let sort = route.sort.as_ref();
         let sent = sort.and_then(|sort| sort.chosen(order));
@@ -74,7 +119,8 @@ impl Adapter {
             filter: filter.clone(),
             residual: route.residual(&self.manifest, filter),
             order,
-            unique_order: sent.is_some_and(|sent| sort.is_some_and(|sort| sort.is_unique(sent.field))),
+            unique_order: sent
+                .is_some_and(|sent| sort.is_some_and(|sort| sort.is_unique(sent.field))),
             paging: listing.pages.paging(),
             total: listing.pages.total_kind(),
             depth: listing.pages.depth(),
@@ -83,23 +129,50 @@ impl Adapter {
     }
 
     /// One page.
-    pub(super) async fn list_page(&self, call: &Call, plan: &ListPlan, at: &Position, size: u32) -> Result<Page, SourceError> {
-        let (Some(listing), Some(route)) = (self.lists.get(plan.route), self.manifest.lists.get(plan.route)) else {
+    pub(super) async fn list_page(
+        &self,
+        call: &Call,
+        plan: &ListPlan,
+        at: &Position,
+        size: u32,
+    ) -> Result<Page, SourceError> {
+        let (Some(listing), Some(route)) = (
+            self.lists.get(plan.route),
+            self.manifest.lists.get(plan.route),
+        ) else {
             return Err(malformed("the plan names a route that is not there"));
         };
         let mut draft = listing.prepared.draft(None);
-        let unplaceable = |_| SourceError::new(crate::source::SourceErrorKind::Rejected, "a filter's value cannot stand in a request");
-        route.push(&self.manifest, &plan.filter, plan.order, &mut draft).map_err(unplaceable)?;
+        let unplaceable = |_| {
+            SourceError::new(
+                crate::source::SourceErrorKind::Rejected,
+                "a filter's value cannot stand in a request",
+            )
+        };
+        route
+            .push(&self.manifest, &plan.filter, plan.order, &mut draft)
+            .map_err(unplaceable)?;
         let follow = listing.pages.place(at, size, &self.hosts, &mut draft)?;
-        let reply = self.exchange(call, draft, follow).await.map_err(super::exchange::Failed::into_error)?;
+        let reply = self
+            .exchange(call, draft, follow)
+            .await
+            .map_err(super::exchange::Failed::into_error)?;
         let success = self.success(route.route.ok.as_ref());
         if !faults::status_is_good(success, reply.status) {
-            if listing.pages.is_past_end(&reply) && *at != Position::Start && *at != Position::Index(0) {
-                return Ok(Page { past_end: true, ..Page::default() });
+            if listing.pages.is_past_end(&reply)
+                && *at != Position::Start
+                && *at != Position::Index(0)
+            {
+                return Ok(Page {
+                    past_end: true,
+                    ..Page::default()
+                });
             }
             if listing.pages.is_too_deep(&reply) {
                 let kind = crate::source::SourceErrorKind::DepthLimit;
-                return Err(SourceError::new(kind, faults::sentence(kind)).with_status(reply.status));
+                return Err(
+                    SourceError::new(kind, faults::sentence(kind)).with_status(reply.status)
+                );
             }
             if let Err(refusal) = self.judge_status(success, &reply) {
                 return Err(refused_list(refusal.error));
@@ -108,10 +181,20 @@ impl Adapter {
         self.page_of(route, listing, &reply, at, size)
     }
 
-    fn page_of(&self, route: &ListRoute, listing: &Listing, reply: &Reply, at: &Position, size: u32) -> Result<Page, SourceError> {
+    fn page_of(
+        &self,
+        route: &ListRoute,
+        listing: &Listing,
+        reply: &Reply,
+        at: &Position,
+        size: u32,
+    ) -> Result<Page, SourceError> {
         let mut rows = Mapped::new(&listing.map, &reply.body, route);
         let broken = |_| malformed("the CRM's answer is not JSON").with_status(reply.status);
-        let picked = listing.envelope.pick(&reply.body, &mut rows).map_err(broken)?;
+        let picked = listing
+            .envelope
+            .pick(&reply.body, &mut rows)
+            .map_err(broken)?;
         let success = self.success(route.route.ok.as_ref());
         if let (Some(slot), Some((_, wanted))) = (listing.ok, &success.value) {
             if !picked.leaves.get(slot).is_some_and(|leaf| leaf.is(wanted)) {
@@ -121,15 +204,31 @@ impl Adapter {
         match picked.rows {
             RowsSeen::Array => {}
             RowsSeen::Absent | RowsSeen::Null if route.missing_is_empty => {}
-            _ => return Err(malformed("the CRM's answer has no list of records where its adapter says").with_status(reply.status)),
+            _ => {
+                return Err(malformed(
+                    "the CRM's answer has no list of records where its adapter says",
+                )
+                .with_status(reply.status));
+            }
         }
         let last = rows.last_key.take();
-        let said = Said { leaves: &picked.leaves, reply, at, size, last };
+        let said = Said {
+            leaves: &picked.leaves,
+            reply,
+            at,
+            size,
+            last,
+        };
         listing.pages.read(&said, rows.rows, &self.hosts)
     }
 
     /// Maps the records of an answer that lists them, without paging.
-    pub(super) fn rows_of(map: &CustomerMap, items: &JsonPath, unwrap: &JsonPath, reply: &Reply) -> Result<Vec<Row>, SourceError> {
+    pub(super) fn rows_of(
+        map: &CustomerMap,
+        items: &JsonPath,
+        unwrap: &JsonPath,
+        reply: &Reply,
+    ) -> Result<Vec<Row>, SourceError> {
         let mut envelope = Picker::default();
         envelope.rows_at(items);
         let mut rows = Mapped::below(map, &reply.body, items.clone(), unwrap.clone());
@@ -137,7 +236,10 @@ impl Adapter {
         let picked = envelope.pick(&reply.body, &mut rows).map_err(broken)?;
         match picked.rows {
             RowsSeen::Array => Ok(rows.rows),
-            _ => Err(malformed("the CRM's answer has no list of records where its adapter says").with_status(reply.status)),
+            _ => Err(
+                malformed("the CRM's answer has no list of records where its adapter says")
+                    .with_status(reply.status),
+            ),
         }
     }
 }
@@ -167,7 +269,13 @@ impl<'m> Mapped<'m> {
     }
 
     fn below(map: &'m CustomerMap, body: &'m Bytes, items: JsonPath, unwrap: JsonPath) -> Self {
-        Self { map, body, native: native_reader(items, unwrap), rows: Vec::new(), last_key: None }
+        Self {
+            map,
+            body,
+            native: native_reader(items, unwrap),
+            rows: Vec::new(),
+            last_key: None,
+        }
     }
 }
 
@@ -183,8 +291,14 @@ impl<'de> Rows<'de> for Mapped<'_> {
         let key = read.key;
         self.rows.push(match read.customer {
             Err(reason) => Row::Unreadable { reason, key },
-            Ok(customer) if read.gone => Row::Gone { customer: Arc::new(customer), key },
-            Ok(customer) => Row::Customer { customer: Arc::new(customer), key },
+            Ok(customer) if read.gone => Row::Gone {
+                customer: Arc::new(customer),
+                key,
+            },
+            Ok(customer) => Row::Customer {
+                customer: Arc::new(customer),
+                key,
+            },
         });
     }
 }
@@ -196,7 +310,12 @@ fn native_reader(items: JsonPath, unwrap: JsonPath) -> Arc<NativeReader> {
         let records = read.get_or_init(|| {
             let tree: Value = serde_json::from_slice(body).ok()?;
             let records = items.find(&tree)?.as_array()?;
-            Some(records.iter().map(|record| unwrap.find(record).cloned().unwrap_or_default()).collect())
+            Some(
+                records
+                    .iter()
+                    .map(|record| unwrap.find(record).cloned().unwrap_or_default())
+                    .collect(),
+            )
         });
         records.as_ref()?.get(index).cloned()
     })

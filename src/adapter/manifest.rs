@@ -418,7 +418,9 @@ filter_keys! {
 impl FilterKey {
     /// The comparison, as `compose` calls it.
     pub fn operator(self) -> &'static str {
-        self.word().split_once(':').map_or("eq", |(_, operator)| operator)
+        self.word()
+            .split_once(':')
+            .map_or("eq", |(_, operator)| operator)
     }
 }
 
@@ -698,7 +700,10 @@ pub struct Field {
 
 /// A value's type on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words are the format's own; adapters/README.md explains them")]
+#[expect(
+    missing_docs,
+    reason = "the words are the format's own; adapters/README.md explains them"
+)]
 pub enum WireType {
     String,
     Int,
@@ -799,9 +804,15 @@ impl ErrorKind {
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("ok", Self::Ok),
         ("invalid", Self::Refused(SourceErrorKind::Rejected)),
-        ("unauthenticated", Self::Refused(SourceErrorKind::Credentials)),
+        (
+            "unauthenticated",
+            Self::Refused(SourceErrorKind::Credentials),
+        ),
         ("forbidden", Self::Refused(SourceErrorKind::Forbidden)),
-        ("auth_or_permission", Self::Refused(SourceErrorKind::Credentials)),
+        (
+            "auth_or_permission",
+            Self::Refused(SourceErrorKind::Credentials),
+        ),
         ("not_found", Self::Refused(SourceErrorKind::NotFound)),
         ("conflict", Self::Refused(SourceErrorKind::Conflict)),
         ("no_changes", Self::Refused(SourceErrorKind::NoChanges)),
@@ -809,7 +820,10 @@ impl ErrorKind {
         ("unavailable", Self::Refused(SourceErrorKind::Unavailable)),
         ("timeout", Self::Refused(SourceErrorKind::Timeout)),
         ("unsupported", Self::Refused(SourceErrorKind::Unsupported)),
-        ("cursor_expired", Self::Refused(SourceErrorKind::CursorExpired)),
+        (
+            "cursor_expired",
+            Self::Refused(SourceErrorKind::CursorExpired),
+        ),
         ("depth_limit", Self::Refused(SourceErrorKind::DepthLimit)),
         ("protocol", Self::Refused(SourceErrorKind::Malformed)),
     ];

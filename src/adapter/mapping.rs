@@ -8,7 +8,8 @@ use super::pick::{Leaf, Picker};
 use super::place::{JsonPath, says};
 use super::wire;
 use crate::model::{
-    Customer, CustomerStatus, CustomerTier, CustomerType, Date, DateTime, FieldProblem, Gender, LocalId, Native, Owner, PhoneNumber,
+    Customer, CustomerStatus, CustomerTier, CustomerType, Date, DateTime, FieldProblem, Gender,
+    LocalId, Native, Owner, PhoneNumber,
 };
 use serde_json::Value;
 
@@ -24,7 +25,10 @@ struct Reading {
 
 /// The field of the schema that a name in an adapter file belongs to.
 pub fn schema_name(name: &'static str) -> &'static str {
-    SCHEMA_NAMES.iter().find(|(file, _)| *file == name).map_or(name, |(_, schema)| schema)
+    SCHEMA_NAMES
+        .iter()
+        .find(|(file, _)| *file == name)
+        .map_or(name, |(_, schema)| schema)
 }
 
 /// Declares the readable fields: their names in adapter files, and a place for each one's reading.
@@ -130,22 +134,45 @@ impl CustomerMap {
     }
 
     /// The same for records that stand below `unwrap` in the elements of a list.
-    pub fn new_below(manifest: &Manifest, gone: Option<&Gone>, key: Option<&JsonPath>, unwrap: &JsonPath) -> Self {
+    pub fn new_below(
+        manifest: &Manifest,
+        gone: Option<&Gone>,
+        key: Option<&JsonPath>,
+        unwrap: &JsonPath,
+    ) -> Self {
         let mut picker = Picker::default();
         let mut reading = |name: &'static str| {
-            let field = manifest.fields.get(name).filter(|field| !field.read.is_empty())?;
+            let field = manifest
+                .fields
+                .get(name)
+                .filter(|field| !field.read.is_empty())?;
             Some(Reading {
                 name: schema_name(name),
-                slots: field.read.iter().map(|path| picker.add(&unwrap.join(path))).collect(),
+                slots: field
+                    .read
+                    .iter()
+                    .map(|path| picker.add(&unwrap.join(path)))
+                    .collect(),
                 field: field.clone(),
-                words: field.words.as_ref().and_then(|words| manifest.enums.get(words)).cloned(),
+                words: field
+                    .words
+                    .as_ref()
+                    .and_then(|words| manifest.enums.get(words))
+                    .cloned(),
             })
         };
         let id = reading("id");
         let readings = Readings::new(reading);
         let gone = gone.map(|gone| (picker.add(&unwrap.join(&gone.path)), gone.clone()));
         let key = key.map(|path| picker.add(&unwrap.join(path)));
-        Self { picker, readings, id, reserved: manifest.http.reserved_ids.clone(), gone, key }
+        Self {
+            picker,
+            readings,
+            id,
+            reserved: manifest.http.reserved_ids.clone(),
+            gone,
+            key,
+        }
     }
 
     /// What to pick from a record.
@@ -160,32 +187,51 @@ impl CustomerMap {
 
     /// Reads a record that was picked.
     pub fn read(&self, leaves: &mut [Leaf<'_>], is_object: bool, native: Option<Native>) -> Read {
-        let key = self.key.and_then(|slot| leaves.get(slot)).and_then(plain_text);
-        let gone = self.gone.as_ref().is_some_and(|(slot, gone)| leaves.get(*slot).is_some_and(|leaf| is_gone(leaf, gone)));
+        let key = self
+            .key
+            .and_then(|slot| leaves.get(slot))
+            .and_then(plain_text);
+        let gone = self
+            .gone
+            .as_ref()
+            .is_some_and(|(slot, gone)| leaves.get(*slot).is_some_and(|leaf| is_gone(leaf, gone)));
         let customer = if !is_object {
             Err("the record is no object")
         } else {
             self.id(leaves).map(|id| self.customer(id, leaves, native))
         };
-        Read { customer, gone, key }
+        Read {
+            customer,
+            gone,
+            key,
+        }
     }
 
     fn id(&self, leaves: &[Leaf<'_>]) -> Result<LocalId, &'static str> {
         let slots = self.id.as_ref().map_or(&[][..], |id| &id.slots);
-        let leaf = slots.iter().filter_map(|slot| leaves.get(*slot)).find(|leaf| leaf.is_some());
+        let leaf = slots
+            .iter()
+            .filter_map(|slot| leaves.get(*slot))
+            .find(|leaf| leaf.is_some());
         let text = match leaf {
             None => return Err("the record has no id"),
-            Some(leaf) => plain_text(leaf).ok_or("the record's id is neither text nor a whole number")?,
+            Some(leaf) => {
+                plain_text(leaf).ok_or("the record's id is neither text nor a whole number")?
+            }
         };
         if self.reserved.iter().any(|word| **word == *text) {
             return Err("the record's id is a word that can be no id");
         }
-        LocalId::new(text).map_err(|_| "the record's id is empty, too long, or holds what no id may hold")
+        LocalId::new(text)
+            .map_err(|_| "the record's id is empty, too long, or holds what no id may hold")
     }
 
     fn customer(&self, id: LocalId, leaves: &mut [Leaf<'_>], native: Option<Native>) -> Customer {
         let map = &self.readings;
-        let mut row = Record { leaves, problems: Vec::new() };
+        let mut row = Record {
+            leaves,
+            problems: Vec::new(),
+        };
         let customer = Customer {
             id,
             native,
@@ -200,7 +246,11 @@ impl CustomerMap {
             external_id: row.text(&map.external_id),
             kind: row.word(&map.kind, CustomerType::from_word, CustomerType::Unknown),
             tier: row.word(&map.tier, CustomerTier::from_word, CustomerTier::Unknown),
-            status: row.word(&map.status, CustomerStatus::from_word, CustomerStatus::Unknown),
+            status: row.word(
+                &map.status,
+                CustomerStatus::from_word,
+                CustomerStatus::Unknown,
+            ),
             gender: row.word(&map.gender, Gender::from_word, Gender::Unknown),
             birth_date: row.date(&map.birth_date),
             tags: row.texts(&map.tags),
@@ -229,7 +279,10 @@ impl CustomerMap {
             custom_fields: row.json(&map.custom_fields),
             problems: Vec::new(),
         };
-        Customer { problems: row.problems, ..customer }
+        Customer {
+            problems: row.problems,
+            ..customer
+        }
     }
 }
 
@@ -241,7 +294,10 @@ struct Record<'l, 'de> {
 
 impl<'de> Record<'_, 'de> {
     fn problem<T>(&mut self, reading: &Reading, reason: &'static str) -> Option<T> {
-        let problem = FieldProblem { field: reading.name, reason };
+        let problem = FieldProblem {
+            field: reading.name,
+            reason,
+        };
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
@@ -252,11 +308,11 @@ impl<'de> Record<'_, 'de> {
     fn take<'m>(&mut self, reading: &'m Option<Reading>) -> Option<(&'m Reading, Leaf<'de>)> {
         let reading = reading.as_ref()?;
         let nothing = &reading.field.null_if;
-        let slot = reading
-            .slots
-            .iter()
-            .copied()
-            .find(|slot| self.leaves.get(*slot).is_some_and(|leaf| leaf.is_some() && !means_nothing(leaf, nothing)))?;
+        let slot = reading.slots.iter().copied().find(|slot| {
+            self.leaves
+                .get(*slot)
+                .is_some_and(|leaf| leaf.is_some() && !means_nothing(leaf, nothing))
+        })?;
         Some((reading, self.leaves.get_mut(slot).map(std::mem::take)?))
     }
 
@@ -278,13 +334,30 @@ impl<'de> Record<'_, 'de> {
 
     /// Several values joined to one text.
     fn joined(&self, reading: &Reading, join: &str) -> Option<Box<str>> {
-        let parts: Vec<_> = reading.slots.iter().filter_map(|slot| self.leaves.get(*slot).and_then(plain_text)).collect();
-        if parts.is_empty() { None } else { Some(parts.join(join).into()) }
+        let parts: Vec<_> = reading
+            .slots
+            .iter()
+            .filter_map(|slot| self.leaves.get(*slot).and_then(plain_text))
+            .collect();
+        if parts.is_empty() {
+            None
+        } else {
+            Some(parts.join(join).into())
+        }
     }
 
-    fn word<T>(&mut self, reading: &Option<Reading>, from_word: fn(&str) -> Option<T>, unknown: T) -> Option<T> {
+    fn word<T>(
+        &mut self,
+        reading: &Option<Reading>,
+        from_word: fn(&str) -> Option<T>,
+        unknown: T,
+    ) -> Option<T> {
         if let Some((there, not_there)) = &reading.as_ref()?.field.present {
-            let word = if self.take(reading).is_some() { there } else { not_there };
+            let word = if self.take(reading).is_some() {
+                there
+            } else {
+                not_there
+            };
             return from_word(word);
         }
         let (reading, leaf) = self.take(reading)?;
@@ -296,13 +369,19 @@ impl<'de> Record<'_, 'de> {
             (Some(found), _) => Some(found),
             (None, UnknownWord::Unknown) => Some(unknown),
             (None, UnknownWord::Null) => None,
-            (None, UnknownWord::Error) => self.problem(reading, "a word that is not in the adapter's list"),
+            (None, UnknownWord::Error) => {
+                self.problem(reading, "a word that is not in the adapter's list")
+            }
         }
     }
 
     fn date(&mut self, reading: &Option<Reading>) -> Option<Date> {
         let (reading, leaf) = self.take(reading)?;
-        let format = reading.field.format.as_ref().unwrap_or(&WireFormat::Rfc3339);
+        let format = reading
+            .field
+            .format
+            .as_ref()
+            .unwrap_or(&WireFormat::Rfc3339);
         match wire::read_date(&leaf, format) {
             Some(date) => Some(Date(date)),
             None => self.problem(reading, "expected a date"),
@@ -311,7 +390,11 @@ impl<'de> Record<'_, 'de> {
 
     fn time(&mut self, reading: &Option<Reading>) -> Option<DateTime> {
         let (reading, leaf) = self.take(reading)?;
-        let format = reading.field.format.as_ref().unwrap_or(&WireFormat::Rfc3339);
+        let format = reading
+            .field
+            .format
+            .as_ref()
+            .unwrap_or(&WireFormat::Rfc3339);
         match wire::read_time(&leaf, format) {
             Some(time) => Some(DateTime(time)),
             None => self.problem(reading, "expected a date and time"),
@@ -337,7 +420,13 @@ impl<'de> Record<'_, 'de> {
         };
         let mut texts = Vec::with_capacity(items.len());
         for item in &items {
-            match reading.field.each.find(item).and_then(wire::scalar_text).filter(|text| !text.is_empty()) {
+            match reading
+                .field
+                .each
+                .find(item)
+                .and_then(wire::scalar_text)
+                .filter(|text| !text.is_empty())
+            {
                 Some(text) => texts.push(text.into()),
                 None => drop(self.problem::<()>(reading, "an element is no text")),
             }
@@ -354,9 +443,15 @@ impl<'de> Record<'_, 'de> {
 
     fn phone(&mut self, map: &Readings) -> Option<PhoneNumber> {
         let country_code = self.text(&map.phone_country_code);
-        let calling_code = self.text(&map.phone_calling_code).map(|code| code.trim_start_matches('+').into());
+        let calling_code = self
+            .text(&map.phone_calling_code)
+            .map(|code| code.trim_start_matches('+').into());
         let number = self.text(&map.phone)?;
-        Some(PhoneNumber { number, country_code, calling_code })
+        Some(PhoneNumber {
+            number,
+            country_code,
+            calling_code,
+        })
     }
 
     fn owner(&mut self, map: &Readings) -> Option<Owner> {
@@ -377,17 +472,25 @@ impl<'de> Record<'_, 'de> {
 impl Words {
     /// Our word for a wire value.
     pub fn read(&self, leaf: &Leaf<'_>) -> Option<&str> {
-        self.pairs.iter().find(|(_, wire)| wire.iter().any(|wire| self.same(leaf, wire))).map(|(word, _)| word.as_str())
+        self.pairs
+            .iter()
+            .find(|(_, wire)| wire.iter().any(|wire| self.same(leaf, wire)))
+            .map(|(word, _)| word.as_str())
     }
 
     /// The CRM's word for ours.
     pub fn write(&self, word: &str) -> Option<&Value> {
-        self.pairs.iter().find(|(ours, _)| ours == word).and_then(|(_, wire)| wire.first())
+        self.pairs
+            .iter()
+            .find(|(ours, _)| ours == word)
+            .and_then(|(_, wire)| wire.first())
     }
 
     fn same(&self, leaf: &Leaf<'_>, wire: &Value) -> bool {
         match (leaf, wire) {
-            (Leaf::Text(text), Value::String(word)) => **text == **word || (self.fold && text.to_lowercase() == word.to_lowercase()),
+            (Leaf::Text(text), Value::String(word)) => {
+                **text == **word || (self.fold && text.to_lowercase() == word.to_lowercase())
+            }
             (leaf, wire) => same_scalar(leaf, wire),
         }
     }
@@ -411,7 +514,8 @@ fn means_nothing(leaf: &Leaf<'_>, nothing: &[Value]) -> bool {
 }
 
 fn is_gone(leaf: &Leaf<'_>, gone: &Gone) -> bool {
-    let equal = same_scalar(leaf, &gone.value) || matches!((leaf, &gone.value), (Leaf::Tree(tree), value) if says(tree, &value.to_string()));
+    let equal = same_scalar(leaf, &gone.value)
+        || matches!((leaf, &gone.value), (Leaf::Tree(tree), value) if says(tree, &value.to_string()));
     equal != gone.differs
 }
 

@@ -30,11 +30,13 @@ pub use reader::read;
 pub use request::Vars;
 
 use crate::model::{Capabilities, Change, Filter, LocalId, Order};
-use crate::source::{Call, CustomerRef, CustomerSource, ListPlan, Page, Position, SourceError, Unsupported, Written};
+use crate::source::{
+    Call, CustomerRef, CustomerSource, ListPlan, Page, Position, SourceError, Unsupported, Written,
+};
 use crate::upstream::{Settings, Upstream};
 use async_trait::async_trait;
-use http::HeaderMap;
 use fetch::Single;
+use http::HeaderMap;
 use list::Listing;
 use manifest::{Get, GetMany};
 use mapping::CustomerMap;
@@ -113,19 +115,40 @@ impl Adapter {
         let get = |name: &str| vars.get(name).map(String::as_str);
         let base = manifest.http.base.fill(get).ok_or(BuildError::Base)?;
         let base = base.trim_end_matches('/').to_owned();
-        let url = Url::parse(&base).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some()).ok_or(BuildError::Base)?;
-        let auth = auth::Auth::choose(&manifest.http.auth, &vars, &site.tokens).ok_or(BuildError::NoAuth)?;
+        let url = Url::parse(&base)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+            .ok_or(BuildError::Base)?;
+        let auth = auth::Auth::choose(&manifest.http.auth, &vars, &site.tokens)
+            .ok_or(BuildError::NoAuth)?;
         let headers = constant_headers(&manifest, &vars)?;
-        let prepare = |route: &manifest::Route| Prepared::new(route, &vars, &manifest.http.query, &headers).ok_or(BuildError::Unplaceable);
-        let reading = |route: &manifest::Route, gone| -> Result<Reading, BuildError> {
-            Ok(Reading { prepared: prepare(route)?, map: CustomerMap::new(&manifest, gone, None) })
+        let prepare = |route: &manifest::Route| {
+            Prepared::new(route, &vars, &manifest.http.query, &headers)
+                .ok_or(BuildError::Unplaceable)
         };
-        let writing = |route: Option<&manifest::WriteRoute>| route.map(|route| Ok(Writing::new(&manifest, route, prepare(&route.route)?))).transpose();
-        let lists = manifest.lists.iter().map(|route| Ok(Listing::new(&manifest, route, prepare(&route.route)?))).collect::<Result<_, BuildError>>()?;
+        let reading = |route: &manifest::Route, gone| -> Result<Reading, BuildError> {
+            Ok(Reading {
+                prepared: prepare(route)?,
+                map: CustomerMap::new(&manifest, gone, None),
+            })
+        };
+        let writing = |route: Option<&manifest::WriteRoute>| {
+            route
+                .map(|route| Ok(Writing::new(&manifest, route, prepare(&route.route)?)))
+                .transpose()
+        };
+        let lists = manifest
+            .lists
+            .iter()
+            .map(|route| Ok(Listing::new(&manifest, route, prepare(&route.route)?)))
+            .collect::<Result<_, BuildError>>()?;
         let by_id = match &manifest.get {
             Some(Get::Route { route, item, gone }) => {
                 let success = route.ok.as_ref().unwrap_or(&manifest.http.ok);
-                Some((prepare(route)?, Single::new(&manifest, item, gone.as_ref(), success)))
+                Some((
+                    prepare(route)?,
+                    Single::new(&manifest, item, gone.as_ref(), success),
+                ))
             }
             _ => None,
         };
@@ -135,8 +158,15 @@ impl Adapter {
         };
         Ok(Self {
             capabilities: capabilities::derive(&manifest),
-            upstream: Arc::new(Upstream::new(settings(&manifest, site.settings)).map_err(|_| BuildError::Client)?),
-            hosts: Hosts { base: url, others: link_hosts(&manifest), credential: auth.query_name().map(str::to_owned) },
+            upstream: Arc::new(
+                Upstream::new(settings(&manifest, site.settings))
+                    .map_err(|_| BuildError::Client)?,
+            ),
+            hosts: Hosts {
+                base: url,
+                others: link_hosts(&manifest),
+                credential: auth.query_name().map(str::to_owned),
+            },
             create: writing(manifest.create.as_ref())?,
             update: writing(manifest.update.as_ref())?,
             delete: writing(manifest.delete.as_ref())?,
@@ -205,10 +235,13 @@ fn settings(manifest: &Manifest, mut settings: Settings) -> Settings {
 }
 
 fn link_hosts(manifest: &Manifest) -> Vec<String> {
-    let hosts = manifest.lists.iter().filter_map(|list| match &list.page.style {
-        manifest::Style::Link { hosts, .. } => Some(hosts.clone()),
-        _ => None,
-    });
+    let hosts = manifest
+        .lists
+        .iter()
+        .filter_map(|list| match &list.page.style {
+            manifest::Style::Link { hosts, .. } => Some(hosts.clone()),
+            _ => None,
+        });
     hosts.flatten().collect()
 }
 
@@ -222,11 +255,21 @@ impl CustomerSource for Adapter {
         self.plan_list(filter, order)
     }
 
-    async fn list(&self, call: &Call, plan: &ListPlan, at: &Position, size: u32) -> Result<Page, SourceError> {
+    async fn list(
+        &self,
+        call: &Call,
+        plan: &ListPlan,
+        at: &Position,
+        size: u32,
+    ) -> Result<Page, SourceError> {
         self.list_page(call, plan, at, size).await
     }
 
-    async fn fetch(&self, call: &Call, ids: &[LocalId]) -> Vec<Result<Option<CustomerRef>, SourceError>> {
+    async fn fetch(
+        &self,
+        call: &Call,
+        ids: &[LocalId],
+    ) -> Vec<Result<Option<CustomerRef>, SourceError>> {
         self.fetch_all(call, ids).await
     }
 

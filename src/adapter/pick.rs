@@ -97,7 +97,11 @@ impl Picker {
     pub fn add(&mut self, path: &JsonPath) -> usize {
         let slot = self.slots;
         self.slots += 1;
-        let plain = path.steps().iter().take_while(|step| matches!(step, Step::Key(key) if key.parse::<usize>().is_err())).count();
+        let plain = path
+            .steps()
+            .iter()
+            .take_while(|step| matches!(step, Step::Key(key) if key.parse::<usize>().is_err()))
+            .count();
         let (head, tail) = path.steps().split_at(plain);
         self.branch(head).slots.push((slot, tail.to_vec()));
         slot
@@ -120,10 +124,14 @@ impl Picker {
                 Step::Key(key) => key,
                 Step::Select { .. } => "",
             };
-            let place = branch.members.iter().position(|(known, _)| **known == *name).unwrap_or_else(|| {
-                branch.members.push((name.into(), Branch::default()));
-                branch.members.len() - 1
-            });
+            let place = branch
+                .members
+                .iter()
+                .position(|(known, _)| **known == *name)
+                .unwrap_or_else(|| {
+                    branch.members.push((name.into(), Branch::default()));
+                    branch.members.len() - 1
+                });
             &mut branch.members[place].1
         })
     }
@@ -132,23 +140,39 @@ impl Picker {
     ///
     /// # Errors
     /// When the text is not JSON.
-    pub fn pick<'de, R>(&self, text: &'de [u8], rows: &mut R) -> Result<Picked<'de>, serde_json::Error>
+    pub fn pick<'de, R>(
+        &self,
+        text: &'de [u8],
+        rows: &mut R,
+    ) -> Result<Picked<'de>, serde_json::Error>
     where
         R: Rows<'de>,
     {
         let mut leaves = vec![Leaf::Absent; self.slots];
         let mut rows_seen = RowsSeen::Absent;
         let mut from = serde_json::Deserializer::from_slice(text);
-        Walk { branch: &self.root, leaves: &mut leaves, rows, seen: &mut rows_seen }.deserialize(&mut from)?;
+        Walk {
+            branch: &self.root,
+            leaves: &mut leaves,
+            rows,
+            seen: &mut rows_seen,
+        }
+        .deserialize(&mut from)?;
         from.end()?;
-        Ok(Picked { leaves, rows: rows_seen })
+        Ok(Picked {
+            leaves,
+            rows: rows_seen,
+        })
     }
 
     /// Fills the slots from the next element of an array.
     fn seed<'p, 'l, 'de>(&'p self, leaves: &'l mut Vec<Leaf<'de>>) -> RowSeed<'p, 'l, 'de> {
         leaves.clear();
         leaves.resize(self.slots, Leaf::Absent);
-        RowSeed { picker: self, leaves }
+        RowSeed {
+            picker: self,
+            leaves,
+        }
     }
 }
 
@@ -234,7 +258,11 @@ fn keep<'de>(branch: &Branch, leaf: Leaf<'de>, leaves: &mut [Leaf<'de>]) {
         }
         return;
     }
-    let mut whole = branch.slots.iter().filter(|(_, tail)| tail.is_empty()).map(|(slot, _)| *slot);
+    let mut whole = branch
+        .slots
+        .iter()
+        .filter(|(_, tail)| tail.is_empty())
+        .map(|(slot, _)| *slot);
     let first = whole.next();
     for slot in whole {
         set(leaves, slot, leaf.clone());
@@ -263,7 +291,12 @@ impl<'de, R: Rows<'de>> Visitor<'de> for Walk<'_, 'de, R> {
         }
         while let Some(name) = map.next_key_seed(NameSeed(&self.branch.members))? {
             match name {
-                Some(below) => map.next_value_seed(Walk { branch: below, leaves: self.leaves, rows: self.rows, seen: self.seen })?,
+                Some(below) => map.next_value_seed(Walk {
+                    branch: below,
+                    leaves: self.leaves,
+                    rows: self.rows,
+                    seen: self.seen,
+                })?,
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -279,7 +312,9 @@ impl<'de, R: Rows<'de>> Visitor<'de> for Walk<'_, 'de, R> {
         let mut leaves = Vec::new();
         loop {
             let seed = self.rows.picker().seed(&mut leaves);
-            let Some(is_object) = seq.next_element_seed(seed)? else { return Ok(()) };
+            let Some(is_object) = seq.next_element_seed(seed)? else {
+                return Ok(());
+            };
             self.rows.row(&mut leaves, is_object);
         }
     }
@@ -337,7 +372,11 @@ impl<'b> Visitor<'_> for NameSeed<'b> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().find(|(known, _)| **known == *name).map(|(_, branch)| branch))
+        Ok(self
+            .0
+            .iter()
+            .find(|(known, _)| **known == *name)
+            .map(|(_, branch)| branch))
     }
 }
 
@@ -365,7 +404,13 @@ impl<'de> Visitor<'de> for RowSeed<'_, '_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<bool, A::Error> {
         let mut seen = RowsSeen::Absent;
         let mut none = NoRows::new();
-        Walk { branch: &self.picker.root, leaves: self.leaves, rows: &mut none, seen: &mut seen }.visit_map(map)?;
+        Walk {
+            branch: &self.picker.root,
+            leaves: self.leaves,
+            rows: &mut none,
+            seen: &mut seen,
+        }
+        .visit_map(map)?;
         Ok(true)
     }
 
@@ -484,7 +529,11 @@ mod tests {
     #[test]
     fn one_pass_fills_envelope_and_rows() {
         let mut row = Picker::default();
-        let (id, first, primary) = (row.add(&path("/_id")), row.add(&path("/profile/first")), row.add(&path("/mails/{p=true}/v")));
+        let (id, first, primary) = (
+            row.add(&path("/_id")),
+            row.add(&path("/profile/first")),
+            row.add(&path("/mails/{p=true}/v")),
+        );
         let mut whole = Picker::default();
         let total = whole.add(&path("/page/total"));
         whole.rows_at(&path("/data"));
@@ -496,19 +545,31 @@ mod tests {
         assert_eq!(seen.1.len(), 3, "a row that is no object takes its place");
         let (leaves, is_object) = &seen.1[0];
         assert!(is_object);
-        assert_eq!((&leaves[id], &leaves[first], &leaves[primary]), (&Leaf::Int(7), &text("Zoë"), &text("b")));
+        assert_eq!(
+            (&leaves[id], &leaves[first], &leaves[primary]),
+            (&Leaf::Int(7), &text("Zoë"), &text("b"))
+        );
         assert!(!seen.1[1].1 && !seen.1[2].1);
     }
 
     #[test]
     fn a_place_may_be_a_value_and_hold_others() {
         let mut picker = Picker::default();
-        let (whole, code) = (picker.add(&path("/error")), picker.add(&path("/error/code")));
+        let (whole, code) = (
+            picker.add(&path("/error")),
+            picker.add(&path("/error/code")),
+        );
         let mut pick = |body: &'static [u8]| picker.pick(body, &mut NoRows::new()).unwrap().leaves;
         let leaves = pick(br#"{"error":"gone"}"#);
-        assert_eq!((&leaves[whole], &leaves[code]), (&text("gone"), &Leaf::Absent));
+        assert_eq!(
+            (&leaves[whole], &leaves[code]),
+            (&text("gone"), &Leaf::Absent)
+        );
         let leaves = pick(br#"{"error":{"code":"X"}}"#);
-        assert_eq!((&leaves[whole], &leaves[code]), (&Leaf::Tree(json!({"code": "X"})), &text("X")));
+        assert_eq!(
+            (&leaves[whole], &leaves[code]),
+            (&Leaf::Tree(json!({"code": "X"})), &text("X"))
+        );
     }
 
     #[test]
@@ -516,7 +577,10 @@ mod tests {
         let mut root = Picker::default();
         root.rows_at(&path(""));
         let mut seen = Seen(Picker::default(), Vec::new());
-        assert_eq!(root.pick(b"[{},{}]", &mut seen).unwrap().rows, RowsSeen::Array);
+        assert_eq!(
+            root.pick(b"[{},{}]", &mut seen).unwrap().rows,
+            RowsSeen::Array
+        );
         assert_eq!(seen.1.len(), 2);
         let mut below = Picker::default();
         below.rows_at(&path("/a/b"));

@@ -23,14 +23,21 @@ pub enum Destination {
 impl Destination {
     /// Reads `query:name`, `header:name`, `body:/pointer`, `form:name`, `path:name`.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no destination; accepted: query:name, header:name, body:/pointer, form:name, path:name");
+        let wrong = || {
+            format!(
+                "`{text}` is no destination; accepted: query:name, header:name, body:/pointer, form:name, path:name"
+            )
+        };
         let (kind, rest) = text.split_once(':').ok_or_else(wrong)?;
         if rest.is_empty() && kind != "body" {
             return Err(wrong());
         }
         match kind {
             "query" => Ok(Self::Query(rest.into())),
-            "header" => rest.parse().map(Self::Header).map_err(|_| format!("`{rest}` is no header name")),
+            "header" => rest
+                .parse()
+                .map(Self::Header)
+                .map_err(|_| format!("`{rest}` is no header name")),
             "body" => JsonPath::parse(rest).map(Self::Body),
             "form" => Ok(Self::Form(rest.into())),
             "path" => Ok(Self::Path(rest.into())),
@@ -64,18 +71,23 @@ impl Pointer {
                     Some((name, regex)) => (name, Some(capture(regex)?)),
                     None => (rest, None),
                 };
-                let name = name.parse().map_err(|_| format!("`{name}` is no header name"))?;
+                let name = name
+                    .parse()
+                    .map_err(|_| format!("`{name}` is no header name"))?;
                 Ok(Self::Header(name, regex))
             }
             Some(("link", rel)) if !rel.is_empty() => Ok(Self::Link(rel.into())),
             Some(("last", path)) => JsonPath::parse(path).map(Self::Last),
-            _ => Err(format!("`{text}` is no pointer; accepted: /json/pointer, header:Name, header:Name~regex, link:rel, last:/pointer")),
+            _ => Err(format!(
+                "`{text}` is no pointer; accepted: /json/pointer, header:Name, header:Name~regex, link:rel, last:/pointer"
+            )),
         }
     }
 }
 
 fn capture(regex: &str) -> Result<regex_lite::Regex, String> {
-    let parsed = regex_lite::Regex::new(regex).map_err(|error| format!("`{regex}` is no expression: {error}"))?;
+    let parsed = regex_lite::Regex::new(regex)
+        .map_err(|error| format!("`{regex}` is no expression: {error}"))?;
     if parsed.captures_len() < 2 {
         return Err(format!("`{regex}` captures nothing"));
     }
@@ -106,8 +118,13 @@ impl JsonPath {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let rest = text.strip_prefix('/').ok_or_else(|| format!("`{text}` is no JSON pointer: it must begin with `/`"))?;
-        rest.split('/').map(step).collect::<Result<_, _>>().map(Self)
+        let rest = text
+            .strip_prefix('/')
+            .ok_or_else(|| format!("`{text}` is no JSON pointer: it must begin with `/`"))?;
+        rest.split('/')
+            .map(step)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// The segments.
@@ -147,14 +164,16 @@ impl JsonPath {
 
 /// The value at the end of these steps.
 pub fn find<'a>(steps: &[Step], root: &'a Value) -> Option<&'a Value> {
-    steps.iter().try_fold(root, |value, step| match (step, value) {
-        (Step::Key(key), Value::Object(members)) => members.get(&**key),
-        (Step::Key(key), Value::Array(items)) => items.get(key.parse::<usize>().ok()?),
-        (Step::Select { key, value: wanted }, Value::Array(items)) => {
-            items.iter().find(|item| item.get(&**key).is_some_and(|found| says(found, wanted)))
-        }
-        _ => None,
-    })
+    steps
+        .iter()
+        .try_fold(root, |value, step| match (step, value) {
+            (Step::Key(key), Value::Object(members)) => members.get(&**key),
+            (Step::Key(key), Value::Array(items)) => items.get(key.parse::<usize>().ok()?),
+            (Step::Select { key, value: wanted }, Value::Array(items)) => items
+                .iter()
+                .find(|item| item.get(&**key).is_some_and(|found| says(found, wanted))),
+            _ => None,
+        })
 }
 
 /// Whether a JSON scalar reads as this text.
@@ -179,7 +198,9 @@ fn put(steps: &[Step], root: &mut Value, value: Value) {
                 *root = Value::Array(Vec::new());
             }
             if let Value::Array(items) = root {
-                let found = items.iter().position(|item| item.get(&**key).is_some_and(|found| says(found, wanted)));
+                let found = items
+                    .iter()
+                    .position(|item| item.get(&**key).is_some_and(|found| says(found, wanted)));
                 let index = found.unwrap_or_else(|| {
                     items.push(serde_json::json!({ &**key: &**wanted }));
                     items.len() - 1
@@ -218,9 +239,16 @@ fn member<'a>(root: &'a mut Value, key: &str) -> &'a mut Value {
 
 fn step(segment: &str) -> Result<Step, String> {
     if let Some(inner) = segment.strip_prefix('{') {
-        let inner = inner.strip_suffix('}').ok_or_else(|| format!("`{segment}` opens a choice and does not close it"))?;
-        let (key, value) = inner.split_once('=').ok_or_else(|| format!("`{segment}` is no choice; write {{member=value}}"))?;
-        return Ok(Step::Select { key: unescape(key)?.into(), value: unescape(value)?.into() });
+        let inner = inner
+            .strip_suffix('}')
+            .ok_or_else(|| format!("`{segment}` opens a choice and does not close it"))?;
+        let (key, value) = inner
+            .split_once('=')
+            .ok_or_else(|| format!("`{segment}` is no choice; write {{member=value}}"))?;
+        return Ok(Step::Select {
+            key: unescape(key)?.into(),
+            value: unescape(value)?.into(),
+        });
     }
     unescape(segment).map(|key| Step::Key(key.into()))
 }
@@ -265,8 +293,12 @@ impl Template {
             if !before.is_empty() {
                 parts.push(Part::Text(before.into()));
             }
-            let hole = after.strip_prefix('{').ok_or_else(|| format!("`{text}`: a `}}` without its `{{`"))?;
-            let (name, tail) = hole.split_once('}').ok_or_else(|| format!("`{text}`: a `{{` without its `}}`"))?;
+            let hole = after
+                .strip_prefix('{')
+                .ok_or_else(|| format!("`{text}`: a `}}` without its `{{`"))?;
+            let (name, tail) = hole
+                .split_once('}')
+                .ok_or_else(|| format!("`{text}`: a `{{` without its `}}`"))?;
             if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
                 return Err(format!("`{text}`: `{{{name}}}` is no name"));
             }
@@ -319,15 +351,26 @@ mod tests {
         assert_eq!(find("/a/b~1c/{k=true}/x"), Some(json!(3)));
         assert_eq!(find("/a/none"), None);
         assert_eq!(find(""), Some(value.clone()));
-        assert!(JsonPath::parse("a").is_err() && JsonPath::parse("/~2").is_err() && JsonPath::parse("/{k").is_err());
+        assert!(
+            JsonPath::parse("a").is_err()
+                && JsonPath::parse("/~2").is_err()
+                && JsonPath::parse("/{k").is_err()
+        );
     }
 
     #[test]
     fn a_path_makes_what_is_missing() {
         let mut root = Value::Null;
-        JsonPath::parse("/groups/0/filters/1").unwrap().put(&mut root, json!("x"));
-        JsonPath::parse("/emails/{type=work}/value").unwrap().put(&mut root, json!("a@b"));
-        assert_eq!(root, json!({ "groups": [{ "filters": [null, "x"] }], "emails": [{ "type": "work", "value": "a@b" }] }));
+        JsonPath::parse("/groups/0/filters/1")
+            .unwrap()
+            .put(&mut root, json!("x"));
+        JsonPath::parse("/emails/{type=work}/value")
+            .unwrap()
+            .put(&mut root, json!("a@b"));
+        assert_eq!(
+            root,
+            json!({ "groups": [{ "filters": [null, "x"] }], "emails": [{ "type": "work", "value": "a@b" }] })
+        );
     }
 
     #[test]
@@ -335,15 +378,33 @@ mod tests {
         let template = Template::parse("Bearer {token}!").unwrap();
         assert_eq!(template.fill(|_| Some("x")).as_deref(), Some("Bearer x!"));
         assert_eq!(template.fill(|_| None), None);
-        assert!(Template::parse("{").is_err() && Template::parse("}").is_err() && Template::parse("{a b}").is_err());
+        assert!(
+            Template::parse("{").is_err()
+                && Template::parse("}").is_err()
+                && Template::parse("{a b}").is_err()
+        );
     }
 
     #[test]
     fn destinations_and_pointers_are_closed_words() {
-        assert_eq!(Destination::parse("query:page"), Ok(Destination::Query("page".into())));
-        assert!(Destination::parse("cookie:x").unwrap_err().contains("accepted: query:name"));
-        assert!(matches!(Pointer::parse("header:X-Total~(\\d+)"), Ok(Pointer::Header(_, Some(_)))));
-        assert!(Pointer::parse("header:X~\\d").unwrap_err().contains("captures nothing"));
+        assert_eq!(
+            Destination::parse("query:page"),
+            Ok(Destination::Query("page".into()))
+        );
+        assert!(
+            Destination::parse("cookie:x")
+                .unwrap_err()
+                .contains("accepted: query:name")
+        );
+        assert!(matches!(
+            Pointer::parse("header:X-Total~(\\d+)"),
+            Ok(Pointer::Header(_, Some(_)))
+        ));
+        assert!(
+            Pointer::parse("header:X~\\d")
+                .unwrap_err()
+                .contains("captures nothing")
+        );
         assert!(matches!(Pointer::parse("link:next"), Ok(Pointer::Link(_))));
         assert!(Pointer::parse("body").is_err());
     }

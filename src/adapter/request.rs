@@ -12,7 +12,11 @@ use std::collections::BTreeMap;
 use url::Url;
 
 /// Everything but the unreserved characters of RFC 3986.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The values of an adapter's vars.
 pub type Vars = BTreeMap<String, String>;
@@ -41,7 +45,12 @@ enum Segment {
 
 impl Prepared {
     /// Fills a route's vars; `None` where one of its headers or parameters holds what it may not.
-    pub fn new(route: &Route, vars: &Vars, query: &[(String, Template)], headers: &HeaderMap) -> Option<Self> {
+    pub fn new(
+        route: &Route,
+        vars: &Vars,
+        query: &[(String, Template)],
+        headers: &HeaderMap,
+    ) -> Option<Self> {
         let get = |name: &str| vars.get(name).map(String::as_str);
         let path = route.path.parts().iter().map(|part| match part {
             Part::Text(text) => Segment::Text(text.to_string()),
@@ -63,7 +72,11 @@ impl Prepared {
             path: path.collect(),
             query: text,
             headers: all,
-            put: route.put.iter().map(|(path, value)| (path.clone(), fill_texts(value, &get))).collect(),
+            put: route
+                .put
+                .iter()
+                .map(|(path, value)| (path.clone(), fill_texts(value, &get)))
+                .collect(),
             form: route.form,
         })
     }
@@ -105,7 +118,11 @@ impl Draft<'_> {
             }
             Destination::Query(name) => self.query_text(name, &value),
             Destination::Form(name) => {
-                append(&mut self.form, name, &scalar_text(&value).ok_or(Unplaceable)?);
+                append(
+                    &mut self.form,
+                    name,
+                    &scalar_text(&value).ok_or(Unplaceable)?,
+                );
                 Ok(())
             }
             Destination::Header(name) => {
@@ -122,41 +139,66 @@ impl Draft<'_> {
     }
 
     /// Puts several values to one place.
-    pub fn put_list(&mut self, to: &Destination, values: Vec<Value>, form: ListForm) -> Result<(), Unplaceable> {
+    pub fn put_list(
+        &mut self,
+        to: &Destination,
+        values: Vec<Value>,
+        form: ListForm,
+    ) -> Result<(), Unplaceable> {
         match (form, to) {
             (ListForm::Json, Destination::Body(_)) => self.put(to, Value::Array(values)),
             (ListForm::Json, to) => self.put(to, Value::String(Value::Array(values).to_string())),
             (ListForm::Csv, to) => {
-                let texts = values.iter().map(scalar_text).collect::<Option<Vec<_>>>().ok_or(Unplaceable)?;
+                let texts = values
+                    .iter()
+                    .map(scalar_text)
+                    .collect::<Option<Vec<_>>>()
+                    .ok_or(Unplaceable)?;
                 if texts.iter().any(|text| text.contains(',')) {
                     return Err(Unplaceable);
                 }
                 self.put(to, Value::String(texts.join(",")))
             }
-            (ListForm::Repeat, Destination::Query(name)) => values.iter().try_for_each(|value| self.query_text(name, value)),
+            (ListForm::Repeat, Destination::Query(name)) => values
+                .iter()
+                .try_for_each(|value| self.query_text(name, value)),
             (ListForm::Brackets, Destination::Query(name)) => {
                 let name = format!("{name}[]");
-                values.iter().try_for_each(|value| self.query_text(&name, value))
+                values
+                    .iter()
+                    .try_for_each(|value| self.query_text(&name, value))
             }
-            (ListForm::Repeat, Destination::Form(_)) => values.into_iter().try_for_each(|value| self.put(to, value)),
+            (ListForm::Repeat, Destination::Form(_)) => {
+                values.into_iter().try_for_each(|value| self.put(to, value))
+            }
             (ListForm::Brackets, Destination::Form(name)) => {
                 let to = Destination::Form(format!("{name}[]").into());
-                values.into_iter().try_for_each(|value| self.put(&to, value))
+                values
+                    .into_iter()
+                    .try_for_each(|value| self.put(&to, value))
             }
-            (ListForm::Repeat | ListForm::Brackets, Destination::Body(_)) => self.put(to, Value::Array(values)),
+            (ListForm::Repeat | ListForm::Brackets, Destination::Body(_)) => {
+                self.put(to, Value::Array(values))
+            }
             (ListForm::Repeat | ListForm::Brackets, _) => Err(Unplaceable),
         }
     }
 
     /// Adds a query parameter.
     pub fn query_text(&mut self, name: &str, value: &Value) -> Result<(), Unplaceable> {
-        append(&mut self.query, name, &scalar_text(value).ok_or(Unplaceable)?);
+        append(
+            &mut self.query,
+            name,
+            &scalar_text(value).ok_or(Unplaceable)?,
+        );
         Ok(())
     }
 
     /// The query parameters so far, decoded.
     pub fn query_pairs(&self) -> Vec<(String, String)> {
-        url::form_urlencoded::parse(self.query.as_bytes()).into_owned().collect()
+        url::form_urlencoded::parse(self.query.as_bytes())
+            .into_owned()
+            .collect()
     }
 
     /// Sets a header.
@@ -180,21 +222,39 @@ impl Draft<'_> {
         }
         let url = Url::parse(&address).map_err(|_| Unplaceable)?;
         let body = self.encoded_body()?;
-        self.headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
-        Ok(Request { method: self.route.method.clone(), url, headers: self.headers, body })
+        self.headers
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static("application/json"));
+        Ok(Request {
+            method: self.route.method.clone(),
+            url,
+            headers: self.headers,
+            body,
+        })
     }
 
     /// The request to another address than the route's own: a link that was followed.
     pub fn finish_at(mut self, url: Url) -> Request {
-        self.headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
-        Request { method: self.route.method.clone(), url, headers: self.headers, body: None }
+        self.headers
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static("application/json"));
+        Request {
+            method: self.route.method.clone(),
+            url,
+            headers: self.headers,
+            body: None,
+        }
     }
 
     /// A hole's value as one path segment, which can neither be empty nor lead upwards.
     fn hole(&self, name: &str) -> Option<String> {
         let value = match name {
             "id" => self.id.as_deref(),
-            _ => self.holes.iter().find(|(known, _)| **known == *name).map(|(_, value)| value.as_str()),
+            _ => self
+                .holes
+                .iter()
+                .find(|(known, _)| **known == *name)
+                .map(|(_, value)| value.as_str()),
         }?;
         let leads_away = value.is_empty() || value == "." || value == "..";
         (!leads_away).then(|| encode(value))
@@ -204,10 +264,16 @@ impl Draft<'_> {
     fn encoded_body(&mut self) -> Result<Option<Bytes>, Unplaceable> {
         let id = self.id.clone();
         for (path, value) in &self.route.put {
-            let value = fill_texts(value, &|name| if name == "id" { id.as_deref() } else { None });
+            let value = fill_texts(value, &|name| {
+                if name == "id" { id.as_deref() } else { None }
+            });
             if self.route.form {
                 let name = form_name(path).ok_or(Unplaceable)?;
-                append(&mut self.form, &name, &scalar_text(&value).ok_or(Unplaceable)?);
+                append(
+                    &mut self.form,
+                    &name,
+                    &scalar_text(&value).ok_or(Unplaceable)?,
+                );
             } else {
                 path.put(&mut self.body, value);
             }
@@ -216,23 +282,40 @@ impl Draft<'_> {
             if let Value::Object(members) = std::mem::take(&mut self.body) {
                 flatten(&mut self.form, "", &Value::Object(members))?;
             }
-            self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+            self.headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/x-www-form-urlencoded"),
+            );
             return Ok(Some(Bytes::from(std::mem::take(&mut self.form))));
         }
         if self.body.is_null() {
             return Ok(None);
         }
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        serde_json::to_vec(&self.body).map(|body| Some(Bytes::from(body))).map_err(|_| Unplaceable)
+        self.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        serde_json::to_vec(&self.body)
+            .map(|body| Some(Bytes::from(body)))
+            .map_err(|_| Unplaceable)
     }
 }
 
 /// A form's names for nested members: `a[b][0]`.
 fn flatten(form: &mut String, prefix: &str, value: &Value) -> Result<(), Unplaceable> {
-    let name = |key: &str| if prefix.is_empty() { key.to_owned() } else { format!("{prefix}[{key}]") };
+    let name = |key: &str| {
+        if prefix.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{prefix}[{key}]")
+        }
+    };
     match value {
-        Value::Object(members) => members.iter().try_for_each(|(key, value)| flatten(form, &name(key), value)),
-        Value::Array(items) => items.iter().enumerate().try_for_each(|(index, value)| flatten(form, &name(&index.to_string()), value)),
+        Value::Object(members) => members
+            .iter()
+            .try_for_each(|(key, value)| flatten(form, &name(key), value)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, value)| flatten(form, &name(&index.to_string()), value)),
         scalar => {
             append(form, prefix, &scalar_text(scalar).ok_or(Unplaceable)?);
             Ok(())
@@ -258,11 +341,20 @@ fn form_name(path: &JsonPath) -> Option<String> {
 pub fn fill_texts<'a>(value: &Value, get: &dyn Fn(&str) -> Option<&'a str>) -> Value {
     match value {
         Value::String(text) if text.contains('{') => {
-            let filled = Template::parse(text).ok().and_then(|template| template.fill(get));
+            let filled = Template::parse(text)
+                .ok()
+                .and_then(|template| template.fill(get));
             Value::String(filled.unwrap_or_else(|| text.clone()))
         }
-        Value::Array(items) => Value::Array(items.iter().map(|item| fill_texts(item, get)).collect()),
-        Value::Object(members) => Value::Object(members.iter().map(|(key, value)| (key.clone(), fill_texts(value, get))).collect()),
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|item| fill_texts(item, get)).collect())
+        }
+        Value::Object(members) => Value::Object(
+            members
+                .iter()
+                .map(|(key, value)| (key.clone(), fill_texts(value, get)))
+                .collect(),
+        ),
         other => other.clone(),
     }
 }

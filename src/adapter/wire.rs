@@ -11,10 +11,14 @@ use serde_json::Value;
 pub fn read_time(leaf: &Leaf<'_>, format: &WireFormat) -> Option<Timestamp> {
     match (format, leaf) {
         (WireFormat::Rfc3339 | WireFormat::Date, Leaf::Text(text)) => read_iso(text),
-        (WireFormat::EpochSeconds | WireFormat::Int, leaf) => Timestamp::from_second(whole(leaf)?).ok(),
+        (WireFormat::EpochSeconds | WireFormat::Int, leaf) => {
+            Timestamp::from_second(whole(leaf)?).ok()
+        }
         (WireFormat::EpochMilliseconds, leaf) => Timestamp::from_millisecond(whole(leaf)?).ok(),
         (WireFormat::EpochFloat, leaf) => read_float_epoch(leaf),
-        (WireFormat::Pattern(pattern, zone), Leaf::Text(text)) => read_pattern(text, pattern, *zone),
+        (WireFormat::Pattern(pattern, zone), Leaf::Text(text)) => {
+            read_pattern(text, pattern, *zone)
+        }
         _ => None,
     }
 }
@@ -30,7 +34,9 @@ fn read_iso(text: &str) -> Option<Timestamp> {
     {
         return Some(time);
     }
-    text.parse::<civil::DateTime>().ok().and_then(|time| Offset::UTC.to_timestamp(time).ok())
+    text.parse::<civil::DateTime>()
+        .ok()
+        .and_then(|time| Offset::UTC.to_timestamp(time).ok())
 }
 
 fn read_float_epoch(leaf: &Leaf<'_>) -> Option<Timestamp> {
@@ -47,7 +53,10 @@ fn read_pattern(text: &str, pattern: &str, zone: Offset) -> Option<Timestamp> {
     if let Ok(time) = parsed.to_timestamp() {
         return Some(time);
     }
-    let time = parsed.to_datetime().or_else(|_| parsed.to_date().map(|day| day.at(0, 0, 0, 0))).ok()?;
+    let time = parsed
+        .to_datetime()
+        .or_else(|_| parsed.to_date().map(|day| day.at(0, 0, 0, 0)))
+        .ok()?;
     zone.to_timestamp(time).ok()
 }
 
@@ -56,7 +65,9 @@ pub fn whole(leaf: &Leaf<'_>) -> Option<i64> {
     match leaf {
         Leaf::Int(value) => Some(*value),
         Leaf::Text(text) => text.trim().parse().ok(),
-        Leaf::Float(value) if value.fract() == 0.0 && value.abs() < 9.0e15 => format!("{value:.0}").parse().ok(),
+        Leaf::Float(value) if value.fract() == 0.0 && value.abs() < 9.0e15 => {
+            format!("{value:.0}").parse().ok()
+        }
         _ => None,
     }
 }
@@ -73,7 +84,10 @@ pub fn read_date(leaf: &Leaf<'_>, format: &WireFormat) -> Option<civil::Date> {
             }
         }
         (WireFormat::Pattern(pattern, _), Leaf::Text(text)) => {
-            jiff::fmt::strtime::parse(pattern, text.trim()).ok()?.to_date().ok()
+            jiff::fmt::strtime::parse(pattern, text.trim())
+                .ok()?
+                .to_date()
+                .ok()
         }
         (format, leaf) => read_time(leaf, format).map(|time| Offset::UTC.to_datetime(time).date()),
     }
@@ -87,7 +101,11 @@ pub fn write_time(time: Timestamp, format: &WireFormat) -> Value {
         WireFormat::EpochSeconds | WireFormat::Int => Value::from(time.as_second()),
         WireFormat::EpochMilliseconds => Value::from(time.as_millisecond()),
         WireFormat::EpochFloat => Value::from(time.as_duration().as_secs_f64()),
-        WireFormat::Pattern(pattern, zone) => Value::String(time.to_zoned(zone.to_time_zone()).strftime(pattern).to_string()),
+        WireFormat::Pattern(pattern, zone) => Value::String(
+            time.to_zoned(zone.to_time_zone())
+                .strftime(pattern)
+                .to_string(),
+        ),
     }
 }
 
@@ -105,7 +123,9 @@ pub fn write_date(day: civil::Date, format: &WireFormat) -> Value {
 
 /// A moment as HTTP writes it (`Sun, 06 Nov 1994 08:49:37 GMT`).
 pub fn read_http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(text.trim()).ok().map(|time| time.timestamp())
+    jiff::fmt::rfc2822::parse(text.trim())
+        .ok()
+        .map(|time| time.timestamp())
 }
 
 /// A JSON scalar as a query, header or form value; `None` for arrays and objects.
@@ -135,25 +155,59 @@ mod tests {
     #[test]
     fn times_are_read_in_every_format() {
         let iso = WireFormat::Rfc3339;
-        assert_eq!(time(text("2024-01-15T10:30:00Z"), &iso).as_deref(), Some("2024-01-15T10:30:00Z"));
-        assert_eq!(time(text("2024-01-15T10:30:00.250+02:00"), &iso).as_deref(), Some("2024-01-15T08:30:00.25Z"));
-        assert_eq!(time(text("2024-01-15T10:30:00+0200"), &iso).as_deref(), Some("2024-01-15T08:30:00Z"));
-        assert_eq!(time(text("2024-01-15 10:30:00"), &iso).as_deref(), Some("2024-01-15T10:30:00Z"));
-        assert_eq!(time(text("2024-01-15"), &iso).as_deref(), Some("2024-01-15T00:00:00Z"));
+        assert_eq!(
+            time(text("2024-01-15T10:30:00Z"), &iso).as_deref(),
+            Some("2024-01-15T10:30:00Z")
+        );
+        assert_eq!(
+            time(text("2024-01-15T10:30:00.250+02:00"), &iso).as_deref(),
+            Some("2024-01-15T08:30:00.25Z")
+        );
+        assert_eq!(
+            time(text("2024-01-15T10:30:00+0200"), &iso).as_deref(),
+            Some("2024-01-15T08:30:00Z")
+        );
+        assert_eq!(
+            time(text("2024-01-15 10:30:00"), &iso).as_deref(),
+            Some("2024-01-15T10:30:00Z")
+        );
+        assert_eq!(
+            time(text("2024-01-15"), &iso).as_deref(),
+            Some("2024-01-15T00:00:00Z")
+        );
         assert_eq!(time(text("yesterday"), &iso), None);
         assert_eq!(time(Leaf::Int(5), &iso), None);
-        assert_eq!(time(Leaf::Int(1_700_000_000), &WireFormat::EpochSeconds).as_deref(), Some("2023-11-14T22:13:20Z"));
-        assert_eq!(time(text("1700000000123"), &WireFormat::EpochMilliseconds).as_deref(), Some("2023-11-14T22:13:20.123Z"));
-        assert_eq!(time(Leaf::Float(1_700_000_000.5), &WireFormat::EpochFloat).as_deref(), Some("2023-11-14T22:13:20.5Z"));
+        assert_eq!(
+            time(Leaf::Int(1_700_000_000), &WireFormat::EpochSeconds).as_deref(),
+            Some("2023-11-14T22:13:20Z")
+        );
+        assert_eq!(
+            time(text("1700000000123"), &WireFormat::EpochMilliseconds).as_deref(),
+            Some("2023-11-14T22:13:20.123Z")
+        );
+        assert_eq!(
+            time(Leaf::Float(1_700_000_000.5), &WireFormat::EpochFloat).as_deref(),
+            Some("2023-11-14T22:13:20.5Z")
+        );
         let pattern = WireFormat::Pattern("%Y-%m-%d %H:%M:%S".into(), Offset::constant(1));
-        assert_eq!(time(text("2024-01-15 10:30:00"), &pattern).as_deref(), Some("2024-01-15T09:30:00Z"));
-        assert_eq!(time(Leaf::Int(i64::MAX), &WireFormat::EpochSeconds), None, "out of range is no time");
+        assert_eq!(
+            time(text("2024-01-15 10:30:00"), &pattern).as_deref(),
+            Some("2024-01-15T09:30:00Z")
+        );
+        assert_eq!(
+            time(Leaf::Int(i64::MAX), &WireFormat::EpochSeconds),
+            None,
+            "out of range is no time"
+        );
     }
 
     #[test]
     fn days_leave_the_time_aside() {
         let day = |leaf| read_date(&leaf, &WireFormat::Rfc3339).map(|day| day.to_string());
-        assert_eq!(day(text("2023-11-07T05:31:56Z")).as_deref(), Some("2023-11-07"));
+        assert_eq!(
+            day(text("2023-11-07T05:31:56Z")).as_deref(),
+            Some("2023-11-07")
+        );
         assert_eq!(day(text("2023-11-07")).as_deref(), Some("2023-11-07"));
         assert_eq!(day(text("2023-11-0")), None);
         assert_eq!(day(text("2023-11-07x")), None);
@@ -174,10 +228,16 @@ mod tests {
             let written = write_time(moment, &format);
             let leaf = match &written {
                 Value::String(said) => text(said),
-                Value::Number(number) => number.as_i64().map_or_else(|| Leaf::Float(number.as_f64().unwrap()), Leaf::Int),
+                Value::Number(number) => number
+                    .as_i64()
+                    .map_or_else(|| Leaf::Float(number.as_f64().unwrap()), Leaf::Int),
                 other => panic!("{other}"),
             };
-            assert_eq!(read_time(&leaf, &format), Some(moment), "{format:?} {written}");
+            assert_eq!(
+                read_time(&leaf, &format),
+                Some(moment),
+                "{format:?} {written}"
+            );
         }
     }
 }

@@ -14,7 +14,9 @@ use super::place::Pointer;
 use super::request::{Draft, Prepared};
 use super::wire;
 use crate::model::{Change, Customer, FieldValue, LocalId, WriteField, WriteOutcome};
-use crate::source::{Call, CustomerRef, SourceError, SourceErrorKind, WriteProblem, WriteProblemField, Written};
+use crate::source::{
+    Call, CustomerRef, SourceError, SourceErrorKind, WriteProblem, WriteProblemField, Written,
+};
 use crate::upstream::Reply;
 use serde_json::Value;
 use std::sync::Arc;
@@ -30,7 +32,11 @@ impl Writing {
     /// Compiles a route whose vars are filled in.
     pub fn new(manifest: &Manifest, route: &WriteRoute, prepared: Prepared) -> Self {
         let success = route.route.ok.as_ref().unwrap_or(&manifest.http.ok);
-        let single = route.returns.item.as_ref().map(|item| Single::new(manifest, item, None, success));
+        let single = route
+            .returns
+            .item
+            .as_ref()
+            .map(|item| Single::new(manifest, item, None, success));
         Self { prepared, single }
     }
 }
@@ -50,12 +56,20 @@ impl Adapter {
             Change::Delete { id } => (&self.manifest.delete, &self.delete, Some(id)),
         };
         let (Some(route), Some(writing)) = (route, writing) else {
-            return not_applied(vec![problem(None, SourceErrorKind::Unsupported, "this source cannot do this")]);
+            return not_applied(vec![problem(
+                None,
+                SourceErrorKind::Unsupported,
+                "this source cannot do this",
+            )]);
         };
         if let Some(id) = id
             && !self.id_is_possible(id)
         {
-            return not_applied(vec![problem(None, SourceErrorKind::InvalidId, "no customer of this source can have this id")]);
+            return not_applied(vec![problem(
+                None,
+                SourceErrorKind::InvalidId,
+                "no customer of this source can have this id",
+            )]);
         }
         let draft = match self.draft(call, route, writing, change, id).await {
             Ok(draft) => draft,
@@ -74,8 +88,16 @@ impl Adapter {
         id: Option<&LocalId>,
     ) -> Result<Draft<'w>, Box<Written>> {
         let given = match change {
-            Change::Create { fields, native } => Given { create: true, fields, native },
-            Change::Update { fields, native, .. } => Given { create: false, fields, native },
+            Change::Create { fields, native } => Given {
+                create: true,
+                fields,
+                native,
+            },
+            Change::Update { fields, native, .. } => Given {
+                create: false,
+                fields,
+                native,
+            },
             Change::Delete { .. } => return Ok(writing.prepared.draft(id.map(LocalId::as_str))),
         };
         let problems = self.check(route, &given);
@@ -86,12 +108,22 @@ impl Adapter {
         if route.replace
             && let Some(id) = id
         {
-            self.put_current(call, route, id, &given, &mut draft).await.map_err(Box::new)?;
+            self.put_current(call, route, id, &given, &mut draft)
+                .await
+                .map_err(Box::new)?;
         }
         self.put_given(route, &given, &mut draft);
-        if draft.body.is_null() && !given.create && given.fields.is_empty() && given.native.is_empty() {
+        if draft.body.is_null()
+            && !given.create
+            && given.fields.is_empty()
+            && given.native.is_empty()
+        {
             let text = "the update changes nothing";
-            return Err(Box::new(not_applied(vec![problem(None, SourceErrorKind::NoChanges, text)])));
+            return Err(Box::new(not_applied(vec![problem(
+                None,
+                SourceErrorKind::NoChanges,
+                text,
+            )])));
         }
         Ok(draft)
     }
@@ -105,36 +137,85 @@ impl Adapter {
         for (name, value) in given.native {
             problems.extend(self.check_native(name, value, given.create));
         }
-        let is_given = |name: &WriteField| given.fields.iter().any(|(known, value)| known == name && *value != FieldValue::Null);
+        let is_given = |name: &WriteField| {
+            given
+                .fields
+                .iter()
+                .any(|(known, value)| known == name && *value != FieldValue::Null)
+        };
         if given.create {
             for missing in route.requires.iter().filter(|name| !is_given(name)) {
-                problems.push(problem(Some(*missing), SourceErrorKind::Rejected, "this source needs this field to create a customer"));
+                problems.push(problem(
+                    Some(*missing),
+                    SourceErrorKind::Rejected,
+                    "this source needs this field to create a customer",
+                ));
             }
         }
         if given.create && !route.any_of.is_empty() && !route.any_of.iter().any(is_given) {
             let names: Vec<_> = route.any_of.iter().map(|field| field.name()).collect();
             let text = format!("this source needs at least one of: {}", names.join(", "));
-            problems.push(WriteProblem { field: None, error: SourceError::new(SourceErrorKind::Rejected, text) });
+            problems.push(WriteProblem {
+                field: None,
+                error: SourceError::new(SourceErrorKind::Rejected, text),
+            });
         }
         problems
     }
 
-    fn check_field(&self, name: WriteField, value: &FieldValue, create: bool) -> Option<WriteProblem> {
+    fn check_field(
+        &self,
+        name: WriteField,
+        value: &FieldValue,
+        create: bool,
+    ) -> Option<WriteProblem> {
         let unsupported = |text| Some(problem(Some(name), SourceErrorKind::Unsupported, text));
-        let rejected = |text: &'static str| Some(problem(Some(name), SourceErrorKind::Rejected, text));
-        let Some(field) = self.manifest.fields.get(name.name()).filter(|field| field.write.is_some()) else {
+        let rejected =
+            |text: &'static str| Some(problem(Some(name), SourceErrorKind::Rejected, text));
+        let Some(field) = self
+            .manifest
+            .fields
+            .get(name.name())
+            .filter(|field| field.write.is_some())
+        else {
             return unsupported("this source cannot write this field");
         };
-        if !(if create { field.on_create } else { field.on_update }) {
-            return unsupported(if create { "this source takes this field in an update only" } else { "this source takes this field in a create only" });
+        if !(if create {
+            field.on_create
+        } else {
+            field.on_update
+        }) {
+            return unsupported(if create {
+                "this source takes this field in an update only"
+            } else {
+                "this source takes this field in a create only"
+            });
         }
         let clear = if create { field.clear.0 } else { field.clear.1 };
         if *value == FieldValue::Null {
-            return if clear == Clear::Forbid { rejected("this source cannot clear this field") } else { None };
+            return if clear == Clear::Forbid {
+                rejected("this source cannot clear this field")
+            } else {
+                None
+            };
         }
-        if let FieldValue::Phone { calling_code: Some(_), .. } = value {
-            let code = self.manifest.fields.get("phoneCallingCode").filter(|field| field.write.is_some());
-            if !code.is_some_and(|code| if create { code.on_create } else { code.on_update }) {
+        if let FieldValue::Phone {
+            calling_code: Some(_),
+            ..
+        } = value
+        {
+            let code = self
+                .manifest
+                .fields
+                .get("phoneCallingCode")
+                .filter(|field| field.write.is_some());
+            if !code.is_some_and(|code| {
+                if create {
+                    code.on_create
+                } else {
+                    code.on_update
+                }
+            }) {
                 return unsupported("this source cannot write the calling code");
             }
         }
@@ -151,12 +232,27 @@ impl Adapter {
 
     fn check_native(&self, name: &str, value: &Value, create: bool) -> Option<WriteProblem> {
         let about = || Some(WriteProblemField::Native(name.to_owned()));
-        let say = |kind, text: &'static str| Some(WriteProblem { field: about(), error: SourceError::new(kind, text) });
-        let Some(field) = self.manifest.native.get(name) else {
-            return say(SourceErrorKind::Unsupported, "this source's adapter names no such vendor field");
+        let say = |kind, text: &'static str| {
+            Some(WriteProblem {
+                field: about(),
+                error: SourceError::new(kind, text),
+            })
         };
-        if !(if create { field.on_create } else { field.on_update }) {
-            return say(SourceErrorKind::Unsupported, "this source does not take this vendor field here");
+        let Some(field) = self.manifest.native.get(name) else {
+            return say(
+                SourceErrorKind::Unsupported,
+                "this source's adapter names no such vendor field",
+            );
+        };
+        if !(if create {
+            field.on_create
+        } else {
+            field.on_update
+        }) {
+            return say(
+                SourceErrorKind::Unsupported,
+                "this source does not take this vendor field here",
+            );
         }
         let fits = match (field.wire, value) {
             (_, Value::Null) | (WireType::Json, _) => true,
@@ -167,10 +263,16 @@ impl Adapter {
             (_, value) => value.is_string(),
         };
         if !fits {
-            return say(SourceErrorKind::Rejected, "the value has not the type that this vendor field has");
+            return say(
+                SourceErrorKind::Rejected,
+                "the value has not the type that this vendor field has",
+            );
         }
         match (value, field.max_length) {
-            (Value::String(text), Some(max)) if text.chars().count() > max => say(SourceErrorKind::Rejected, "the text is longer than this vendor field allows"),
+            (Value::String(text), Some(max)) if text.chars().count() > max => say(
+                SourceErrorKind::Rejected,
+                "the text is longer than this vendor field allows",
+            ),
             _ => None,
         }
     }
@@ -178,33 +280,72 @@ impl Adapter {
     /// Puts the given fields to their places.
     fn put_given(&self, route: &WriteRoute, given: &Given<'_>, draft: &mut Draft<'_>) {
         for (name, value) in given.fields {
-            let Some(field) = self.manifest.fields.get(name.name()) else { continue };
-            if let (FieldValue::Phone { calling_code: Some(code), .. }, Some(place)) =
-                (value, self.manifest.fields.get("phoneCallingCode").and_then(|field| field.write.as_ref()))
-            {
-                route.wrap.join(place).put(&mut draft.body, Value::String(code.clone()));
+            let Some(field) = self.manifest.fields.get(name.name()) else {
+                continue;
+            };
+            if let (
+                FieldValue::Phone {
+                    calling_code: Some(code),
+                    ..
+                },
+                Some(place),
+            ) = (
+                value,
+                self.manifest
+                    .fields
+                    .get("phoneCallingCode")
+                    .and_then(|field| field.write.as_ref()),
+            ) {
+                route
+                    .wrap
+                    .join(place)
+                    .put(&mut draft.body, Value::String(code.clone()));
             }
-            let clear = if given.create { field.clear.0 } else { field.clear.1 };
+            let clear = if given.create {
+                field.clear.0
+            } else {
+                field.clear.1
+            };
             self.put_field(route, field, value, clear, draft);
         }
         for (name, value) in given.native {
             if let Some(field) = self.manifest.native.get(name) {
-                route.wrap.join(&field.write).put(&mut draft.body, value.clone());
+                route
+                    .wrap
+                    .join(&field.write)
+                    .put(&mut draft.body, value.clone());
             }
         }
-        if draft.body.is_null() && !route.route.form && (given.create || !route.wrap.steps().is_empty()) {
-            route.wrap.put(&mut draft.body, Value::Object(serde_json::Map::new()));
+        if draft.body.is_null()
+            && !route.route.form
+            && (given.create || !route.wrap.steps().is_empty())
+        {
+            route
+                .wrap
+                .put(&mut draft.body, Value::Object(serde_json::Map::new()));
         }
     }
 
-    fn put_field(&self, route: &WriteRoute, field: &Field, value: &FieldValue, clear: Clear, draft: &mut Draft<'_>) {
+    fn put_field(
+        &self,
+        route: &WriteRoute,
+        field: &Field,
+        value: &FieldValue,
+        clear: Clear,
+        draft: &mut Draft<'_>,
+    ) {
         let Some(place) = &field.write else { return };
         let wire = match (value, clear) {
-            (FieldValue::Null, Clear::Empty) if field.wire == Some(WireType::Strings) => Value::Array(Vec::new()),
+            (FieldValue::Null, Clear::Empty) if field.wire == Some(WireType::Strings) => {
+                Value::Array(Vec::new())
+            }
             (FieldValue::Null, Clear::Empty) => Value::String(String::new()),
             (FieldValue::Null, _) => Value::Null,
             (value, _) => match wire_value(&self.manifest, field, value) {
-                Some(wire) => field.shape.as_ref().map_or(wire.clone(), |shape| shaped(shape, &wire)),
+                Some(wire) => field
+                    .shape
+                    .as_ref()
+                    .map_or(wire.clone(), |shape| shaped(shape, &wire)),
                 None => return,
             },
         };
@@ -212,16 +353,35 @@ impl Adapter {
     }
 
     /// For CRMs that replace the whole record: what it holds now, under what is given.
-    async fn put_current(&self, call: &Call, route: &WriteRoute, id: &LocalId, given: &Given<'_>, draft: &mut Draft<'_>) -> Result<(), Written> {
+    async fn put_current(
+        &self,
+        call: &Call,
+        route: &WriteRoute,
+        id: &LocalId,
+        given: &Given<'_>,
+        draft: &mut Draft<'_>,
+    ) -> Result<(), Written> {
         let current = match self.fetch_one(call, id).await {
             Ok(Some(current)) => current,
-            Ok(None) => return Err(not_applied(vec![problem(None, SourceErrorKind::NotFound, faults::sentence(SourceErrorKind::NotFound))])),
+            Ok(None) => {
+                return Err(not_applied(vec![problem(
+                    None,
+                    SourceErrorKind::NotFound,
+                    faults::sentence(SourceErrorKind::NotFound),
+                )]));
+            }
             Err(error) => return Err(not_applied(vec![WriteProblem { field: None, error }])),
         };
         for name in WriteField::ALL {
-            let field = self.manifest.fields.get(name.name()).filter(|field| field.write.is_some() && field.on_update);
+            let field = self
+                .manifest
+                .fields
+                .get(name.name())
+                .filter(|field| field.write.is_some() && field.on_update);
             let is_given = given.fields.iter().any(|(known, _)| known == name);
-            if let (Some(field), false, Some(value)) = (field, is_given, current_value(&current, *name)) {
+            if let (Some(field), false, Some(value)) =
+                (field, is_given, current_value(&current, *name))
+            {
                 self.put_field(route, field, &value, field.clear.1, draft);
             }
         }
@@ -229,11 +389,25 @@ impl Adapter {
     }
 
     /// What an exchange says about the write.
-    async fn written(&self, call: &Call, route: &WriteRoute, writing: &Writing, id: Option<&LocalId>, outcome: Result<Reply, Failed>) -> Written {
+    async fn written(
+        &self,
+        call: &Call,
+        route: &WriteRoute,
+        writing: &Writing,
+        id: Option<&LocalId>,
+        outcome: Result<Reply, Failed>,
+    ) -> Written {
         let reply = match outcome {
             Ok(reply) => reply,
-            Err(Failed::Fault(fault)) if fault.may_have_arrived() => return unknown(faults::of_fault(fault)),
-            Err(failed) => return not_applied(vec![WriteProblem { field: None, error: failed.into_error() }]),
+            Err(Failed::Fault(fault)) if fault.may_have_arrived() => {
+                return unknown(faults::of_fault(fault));
+            }
+            Err(failed) => {
+                return not_applied(vec![WriteProblem {
+                    field: None,
+                    error: failed.into_error(),
+                }]);
+            }
         };
         let success = self.success(route.route.ok.as_ref());
         if let Err(refusal) = self.judge_status(success, &reply) {
@@ -241,11 +415,20 @@ impl Adapter {
         }
         let body = match self.judged_body(success, &reply) {
             Ok(body) => body,
-            Err(refusal) if refusal.error.kind == SourceErrorKind::Malformed => return unknown(refusal.error),
+            Err(refusal) if refusal.error.kind == SourceErrorKind::Malformed => {
+                return unknown(refusal.error);
+            }
             Err(refusal) => return refused(refusal),
         };
-        let said_id = route.returns.id.as_ref().and_then(|pointer| id_at(pointer, &body, &reply));
-        let mut written = Written { id: said_id.or_else(|| id.cloned()), ..applied() };
+        let said_id = route
+            .returns
+            .id
+            .as_ref()
+            .and_then(|pointer| id_at(pointer, &body, &reply));
+        let mut written = Written {
+            id: said_id.or_else(|| id.cloned()),
+            ..applied()
+        };
         if let Some(single) = &writing.single {
             match single.read(&self.manifest, &reply) {
                 Ok(Some(customer)) => {
@@ -264,7 +447,9 @@ impl Adapter {
 
     async fn read_back(&self, call: &Call, written: &mut Written) {
         let Some(id) = written.id.as_ref().filter(|_| can_get(&self.manifest)) else {
-            written.read_back.get_or_insert_with(|| faults::malformed("the CRM did not say which customer it wrote"));
+            written.read_back.get_or_insert_with(|| {
+                faults::malformed("the CRM did not say which customer it wrote")
+            });
             return;
         };
         match self.fetch_one(call, id).await {
@@ -272,7 +457,12 @@ impl Adapter {
                 written.customer = Some(customer);
                 written.read_back = None;
             }
-            Ok(None) => written.read_back = Some(SourceError::new(SourceErrorKind::NotFound, "the CRM does not show the customer it just wrote")),
+            Ok(None) => {
+                written.read_back = Some(SourceError::new(
+                    SourceErrorKind::NotFound,
+                    "the CRM does not show the customer it just wrote",
+                ))
+            }
             Err(error) => written.read_back = Some(error),
         }
     }
@@ -280,12 +470,18 @@ impl Adapter {
 
 fn rejected_length(name: WriteField, word: &str, limit: usize) -> Option<WriteProblem> {
     let text = format!("this source takes {word} {limit} characters here");
-    Some(WriteProblem { field: Some(WriteProblemField::Common(name)), error: SourceError::new(SourceErrorKind::Rejected, text) })
+    Some(WriteProblem {
+        field: Some(WriteProblemField::Common(name)),
+        error: SourceError::new(SourceErrorKind::Rejected, text),
+    })
 }
 
 fn id_at(pointer: &Pointer, body: &Value, reply: &Reply) -> Option<LocalId> {
     let text = match pointer {
-        Pointer::Body(path) => path.find(body).filter(|value| !value.is_null()).and_then(wire::scalar_text),
+        Pointer::Body(path) => path
+            .find(body)
+            .filter(|value| !value.is_null())
+            .and_then(wire::scalar_text),
         header => faults::header_text(header, reply),
     }?;
     LocalId::new(text).ok()
@@ -300,9 +496,16 @@ fn wire_value(manifest: &Manifest, field: &Field, value: &FieldValue) -> Option<
     match value {
         FieldValue::Null => Some(Value::Null),
         FieldValue::Text(text) => typed_text(field, text),
-        FieldValue::Bool(value) => Some(if field.wire == Some(WireType::String) { Value::from(value.to_string()) } else { Value::from(*value) }),
+        FieldValue::Bool(value) => Some(if field.wire == Some(WireType::String) {
+            Value::from(value.to_string())
+        } else {
+            Value::from(*value)
+        }),
         FieldValue::Texts(texts) => Some(Value::from(texts.clone())),
-        FieldValue::Date(date) => Some(wire::write_date(date.0, field.format.as_ref().unwrap_or(&WireFormat::Date))),
+        FieldValue::Date(date) => Some(wire::write_date(
+            date.0,
+            field.format.as_ref().unwrap_or(&WireFormat::Date),
+        )),
         FieldValue::Json(value) => Some(value.clone()),
         FieldValue::Phone { number, .. } => Some(Value::from(number.as_str())),
         FieldValue::Id(id) => typed_text(field, id.as_str()),
@@ -330,13 +533,17 @@ fn text_of(value: &FieldValue) -> Option<&str> {
 
 /// What a record holds, as a value to write.
 fn current_value(customer: &Customer, name: WriteField) -> Option<FieldValue> {
-    let text = |text: &Option<Box<str>>| text.as_ref().map(|text| FieldValue::Text(text.to_string()));
+    let text =
+        |text: &Option<Box<str>>| text.as_ref().map(|text| FieldValue::Text(text.to_string()));
     match name {
         WriteField::Name => text(&customer.name),
         WriteField::FirstName => text(&customer.first_name),
         WriteField::LastName => text(&customer.last_name),
         WriteField::Email => text(&customer.email),
-        WriteField::Phone => customer.phone.as_ref().map(|phone| FieldValue::Phone { number: phone.number.to_string(), calling_code: None }),
+        WriteField::Phone => customer.phone.as_ref().map(|phone| FieldValue::Phone {
+            number: phone.number.to_string(),
+            calling_code: None,
+        }),
         WriteField::Company => text(&customer.company),
         WriteField::JobTitle => text(&customer.job_title),
         WriteField::CustomerNumber => text(&customer.customer_number),
@@ -346,7 +553,10 @@ fn current_value(customer: &Customer, name: WriteField) -> Option<FieldValue> {
         WriteField::Status => customer.status.map(FieldValue::Status),
         WriteField::Gender => customer.gender.map(FieldValue::Gender),
         WriteField::BirthDate => customer.birth_date.map(FieldValue::Date),
-        WriteField::Tags => customer.tags.as_ref().map(|tags| FieldValue::Texts(tags.iter().map(ToString::to_string).collect())),
+        WriteField::Tags => customer
+            .tags
+            .as_ref()
+            .map(|tags| FieldValue::Texts(tags.iter().map(ToString::to_string).collect())),
         WriteField::Address => text(&customer.address),
         WriteField::City => text(&customer.city),
         WriteField::Country => text(&customer.country),
@@ -354,32 +564,57 @@ fn current_value(customer: &Customer, name: WriteField) -> Option<FieldValue> {
         WriteField::AvatarUrl => text(&customer.avatar_url),
         WriteField::Note => text(&customer.note),
         WriteField::Unsubscribed => customer.unsubscribed.map(FieldValue::Bool),
-        WriteField::OwnerId => customer.owner.as_ref().map(|owner| FieldValue::Text(owner.id.to_string())),
+        WriteField::OwnerId => customer
+            .owner
+            .as_ref()
+            .map(|owner| FieldValue::Text(owner.id.to_string())),
         WriteField::ParentId => customer.parent_id.clone().map(FieldValue::Id),
         WriteField::CustomFields => customer.custom_fields.clone().map(FieldValue::Json),
     }
 }
 
 fn problem(field: Option<WriteField>, kind: SourceErrorKind, text: &'static str) -> WriteProblem {
-    WriteProblem { field: field.map(WriteProblemField::Common), error: SourceError::new(kind, text) }
+    WriteProblem {
+        field: field.map(WriteProblemField::Common),
+        error: SourceError::new(kind, text),
+    }
 }
 
 fn applied() -> Written {
-    Written { outcome: WriteOutcome::Applied, customer: None::<CustomerRef>, id: None, problems: Vec::new(), read_back: None }
+    Written {
+        outcome: WriteOutcome::Applied,
+        customer: None::<CustomerRef>,
+        id: None,
+        problems: Vec::new(),
+        read_back: None,
+    }
 }
 
 fn not_applied(problems: Vec<WriteProblem>) -> Written {
-    Written { outcome: WriteOutcome::NotApplied, problems, ..applied() }
+    Written {
+        outcome: WriteOutcome::NotApplied,
+        problems,
+        ..applied()
+    }
 }
 
 fn unknown(error: SourceError) -> Written {
-    Written { outcome: WriteOutcome::Unknown, problems: vec![WriteProblem { field: None, error }], ..applied() }
+    Written {
+        outcome: WriteOutcome::Unknown,
+        problems: vec![WriteProblem { field: None, error }],
+        ..applied()
+    }
 }
 
 /// A refusal proves that nothing was done; a failing CRM proves nothing.
 fn refused(refusal: Refusal) -> Written {
     match refusal.error.kind {
-        SourceErrorKind::Unavailable | SourceErrorKind::Timeout | SourceErrorKind::Malformed => unknown(refusal.error),
-        _ => not_applied(vec![WriteProblem { field: refusal.field.map(WriteProblemField::Common), error: refusal.error }]),
+        SourceErrorKind::Unavailable | SourceErrorKind::Timeout | SourceErrorKind::Malformed => {
+            unknown(refusal.error)
+        }
+        _ => not_applied(vec![WriteProblem {
+            field: refusal.field.map(WriteProblemField::Common),
+            error: refusal.error,
+        }]),
     }
 }

@@ -240,7 +240,12 @@ impl<'d> Table<'d> {
 
     /// The same table, nothing taken yet.
     pub fn again(&self) -> Self {
-        Self::new(self.source, self.entries, self.at.clone(), self.path.clone())
+        Self::new(
+            self.source,
+            self.entries,
+            self.at.clone(),
+            self.path.clone(),
+        )
     }
 
     /// Ends the reading: every key that nobody took is a problem.

@@ -121,7 +121,9 @@ impl Upstream {
     /// [`Fault`] says why there is no answer, and so whether the request may have arrived.
     pub async fn send(&self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
         let deadline_at = tokio::time::Instant::from_std(deadline);
-        let permit = tokio::time::timeout_at(deadline_at, self.start()).await.map_err(|_| Fault::Saturated)?;
+        let permit = tokio::time::timeout_at(deadline_at, self.start())
+            .await
+            .map_err(|_| Fault::Saturated)?;
         let _permit = permit?;
         let limit = deadline_at.min(tokio::time::Instant::now() + self.settings.attempt);
         match tokio::time::timeout_at(limit, self.exchange(request)).await {
@@ -135,8 +137,11 @@ impl Upstream {
     /// # Errors
     /// As [`Self::send`].
     pub async fn send_apart(&self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
-        let limit = tokio::time::Instant::from_std(deadline).min(tokio::time::Instant::now() + self.settings.attempt);
-        tokio::time::timeout_at(limit, self.exchange(request)).await.unwrap_or(Err(Fault::Timeout))
+        let limit = tokio::time::Instant::from_std(deadline)
+            .min(tokio::time::Instant::now() + self.settings.attempt);
+        tokio::time::timeout_at(limit, self.exchange(request))
+            .await
+            .unwrap_or(Err(Fault::Timeout))
     }
 
     /// Waits for a place and, where starts are spaced, for a turn.
@@ -155,18 +160,28 @@ impl Upstream {
     }
 
     async fn exchange(&self, request: Request) -> Result<Reply, Fault> {
-        let mut builder = self.client.request(request.method, request.url).headers(request.headers);
+        let mut builder = self
+            .client
+            .request(request.method, request.url)
+            .headers(request.headers);
         if let Some(body) = request.body {
             builder = builder.body(body);
         }
         let mut response = builder.send().await.map_err(|error| fault(&error))?;
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
-        if response.content_length().is_some_and(|length| length > self.settings.answer_bytes as u64) {
+        if response
+            .content_length()
+            .is_some_and(|length| length > self.settings.answer_bytes as u64)
+        {
             return Err(Fault::TooLarge);
         }
         let body = self.body(&mut response).await?;
-        Ok(Reply { status, headers, body })
+        Ok(Reply {
+            status,
+            headers,
+            body,
+        })
     }
 
     /// Reads the body chunk by chunk, so that an endless one is cut off.
@@ -175,7 +190,11 @@ impl Upstream {
             return Ok(Bytes::new());
         };
         let Some(second) = response.chunk().await.map_err(|error| fault(&error))? else {
-            return if first.len() > self.settings.answer_bytes { Err(Fault::TooLarge) } else { Ok(first) };
+            return if first.len() > self.settings.answer_bytes {
+                Err(Fault::TooLarge)
+            } else {
+                Ok(first)
+            };
         };
         let mut whole = BytesMut::with_capacity(first.len() + second.len());
         whole.extend_from_slice(&first);
@@ -186,7 +205,11 @@ impl Upstream {
             }
             whole.extend_from_slice(&chunk);
         }
-        if whole.len() > self.settings.answer_bytes { Err(Fault::TooLarge) } else { Ok(whole.freeze()) }
+        if whole.len() > self.settings.answer_bytes {
+            Err(Fault::TooLarge)
+        } else {
+            Ok(whole.freeze())
+        }
     }
 }
 

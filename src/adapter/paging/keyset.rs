@@ -6,7 +6,12 @@ use crate::source::Position;
 use serde_json::Value;
 
 /// Asks for the rows after a key, or before one.
-pub fn place(send: &Destination, before: Option<&Destination>, at: &Position, draft: &mut Draft<'_>) -> Result<(), Unplaceable> {
+pub fn place(
+    send: &Destination,
+    before: Option<&Destination>,
+    at: &Position,
+    draft: &mut Draft<'_>,
+) -> Result<(), Unplaceable> {
     match (at, before) {
         (Position::Start, _) => Ok(()),
         (Position::After(key), _) => draft.put(send, Value::from(&**key)),

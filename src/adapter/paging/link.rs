@@ -38,7 +38,11 @@ impl Hosts {
     /// The text of a position: path and query, with the host only where it is another one; no credential.
     fn kept(&self, mut url: Url) -> String {
         if let Some(name) = &self.credential {
-            let rest: Vec<(String, String)> = url.query_pairs().filter(|(key, _)| key != name).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
+            let rest: Vec<(String, String)> = url
+                .query_pairs()
+                .filter(|(key, _)| key != name)
+                .map(|(k, v)| (k.into_owned(), v.into_owned()))
+                .collect();
             url.query_pairs_mut().clear().extend_pairs(rest);
         }
         url.set_fragment(None);
@@ -54,11 +58,18 @@ impl Hosts {
 }
 
 /// The address to follow; `None` at the start of the list.
-pub fn place(at: &Position, keep: &[String], hosts: &Hosts, draft: &mut Draft<'_>) -> Result<Option<Url>, SourceError> {
+pub fn place(
+    at: &Position,
+    keep: &[String],
+    hosts: &Hosts,
+    draft: &mut Draft<'_>,
+) -> Result<Option<Url>, SourceError> {
     match at {
         Position::Start => Ok(None),
         Position::Token(link) => {
-            let mut url = hosts.allowed(link).ok_or_else(|| malformed("a link leads to a host the adapter does not name"))?;
+            let mut url = hosts
+                .allowed(link)
+                .ok_or_else(|| malformed("a link leads to a host the adapter does not name"))?;
             for (name, value) in draft.query_pairs() {
                 if keep.contains(&name) && !url.query_pairs().any(|(known, _)| known == name) {
                     url.query_pairs_mut().append_pair(&name, &value);
@@ -80,7 +91,9 @@ pub fn read(leaf: Leaf<'_>, hosts: &Hosts) -> Result<Option<Position>, SourceErr
         },
         _ => return Ok(None),
     };
-    let url = hosts.allowed(&link).ok_or_else(|| malformed("a link leads to a host the adapter does not name"))?;
+    let url = hosts
+        .allowed(&link)
+        .ok_or_else(|| malformed("a link leads to a host the adapter does not name"))?;
     Ok(Some(Position::Token(hosts.kept(url).into())))
 }
 
@@ -106,9 +119,22 @@ mod tests {
 
     #[test]
     fn links_lead_only_to_declared_hosts() {
-        assert_eq!(position("https://api.example.com/v1/c?p=2").unwrap().as_deref(), Some("/v1/c?p=2"));
-        assert_eq!(position("/v1/c?p=2#x").unwrap().as_deref(), Some("/v1/c?p=2"));
-        assert_eq!(position("https://acme.example.com/c?p=2").unwrap().as_deref(), Some("https://acme.example.com/c?p=2"));
+        assert_eq!(
+            position("https://api.example.com/v1/c?p=2")
+                .unwrap()
+                .as_deref(),
+            Some("/v1/c?p=2")
+        );
+        assert_eq!(
+            position("/v1/c?p=2#x").unwrap().as_deref(),
+            Some("/v1/c?p=2")
+        );
+        assert_eq!(
+            position("https://acme.example.com/c?p=2")
+                .unwrap()
+                .as_deref(),
+            Some("https://acme.example.com/c?p=2")
+        );
         for bad in [
             "https://evil.example.net/c",
             "http://api.example.com/v1/c",
@@ -124,6 +150,9 @@ mod tests {
 
     #[test]
     fn a_position_holds_no_credential() {
-        assert_eq!(position("/v1/c?api_token=s3cret&p=2").unwrap().as_deref(), Some("/v1/c?p=2"));
+        assert_eq!(
+            position("/v1/c?api_token=s3cret&p=2").unwrap().as_deref(),
+            Some("/v1/c?p=2")
+        );
     }
 }

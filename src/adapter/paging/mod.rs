@@ -61,7 +61,11 @@ impl Pages {
             Some(Pointer::Body(path)) => Some(envelope.add(path)),
             _ => None,
         };
-        let mut slots = Slots { total: slot(paginator.total.as_ref()), more: slot(paginator.more.as_ref()), ..Slots::default() };
+        let mut slots = Slots {
+            total: slot(paginator.total.as_ref()),
+            more: slot(paginator.more.as_ref()),
+            ..Slots::default()
+        };
         match &paginator.style {
             Style::Page { pages, echo, .. } => {
                 slots.pages = slot(pages.as_ref());
@@ -78,7 +82,10 @@ impl Pages {
             }
             Style::Keyset { .. } | Style::None => {}
         }
-        Self { paginator: paginator.clone(), slots }
+        Self {
+            paginator: paginator.clone(),
+            slots,
+        }
     }
 
     /// What must be kept of the last row, for `last:` pointers and keys.
@@ -106,10 +113,16 @@ impl Pages {
                 prev: token.prev.is_some(),
                 dangling: token.dangling,
             }),
-            Style::Link { prev, .. } => {
-                Paging::Link(Walk { sizes: self.paginator.sizes.map(sizes), size_locked: true, prev: prev.is_some(), dangling: true })
-            }
-            Style::Keyset { send_before, .. } => Paging::Keyset { sizes: known, before: send_before.is_some() },
+            Style::Link { prev, .. } => Paging::Link(Walk {
+                sizes: self.paginator.sizes.map(sizes),
+                size_locked: true,
+                prev: prev.is_some(),
+                dangling: true,
+            }),
+            Style::Keyset { send_before, .. } => Paging::Keyset {
+                sizes: known,
+                before: send_before.is_some(),
+            },
             Style::None => Paging::None,
         }
     }
@@ -129,14 +142,28 @@ impl Pages {
     }
 
     /// Asks for a page. `Some` is an address to follow instead of the route's own.
-    pub fn place(&self, at: &Position, size: u32, hosts: &Hosts, draft: &mut Draft<'_>) -> Result<Option<Url>, SourceError> {
+    pub fn place(
+        &self,
+        at: &Position,
+        size: u32,
+        hosts: &Hosts,
+        draft: &mut Draft<'_>,
+    ) -> Result<Option<Url>, SourceError> {
         let wrong = |_: Unplaceable| malformed("a position of the list cannot stand in a request");
         let followed = match &self.paginator.style {
-            Style::Page { page, first, .. } => page::place(page, *first, at, size, draft).map_err(wrong).map(|()| None),
-            Style::Offset { offset, .. } => offset::place(offset, at, draft).map_err(wrong).map(|()| None),
+            Style::Page { page, first, .. } => page::place(page, *first, at, size, draft)
+                .map_err(wrong)
+                .map(|()| None),
+            Style::Offset { offset, .. } => offset::place(offset, at, draft)
+                .map_err(wrong)
+                .map(|()| None),
             Style::Token(token) => token::place(token, at, draft).map_err(wrong).map(|()| None),
             Style::Link { keep, .. } => link::place(at, keep, hosts, draft),
-            Style::Keyset { send, send_before, .. } => keyset::place(send, send_before.as_ref(), at, draft).map_err(wrong).map(|()| None),
+            Style::Keyset {
+                send, send_before, ..
+            } => keyset::place(send, send_before.as_ref(), at, draft)
+                .map_err(wrong)
+                .map(|()| None),
             Style::None => Ok(None),
         }?;
         if followed.is_none() {
@@ -146,11 +173,15 @@ impl Pages {
     }
 
     fn place_size(&self, size: u32, draft: &mut Draft<'_>) -> Result<(), Unplaceable> {
-        let Some(to) = &self.paginator.size else { return Ok(()) };
+        let Some(to) = &self.paginator.size else {
+            return Ok(());
+        };
         let number = size.to_string();
         match &self.paginator.size_format {
             Some(format) => {
-                let text = format.fill(|hole| (hole == "n").then_some(number.as_str())).ok_or(Unplaceable)?;
+                let text = format
+                    .fill(|hole| (hole == "n").then_some(number.as_str()))
+                    .ok_or(Unplaceable)?;
                 draft.put(to, Value::String(text))
             }
             None => draft.put(to, Value::from(size)),
@@ -164,28 +195,50 @@ impl Pages {
 
     /// Whether a refusal means that nobody gets this deep.
     pub fn is_too_deep(&self, reply: &Reply) -> bool {
-        self.paginator
-            .depth_error
-            .as_ref()
-            .is_some_and(|looks| super::faults::looks_like(looks.status, looks.contains.as_deref(), reply))
+        self.paginator.depth_error.as_ref().is_some_and(|looks| {
+            super::faults::looks_like(looks.status, looks.contains.as_deref(), reply)
+        })
     }
 
     /// The page that an answer holds.
-    pub fn read(&self, said: &Said<'_, '_>, rows: Vec<Row>, hosts: &Hosts) -> Result<Page, SourceError> {
-        let mut page = Page { total: self.total(said, rows.len()), more: self.more(said), rows, ..Page::default() };
+    pub fn read(
+        &self,
+        said: &Said<'_, '_>,
+        rows: Vec<Row>,
+        hosts: &Hosts,
+    ) -> Result<Page, SourceError> {
+        let mut page = Page {
+            total: self.total(said, rows.len()),
+            more: self.more(said),
+            rows,
+            ..Page::default()
+        };
         match &self.paginator.style {
-            Style::Page { first, echo, pages, .. } => {
+            Style::Page {
+                first, echo, pages, ..
+            } => {
                 let echo = self.number(echo.as_ref(), self.slots.echo, said);
                 let pages = self.number(pages.as_ref(), self.slots.pages, said);
                 page::read(*first, echo, pages, said, &mut page);
             }
-            Style::Offset { echo, .. } => offset::read(self.number(echo.as_ref(), self.slots.echo, said), said, &mut page),
+            Style::Offset { echo, .. } => offset::read(
+                self.number(echo.as_ref(), self.slots.echo, said),
+                said,
+                &mut page,
+            ),
             Style::Token(token) => {
-                page.next = token::next(token, self.leaf(Some(&token.next), self.slots.next, said), page.more);
-                page.prev = token.prev.as_ref().and_then(|prev| token::prev(token, self.leaf(Some(prev), self.slots.prev, said)));
+                page.next = token::next(
+                    token,
+                    self.leaf(Some(&token.next), self.slots.next, said),
+                    page.more,
+                );
+                page.prev = token.prev.as_ref().and_then(|prev| {
+                    token::prev(token, self.leaf(Some(prev), self.slots.prev, said))
+                });
             }
             Style::Link { next, prev, .. } => {
-                page.next = link::read(self.leaf(Some(next), self.slots.next, said), hosts)?.filter(|_| page.more != Some(false));
+                page.next = link::read(self.leaf(Some(next), self.slots.next, said), hosts)?
+                    .filter(|_| page.more != Some(false));
                 page.prev = link::read(self.leaf(prev.as_ref(), self.slots.prev, said), hosts)?;
             }
             Style::Keyset { .. } | Style::None => {}
@@ -193,16 +246,34 @@ impl Pages {
         Ok(page)
     }
 
-    fn leaf<'de>(&self, pointer: Option<&Pointer>, slot: Option<usize>, said: &Said<'_, 'de>) -> Leaf<'de> {
+    fn leaf<'de>(
+        &self,
+        pointer: Option<&Pointer>,
+        slot: Option<usize>,
+        said: &Said<'_, 'de>,
+    ) -> Leaf<'de> {
         match pointer {
-            Some(Pointer::Body(_)) => slot.and_then(|slot| said.leaves.get(slot)).cloned().unwrap_or_default(),
-            Some(Pointer::Last(_)) => said.last.as_ref().map_or(Leaf::Absent, |text| Leaf::Text(text.to_string().into())),
-            Some(header) => header_text(header, said.reply).map_or(Leaf::Absent, |text| Leaf::Text(text.into())),
+            Some(Pointer::Body(_)) => slot
+                .and_then(|slot| said.leaves.get(slot))
+                .cloned()
+                .unwrap_or_default(),
+            Some(Pointer::Last(_)) => said
+                .last
+                .as_ref()
+                .map_or(Leaf::Absent, |text| Leaf::Text(text.to_string().into())),
+            Some(header) => {
+                header_text(header, said.reply).map_or(Leaf::Absent, |text| Leaf::Text(text.into()))
+            }
             None => Leaf::Absent,
         }
     }
 
-    fn number(&self, pointer: Option<&Pointer>, slot: Option<usize>, said: &Said<'_, '_>) -> Option<u64> {
+    fn number(
+        &self,
+        pointer: Option<&Pointer>,
+        slot: Option<usize>,
+        said: &Said<'_, '_>,
+    ) -> Option<u64> {
         wire::whole(&self.leaf(pointer, slot, said)).and_then(|number| u64::try_from(number).ok())
     }
 
@@ -225,9 +296,14 @@ impl Pages {
         Some(match self.leaf(Some(pointer), self.slots.more, said) {
             Leaf::Bool(more) => more,
             Leaf::Absent | Leaf::Null => false,
-            Leaf::Text(text) => !text.is_empty() && !text.eq_ignore_ascii_case("false") && text != "0",
+            Leaf::Text(text) => {
+                !text.is_empty() && !text.eq_ignore_ascii_case("false") && text != "0"
+            }
             Leaf::Int(number) => number != 0,
-            Leaf::Tree(tree) => !(tree.as_array().is_some_and(Vec::is_empty) || tree.as_object().is_some_and(serde_json::Map::is_empty)),
+            Leaf::Tree(tree) => {
+                !(tree.as_array().is_some_and(Vec::is_empty)
+                    || tree.as_object().is_some_and(serde_json::Map::is_empty))
+            }
             Leaf::Uint(_) | Leaf::Float(_) => true,
         })
     }

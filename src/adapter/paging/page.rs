@@ -7,13 +7,27 @@ use crate::source::{Page, Position};
 use serde_json::Value;
 
 /// Asks for the page that begins at a position, which must be a multiple of the size.
-pub fn place(to: &Destination, first: u64, at: &Position, size: u32, draft: &mut Draft<'_>) -> Result<(), Unplaceable> {
+pub fn place(
+    to: &Destination,
+    first: u64,
+    at: &Position,
+    size: u32,
+    draft: &mut Draft<'_>,
+) -> Result<(), Unplaceable> {
     draft.put(to, Value::from(number(first, at, size).ok_or(Unplaceable)?))
 }
 
 /// Notices an answer that is not the page asked for: another number than asked, or beyond the number of pages.
-pub fn read(first: u64, echo: Option<u64>, pages: Option<u64>, said: &Said<'_, '_>, page: &mut Page) {
-    let Some(asked) = number(first, said.at, said.size) else { return };
+pub fn read(
+    first: u64,
+    echo: Option<u64>,
+    pages: Option<u64>,
+    said: &Said<'_, '_>,
+    page: &mut Page,
+) {
+    let Some(asked) = number(first, said.at, said.size) else {
+        return;
+    };
     let another = echo.is_some_and(|echo| echo != asked);
     let beyond = pages.is_some_and(|pages| asked - first >= pages) && asked > first;
     if another || beyond {

@@ -36,7 +36,11 @@ pub fn prev(style: &TokenStyle, leaf: Leaf<'_>) -> Option<Position> {
         return None;
     }
     let token = text(leaf)?;
-    let marked = if style.send_prev.is_some() { format!("{BACK}{token}").into() } else { token };
+    let marked = if style.send_prev.is_some() {
+        format!("{BACK}{token}").into()
+    } else {
+        token
+    };
     Some(Position::Token(marked))
 }
 

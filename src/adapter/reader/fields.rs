@@ -24,14 +24,23 @@ const TYPES: &[(&str, WireType)] = &[
     ("name_last", WireType::NameLast),
 ];
 
-const CLEAR: &[(&str, Clear)] = &[("null", Clear::Null), ("empty", Clear::Empty), ("forbid", Clear::Forbid)];
+const CLEAR: &[(&str, Clear)] = &[
+    ("null", Clear::Null),
+    ("empty", Clear::Empty),
+    ("forbid", Clear::Forbid),
+];
 
 impl Reading {
     pub(super) fn fields(&self, mut table: Table<'_>) -> BTreeMap<&'static str, Field> {
-        let names: Vec<(&'static str, &'static str)> = std::iter::once("id").chain(READABLE.iter().copied()).map(|name| (name, name)).collect();
+        let names: Vec<(&'static str, &'static str)> = std::iter::once("id")
+            .chain(READABLE.iter().copied())
+            .map(|name| (name, name))
+            .collect();
         let mut fields = BTreeMap::new();
         for entry in table.entries() {
-            let Some(name) = table.choose(&entry.key, &names) else { continue };
+            let Some(name) = table.choose(&entry.key, &names) else {
+                continue;
+            };
             let field = match entry.value {
                 Item::Text(text) => parsed_text(&table, &text, JsonPath::parse).map(|path| Field {
                     read: vec![path.clone()],
@@ -42,7 +51,10 @@ impl Reading {
                 }),
                 Item::Table(inner) => self.field(inner, name),
                 other => {
-                    table.problem(other.at(), format!("expected a pointer or a table, found {}", other.kind()));
+                    table.problem(
+                        other.at(),
+                        format!("expected a pointer or a table, found {}", other.kind()),
+                    );
                     None
                 }
             };
@@ -60,7 +72,10 @@ impl Reading {
         let (on_create, on_update) = on(&mut table);
         let present = table.strings("present");
         if !(present.is_empty() || present.len() == 2) {
-            table.problem(&table.place_of("present"), "expected two words: with a value, and without one");
+            table.problem(
+                &table.place_of("present"),
+                "expected two words: with a value, and without one",
+            );
         }
         let mut present = present.into_iter().map(|text| text.value);
         let null_if = match table.value("null_if") {
@@ -68,8 +83,16 @@ impl Reading {
             Some(one) => vec![json(&one)],
             None => Vec::new(),
         };
-        let unknown = [("unknown", UnknownWord::Unknown), ("null", UnknownWord::Null), ("error", UnknownWord::Error)];
-        let length = |table: &mut Table<'_>, key: &str| table.integer(key, 1..=10_000_000_u32).map(|length| length as usize);
+        let unknown = [
+            ("unknown", UnknownWord::Unknown),
+            ("null", UnknownWord::Null),
+            ("error", UnknownWord::Error),
+        ];
+        let length = |table: &mut Table<'_>, key: &str| {
+            table
+                .integer(key, 1..=10_000_000_u32)
+                .map(|length| length as usize)
+        };
         let field = Field {
             read: pointers(&mut table, "r", JsonPath::parse),
             write,
@@ -99,7 +122,13 @@ impl Reading {
         let mut fields = BTreeMap::new();
         for entry in table.entries() {
             let Item::Table(mut inner) = entry.value else {
-                table.problem(&entry.key.at, format!("vendor field `{}`: expected a table such as {{ w = \"/passcode\" }}", entry.key.value));
+                table.problem(
+                    &entry.key.at,
+                    format!(
+                        "vendor field `{}`: expected a table such as {{ w = \"/passcode\" }}",
+                        entry.key.value
+                    ),
+                );
                 continue;
             };
             self.assumed(&mut inner);
@@ -107,9 +136,22 @@ impl Reading {
             let (on_create, on_update) = on(&mut inner);
             inner.bool("secret");
             let wire = inner.word("type", TYPES).unwrap_or(WireType::String);
-            let max_length = inner.integer("max_length", 1..=10_000_000_u32).map(|length| length as usize);
+            let max_length = inner
+                .integer("max_length", 1..=10_000_000_u32)
+                .map(|length| length as usize);
             inner.finish();
-            fields.extend(write.map(|write| (entry.key.value, NativeField { write, on_create, on_update, wire, max_length })));
+            fields.extend(write.map(|write| {
+                (
+                    entry.key.value,
+                    NativeField {
+                        write,
+                        on_create,
+                        on_update,
+                        wire,
+                        max_length,
+                    },
+                )
+            }));
         }
         fields
     }
@@ -125,7 +167,10 @@ fn on(table: &mut Table<'_>) -> (bool, bool) {
         return (true, true);
     }
     let words = table.words("on", &[("create", true), ("update", false)]);
-    (words.iter().any(|(create, _)| *create), words.iter().any(|(create, _)| !create))
+    (
+        words.iter().any(|(create, _)| *create),
+        words.iter().any(|(create, _)| !create),
+    )
 }
 
 fn clear(table: &mut Table<'_>) -> (Clear, Clear) {
@@ -142,7 +187,10 @@ fn clear(table: &mut Table<'_>) -> (Clear, Clear) {
             (create, update)
         }
         Some(other) => {
-            table.problem(other.at(), format!("expected a word or a table, found {}", other.kind()));
+            table.problem(
+                other.at(),
+                format!("expected a word or a table, found {}", other.kind()),
+            );
             (Clear::Null, Clear::Null)
         }
     }
@@ -152,15 +200,21 @@ fn clear(table: &mut Table<'_>) -> (Clear, Clear) {
 fn format(table: &mut Table<'_>) -> Option<WireFormat> {
     let format = parsed(table, "as", wire_format);
     let zone = parsed(table, "zone", |text| {
-        let parsed = jiff::Timestamp::strptime("%Y-%m-%dT%H:%M:%S%:z", format!("2000-01-01T00:00:00{text}"));
+        let parsed =
+            jiff::Timestamp::strptime("%Y-%m-%dT%H:%M:%S%:z", format!("2000-01-01T00:00:00{text}"));
         let base = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
         let utc = parsed.map_err(|_| format!("`{text}` is no offset such as +01:00"))?;
         let at_utc = jiff::tz::Offset::UTC.to_datetime(utc);
         let seconds = base.duration_since(at_utc).as_secs();
-        i32::try_from(seconds).ok().and_then(|seconds| jiff::tz::Offset::from_seconds(seconds).ok()).ok_or_else(|| format!("`{text}` is no offset"))
+        i32::try_from(seconds)
+            .ok()
+            .and_then(|seconds| jiff::tz::Offset::from_seconds(seconds).ok())
+            .ok_or_else(|| format!("`{text}` is no offset"))
     });
     match (format, zone) {
-        (Some(WireFormat::Pattern(pattern, _)), Some(zone)) => Some(WireFormat::Pattern(pattern, zone)),
+        (Some(WireFormat::Pattern(pattern, _)), Some(zone)) => {
+            Some(WireFormat::Pattern(pattern, zone))
+        }
         (format, _) => format,
     }
 }

@@ -47,10 +47,20 @@ impl Reading {
             headers: templates(&mut table, "headers", header_name),
             headers_if: templates(&mut table, "headers_if", header_name),
             query: templates(&mut table, "query", any_name),
-            ok: table.table("ok").map(|inner| self.success(inner)).unwrap_or_default(),
+            ok: table
+                .table("ok")
+                .map(|inner| self.success(inner))
+                .unwrap_or_default(),
             warnings: parsed(&mut table, "warnings", Pointer::parse),
-            reserved_ids: table.strings("reserved_ids").into_iter().map(|text| text.value).collect(),
-            limits: table.table("limits").map(|inner| self.limits(inner)).unwrap_or_default(),
+            reserved_ids: table
+                .strings("reserved_ids")
+                .into_iter()
+                .map(|text| text.value)
+                .collect(),
+            limits: table
+                .table("limits")
+                .map(|inner| self.limits(inner))
+                .unwrap_or_default(),
         };
         table.finish();
         Some(http)
@@ -65,13 +75,22 @@ impl Reading {
                 for item in items {
                     match item {
                         Item::Table(inner) => rules.extend(self.auth_rule(inner)),
-                        other => table.problem(other.at(), format!("expected a table, found {}", other.kind())),
+                        other => table.problem(
+                            other.at(),
+                            format!("expected a table, found {}", other.kind()),
+                        ),
                     }
                 }
                 rules
             }
             Some(other) => {
-                table.problem(other.at(), format!("expected a table or a list of tables, found {}", other.kind()));
+                table.problem(
+                    other.at(),
+                    format!(
+                        "expected a table or a list of tables, found {}",
+                        other.kind()
+                    ),
+                );
                 Vec::new()
             }
         }
@@ -86,17 +105,23 @@ impl Reading {
             AuthWord::Header => {
                 let name = required(&mut table, "name", header_name);
                 let value = required(&mut table, "value", Template::parse);
-                name.zip(value).map(|(name, value)| AuthRule::Header { name, value })
+                name.zip(value)
+                    .map(|(name, value)| AuthRule::Header { name, value })
             }
             AuthWord::Query => {
                 let name = table.required_string("name");
                 let value = required(&mut table, "value", Template::parse);
-                name.zip(value).map(|(name, value)| AuthRule::Query { name: name.value, value })
+                name.zip(value).map(|(name, value)| AuthRule::Query {
+                    name: name.value,
+                    value,
+                })
             }
             AuthWord::Basic => {
                 let user = required(&mut table, "user", Template::parse);
-                let pass = parsed(&mut table, "pass", Template::parse).or_else(|| Template::parse("").ok());
-                user.zip(pass).map(|(user, pass)| AuthRule::Basic { user, pass })
+                let pass = parsed(&mut table, "pass", Template::parse)
+                    .or_else(|| Template::parse("").ok());
+                user.zip(pass)
+                    .map(|(user, pass)| AuthRule::Basic { user, pass })
             }
             AuthWord::OAuthClient => oauth(&mut table, false),
             AuthWord::OAuthRefresh => oauth(&mut table, true),
@@ -111,7 +136,11 @@ impl Reading {
             remaining: pointers(&mut table, "remaining", Pointer::parse).pop(),
             limit: pointers(&mut table, "limit", Pointer::parse).pop(),
             reset: table.table("reset").and_then(|inner| self.wait(inner)),
-            retry_after: table.tables("retry_after").into_iter().filter_map(|inner| self.wait(inner)).collect(),
+            retry_after: table
+                .tables("retry_after")
+                .into_iter()
+                .filter_map(|inner| self.wait(inner))
+                .collect(),
             max_parallel: table.integer("max_parallel", 1..=10_000_u32),
             max_rps: table.integer("max_rps", 1..=100_000_u32),
             statuses: statuses(&mut table, "statuses"),
@@ -126,7 +155,10 @@ impl Reading {
         table.require("unit");
         let unit = table.word("unit", UNITS);
         table.finish();
-        Some(Wait { at: at?, unit: unit? })
+        Some(Wait {
+            at: at?,
+            unit: unit?,
+        })
     }
 }
 
@@ -134,7 +166,10 @@ fn bearer(table: &mut Table<'_>) -> Option<AuthRule> {
     table.require("token");
     let token = table.string("token")?;
     match Template::parse(&format!("Bearer {}", token.value)) {
-        Ok(value) => Some(AuthRule::Header { name: AUTHORIZATION, value }),
+        Ok(value) => Some(AuthRule::Header {
+            name: AUTHORIZATION,
+            value,
+        }),
         Err(message) => {
             table.problem(&token.at, message);
             None
@@ -146,10 +181,18 @@ fn oauth(table: &mut Table<'_>, refresh: bool) -> Option<AuthRule> {
     let token_url = required(table, "token_url", Template::parse);
     let client_id = required(table, "client_id", Template::parse);
     let client_secret = required(table, "client_secret", Template::parse);
-    let refresh_token = if refresh { Some(required(table, "refresh_token", Template::parse)) } else { None };
+    let refresh_token = if refresh {
+        Some(required(table, "refresh_token", Template::parse))
+    } else {
+        None
+    };
     let scope = parsed(table, "scope", Template::parse);
-    let basic = table.word("send", &[("form", false), ("basic", true)]).unwrap_or(false);
-    let prefix = table.string("prefix").map_or_else(|| "Bearer ".to_owned(), |text| text.value);
+    let basic = table
+        .word("send", &[("form", false), ("basic", true)])
+        .unwrap_or(false);
+    let prefix = table
+        .string("prefix")
+        .map_or_else(|| "Bearer ".to_owned(), |text| text.value);
     Some(AuthRule::OAuth(OAuthRule {
         token_url: token_url?,
         client_id: client_id?,

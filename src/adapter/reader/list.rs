@@ -2,8 +2,8 @@
 
 use super::{Reading, destination, json, parsed, parsed_text, plain_path, required, statuses};
 use crate::adapter::manifest::{
-    Compose, Each, EndSign, FilterKey, FilterTarget, FilterWire, ListForm, ListRoute, Paginator, Quote, RefusalLooks, Sort, SortStyle, Style, TokenStyle,
-    TotalSaid, WireFormat,
+    Compose, Each, EndSign, FilterKey, FilterTarget, FilterWire, ListForm, ListRoute, Paginator,
+    Quote, RefusalLooks, Sort, SortStyle, Style, TokenStyle, TotalSaid, WireFormat,
 };
 use crate::adapter::place::{JsonPath, Pointer, Template};
 use crate::document::{Table, Value as Item};
@@ -14,7 +14,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The words for several values.
-const LISTS: &[(&str, ListForm)] = &[("csv", ListForm::Csv), ("repeat", ListForm::Repeat), ("brackets", ListForm::Brackets), ("json", ListForm::Json)];
+const LISTS: &[(&str, ListForm)] = &[
+    ("csv", ListForm::Csv),
+    ("repeat", ListForm::Repeat),
+    ("brackets", ListForm::Brackets),
+    ("json", ListForm::Json),
+];
 
 /// The longest `widen`.
 const WIDEST: Duration = Duration::from_secs(366 * 86_400);
@@ -49,10 +54,17 @@ impl Reading {
         let list = ListRoute {
             items: items.unwrap_or_default(),
             unwrap: parsed(&mut table, "unwrap", plain_path).unwrap_or_default(),
-            missing_is_empty: table.word("missing_items", &[("error", false), ("empty", true)]).unwrap_or(false),
-            stable_order: table.word("order", &[("unspecified", false), ("stable", true)]).unwrap_or(false),
+            missing_is_empty: table
+                .word("missing_items", &[("error", false), ("empty", true)])
+                .unwrap_or(false),
+            stable_order: table
+                .word("order", &[("unspecified", false), ("stable", true)])
+                .unwrap_or(false),
             gone: self.gone(&mut table),
-            filters: table.table("filter").map(|inner| self.filters(inner)).unwrap_or_default(),
+            filters: table
+                .table("filter")
+                .map(|inner| self.filters(inner))
+                .unwrap_or_default(),
             compose: table.table("compose").and_then(|inner| self.compose(inner)),
             sort: table.table("sort").and_then(|inner| self.sort(inner)),
             route: route?,
@@ -72,15 +84,24 @@ impl Reading {
                 pages: parsed(&mut table, "pages", Pointer::parse),
                 echo: parsed(&mut table, "echo", Pointer::parse),
             },
-            StyleWord::Offset => {
-                Style::Offset { offset: required(&mut table, "offset", destination)?, echo: parsed(&mut table, "echo", Pointer::parse) }
-            }
+            StyleWord::Offset => Style::Offset {
+                offset: required(&mut table, "offset", destination)?,
+                echo: parsed(&mut table, "echo", Pointer::parse),
+            },
             StyleWord::Token => Style::Token(token(&mut table)?),
             StyleWord::Link => Style::Link {
                 next: required(&mut table, "next", Pointer::parse)?,
                 prev: parsed(&mut table, "prev", Pointer::parse),
-                hosts: table.strings("hosts").into_iter().map(|text| text.value).collect(),
-                keep: table.strings("keep").into_iter().map(|text| text.value).collect(),
+                hosts: table
+                    .strings("hosts")
+                    .into_iter()
+                    .map(|text| text.value)
+                    .collect(),
+                keep: table
+                    .strings("keep")
+                    .into_iter()
+                    .map(|text| text.value)
+                    .collect(),
             },
             StyleWord::Keyset => Style::Keyset {
                 send: required(&mut table, "send", destination)?,
@@ -97,7 +118,8 @@ impl Reading {
             size_hint: table.bool("size_hint").unwrap_or(false),
             sizes,
             total: parsed(&mut table, "total", Pointer::parse),
-            total_kind: parsed(&mut table, "total_kind", total_kind).unwrap_or(TotalSaid::Kind(TotalKind::Exact)),
+            total_kind: parsed(&mut table, "total_kind", total_kind)
+                .unwrap_or(TotalSaid::Kind(TotalKind::Exact)),
             more: parsed(&mut table, "more", Pointer::parse),
             depth: table.integer("depth", 1..=u64::from(u32::MAX)),
             depth_error: table.table("depth_error").and_then(|inner| looks(inner)),
@@ -110,12 +132,18 @@ impl Reading {
     fn filters(&self, mut table: Table<'_>) -> Vec<(FilterKey, FilterWire)> {
         let mut filters = Vec::new();
         for entry in table.entries() {
-            let Some(key) = table.choose(&entry.key, FilterKey::ALL) else { continue };
+            let Some(key) = table.choose(&entry.key, FilterKey::ALL) else {
+                continue;
+            };
             let wire = match entry.value {
-                Item::Text(text) => parsed_text(&table, &text, destination).map(|to| FilterWire::of_ids(to, ListForm::Csv)),
+                Item::Text(text) => parsed_text(&table, &text, destination)
+                    .map(|to| FilterWire::of_ids(to, ListForm::Csv)),
                 Item::Table(inner) => self.filter_wire(inner),
                 other => {
-                    table.problem(other.at(), format!("expected a destination or a table, found {}", other.kind()));
+                    table.problem(
+                        other.at(),
+                        format!("expected a destination or a table, found {}", other.kind()),
+                    );
                     None
                 }
             };
@@ -144,7 +172,9 @@ impl Reading {
             each: table.value("each").map(|item| json(&item)),
             widen: table.duration("widen", Duration::from_millis(1)..=WIDEST),
             residual: table.bool("residual").unwrap_or(false),
-            max_length: table.integer("max_length", 1..=1_000_000_u32).map(|max| max as usize),
+            max_length: table
+                .integer("max_length", 1..=1_000_000_u32)
+                .map(|max| max as usize),
             max: table.integer("max", 1..=10_000_u32).map(|max| max as usize),
             to: to?,
         };
@@ -160,11 +190,20 @@ impl Reading {
             Some(Item::Text(text)) => parsed_text(&table, &text, Template::parse).map(Each::Text),
             Some(item @ Item::Table(_)) => {
                 let shape = json(&item);
-                let nested = shape.as_object().is_some_and(|members| members.contains_key("$field"));
-                Some(if nested { Each::Nested(shape) } else { Each::Element(shape) })
+                let nested = shape
+                    .as_object()
+                    .is_some_and(|members| members.contains_key("$field"));
+                Some(if nested {
+                    Each::Nested(shape)
+                } else {
+                    Each::Element(shape)
+                })
             }
             Some(other) => {
-                table.problem(other.at(), format!("expected a string or a table, found {}", other.kind()));
+                table.problem(
+                    other.at(),
+                    format!("expected a string or a table, found {}", other.kind()),
+                );
                 None
             }
             None => None,
@@ -184,7 +223,8 @@ impl Reading {
             ("parens_backslash", Quote::ParensBackslash),
         ];
         let mut text = |key: &str| table.string(key).map(|text| text.value).unwrap_or_default();
-        let (join, filter_prefix, sort_prefix) = (text("join"), text("filter_prefix"), text("sort_prefix"));
+        let (join, filter_prefix, sort_prefix) =
+            (text("join"), text("filter_prefix"), text("sort_prefix"));
         let compose = Compose {
             join,
             filter_prefix,
@@ -203,9 +243,17 @@ impl Reading {
         self.assumed(&mut table);
         table.require("style");
         let style = sort_style(&mut table);
-        let (default_asc, default_desc) = if matches!(style, Some(SortStyle::Suffix(_))) { (" asc", " desc") } else { ("asc", "desc") };
-        let asc = table.string("asc").map_or_else(|| default_asc.to_owned(), |text| text.value);
-        let desc = table.string("desc").map_or_else(|| default_desc.to_owned(), |text| text.value);
+        let (default_asc, default_desc) = if matches!(style, Some(SortStyle::Suffix(_))) {
+            (" asc", " desc")
+        } else {
+            ("asc", "desc")
+        };
+        let asc = table
+            .string("asc")
+            .map_or_else(|| default_asc.to_owned(), |text| text.value);
+        let desc = table
+            .string("desc")
+            .map_or_else(|| default_desc.to_owned(), |text| text.value);
         table.require("by");
         let mut by = BTreeMap::new();
         if let Some(mut inner) = table.table("by") {
@@ -217,22 +265,33 @@ impl Reading {
         let default = table.table("default").and_then(|mut inner| {
             inner.require("field");
             let field = inner.word("field", CustomerOrderField::ALL);
-            let direction = inner.word("direction", &[("asc", OrderDirection::Asc), ("desc", OrderDirection::Desc)]);
+            let direction = inner.word(
+                "direction",
+                &[("asc", OrderDirection::Asc), ("desc", OrderDirection::Desc)],
+            );
             inner.finish();
             Some((field?, direction.unwrap_or_default()))
         });
         let sort = Sort {
             unique: table.word("unique", CustomerOrderField::ALL),
-            ties_unique: table.word("ties", &[("unique", true), ("unspecified", false)]).unwrap_or(false),
+            ties_unique: table
+                .word("ties", &[("unique", true), ("unspecified", false)])
+                .unwrap_or(false),
             style: style?,
             asc,
             desc,
             by,
             default,
         };
-        let unknown = [sort.unique, sort.default.map(|(field, _)| field)].into_iter().flatten().find(|field| !sort.by.contains_key(field));
+        let unknown = [sort.unique, sort.default.map(|(field, _)| field)]
+            .into_iter()
+            .flatten()
+            .find(|field| !sort.by.contains_key(field));
         if unknown.is_some() {
-            table.problem(table.place(), "`unique` and `default` must be among the fields of `by`");
+            table.problem(
+                table.place(),
+                "`unique` and `default` must be among the fields of `by`",
+            );
         }
         table.finish();
         Some(sort)
@@ -240,14 +299,28 @@ impl Reading {
 }
 
 fn token(table: &mut Table<'_>) -> Option<TokenStyle> {
-    let signs = [("absent", EndSign::Absent), ("null", EndSign::Null), ("", EndSign::Empty), ("0", EndSign::Zero), ("false", EndSign::False)];
-    let end: Vec<_> = table.words("end", &signs).into_iter().map(|(sign, _)| sign).collect();
+    let signs = [
+        ("absent", EndSign::Absent),
+        ("null", EndSign::Null),
+        ("", EndSign::Empty),
+        ("0", EndSign::Zero),
+        ("false", EndSign::False),
+    ];
+    let end: Vec<_> = table
+        .words("end", &signs)
+        .into_iter()
+        .map(|(sign, _)| sign)
+        .collect();
     let send = required(table, "send", destination);
     let next = required(table, "next", Pointer::parse);
     Some(TokenStyle {
         prev: parsed(table, "prev", Pointer::parse),
         send_prev: parsed(table, "send_prev", destination),
-        end: if end.is_empty() { vec![EndSign::Absent, EndSign::Null, EndSign::Empty] } else { end },
+        end: if end.is_empty() {
+            vec![EndSign::Absent, EndSign::Null, EndSign::Empty]
+        } else {
+            end
+        },
         dangling: table.bool("dangling").unwrap_or(false),
         size_locked: table.bool("size_locked").unwrap_or(false),
         ttl_s: table.integer("ttl_s", 1..=31_536_000_u64),
@@ -265,7 +338,10 @@ fn sizes(table: &mut Table<'_>, style: &Style) -> Option<(u32, u32)> {
     match (settable, min, max) {
         (false, None, None) if chain => None,
         (false, min, max) if min != max || max.is_none() => {
-            table.problem(table.place(), "without `size` the CRM's own page size must be given as both `min` and `max`");
+            table.problem(
+                table.place(),
+                "without `size` the CRM's own page size must be given as both `min` and `max`",
+            );
             None
         }
         (_, min, max) => {
@@ -285,7 +361,10 @@ fn looks(mut table: Table<'_>) -> Option<RefusalLooks> {
         table.problem(table.place(), "one `status` is needed");
     }
     table.finish();
-    Some(RefusalLooks { status: *status.first()?, contains })
+    Some(RefusalLooks {
+        status: *status.first()?,
+        contains,
+    })
 }
 
 fn past_end(mut table: Table<'_>) -> Vec<u16> {
@@ -295,12 +374,21 @@ fn past_end(mut table: Table<'_>) -> Vec<u16> {
 }
 
 fn sort_style(table: &mut Table<'_>) -> Option<SortStyle> {
-    let words = [("pair", 0), ("signed", 1), ("suffix", 2), ("keyed", 3), ("body", 4)];
+    let words = [
+        ("pair", 0),
+        ("signed", 1),
+        ("suffix", 2),
+        ("keyed", 3),
+        ("body", 4),
+    ];
     match table.word("style", &words)? {
         0 => {
             let field = required(table, "field", destination);
             let direction = required(table, "direction", destination);
-            Some(SortStyle::Pair { field: field?, direction: direction? })
+            Some(SortStyle::Pair {
+                field: field?,
+                direction: direction?,
+            })
         }
         1 => required(table, "to", destination).map(SortStyle::Signed),
         2 => required(table, "to", destination).map(SortStyle::Suffix),
@@ -309,15 +397,24 @@ fn sort_style(table: &mut Table<'_>) -> Option<SortStyle> {
             let to = required(table, "to", body_path);
             table.require("each");
             let each: Option<Value> = table.value("each").map(|item| json(&item));
-            Some(SortStyle::Body { to: to?, each: each? })
+            Some(SortStyle::Body {
+                to: to?,
+                each: each?,
+            })
         }
     }
 }
 
 fn keyed(text: &str) -> Result<String, String> {
-    let name = text.strip_prefix("query:").ok_or_else(|| format!("`{text}`: only a query parameter's name can hold the field"))?;
+    let name = text
+        .strip_prefix("query:")
+        .ok_or_else(|| format!("`{text}`: only a query parameter's name can hold the field"))?;
     let template = Template::parse(name)?;
-    if template.holes().eq(["field"]) { Ok(name.to_owned()) } else { Err(format!("`{text}` must hold {{field}} once")) }
+    if template.holes().eq(["field"]) {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("`{text}` must hold {{field}} once"))
+    }
 }
 
 fn body_path(text: &str) -> Result<JsonPath, String> {
@@ -337,14 +434,18 @@ fn last_path(text: &str) -> Result<JsonPath, String> {
 fn total_kind(text: &str) -> Result<TotalSaid, String> {
     match text.split_once(':') {
         Some(("capped", number)) => {
-            let cap = number.parse().map_err(|_| format!("`{text}`: expected a number behind `capped:`"))?;
+            let cap = number
+                .parse()
+                .map_err(|_| format!("`{text}`: expected a number behind `capped:`"))?;
             Ok(TotalSaid::Kind(TotalKind::Capped(cap)))
         }
         _ => match text {
             "exact" => Ok(TotalSaid::Kind(TotalKind::Exact)),
             "upper_bound" => Ok(TotalSaid::Kind(TotalKind::UpperBound)),
             "page" => Ok(TotalSaid::PageOrAll),
-            _ => Err(format!("`{text}` is not known; accepted: exact, upper_bound, page, capped:N")),
+            _ => Err(format!(
+                "`{text}` is not known; accepted: exact, upper_bound, page, capped:N"
+            )),
         },
     }
 }
@@ -352,7 +453,10 @@ fn total_kind(text: &str) -> Result<TotalSaid, String> {
 /// A wire format by its word. A pattern's offset is given beside it, in `zone`.
 pub(super) fn wire_format(text: &str) -> Result<WireFormat, String> {
     match text.split_once(':') {
-        Some(("fmt", pattern)) => Ok(WireFormat::Pattern(pattern.to_owned(), jiff::tz::Offset::UTC)),
+        Some(("fmt", pattern)) => Ok(WireFormat::Pattern(
+            pattern.to_owned(),
+            jiff::tz::Offset::UTC,
+        )),
         _ => match text {
             "rfc3339" => Ok(WireFormat::Rfc3339),
             "date" => Ok(WireFormat::Date),
@@ -360,7 +464,9 @@ pub(super) fn wire_format(text: &str) -> Result<WireFormat, String> {
             "epoch_ms" => Ok(WireFormat::EpochMilliseconds),
             "epoch_s_float" => Ok(WireFormat::EpochFloat),
             "int" => Ok(WireFormat::Int),
-            _ => Err(format!("`{text}` is not known; accepted: rfc3339, date, epoch_s, epoch_ms, epoch_s_float, fmt:PATTERN, int")),
+            _ => Err(format!(
+                "`{text}` is not known; accepted: rfc3339, date, epoch_s, epoch_ms, epoch_s_float, fmt:PATTERN, int"
+            )),
         },
     }
 }

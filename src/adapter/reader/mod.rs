@@ -7,7 +7,9 @@ mod http;
 mod list;
 mod write;
 
-use super::manifest::{ErrorKind, Errors, Get, GetMany, Gone, Manifest, Meaning, Route, Success, Var, Words};
+use super::manifest::{
+    ErrorKind, Errors, Get, GetMany, Gone, Manifest, Meaning, Route, Success, Var, Words,
+};
 use super::place::{Destination, JsonPath, Pointer, Template};
 use crate::document::{Document, Problems, Table, Text, Value as Item};
 use crate::model::{Assumption, WriteField};
@@ -29,11 +31,16 @@ pub fn read(file: &str, text: &str, problems: &Problems) -> Option<Manifest> {
     let before = problems.count();
     let document = Document::parse(file, text, problems)?;
     let mut root = document.root();
-    let reading = Reading { assumptions: RefCell::new(Vec::new()) };
+    let reading = Reading {
+        assumptions: RefCell::new(Vec::new()),
+    };
     if let Some(format) = root.integer("format", 0..=i64::MAX)
         && format != FORMAT
     {
-        root.problem(&root.place_of("format"), format!("format {format} is not known; this version reads format {FORMAT}"));
+        root.problem(
+            &root.place_of("format"),
+            format!("format {format} is not known; this version reads format {FORMAT}"),
+        );
     }
     root.require("format");
     let id = root.required_string("id");
@@ -46,15 +53,36 @@ pub fn read(file: &str, text: &str, problems: &Problems) -> Option<Manifest> {
         id: id.map(|id| id.value).unwrap_or_default(),
         name: name.map(|name| name.value).unwrap_or_default(),
         vars,
-        lists: root.tables("list").into_iter().filter_map(|table| reading.list(table)).collect(),
+        lists: root
+            .tables("list")
+            .into_iter()
+            .filter_map(|table| reading.list(table))
+            .collect(),
         get: root.table("get").and_then(|table| reading.get(table)),
-        get_many: root.table("get_many").and_then(|table| reading.get_many(table)),
-        create: root.table("create").and_then(|table| reading.write(table, write::Kind::Create)),
-        update: root.table("update").and_then(|table| reading.write(table, write::Kind::Update)),
-        delete: root.table("delete").and_then(|table| reading.write(table, write::Kind::Delete)),
-        fields: root.table("fields").map(|table| reading.fields(table)).unwrap_or_default(),
-        native: root.table("native").map(|table| reading.native(table)).unwrap_or_default(),
-        errors: root.table("errors").map(|table| reading.errors(table)).unwrap_or_default(),
+        get_many: root
+            .table("get_many")
+            .and_then(|table| reading.get_many(table)),
+        create: root
+            .table("create")
+            .and_then(|table| reading.write(table, write::Kind::Create)),
+        update: root
+            .table("update")
+            .and_then(|table| reading.write(table, write::Kind::Update)),
+        delete: root
+            .table("delete")
+            .and_then(|table| reading.write(table, write::Kind::Delete)),
+        fields: root
+            .table("fields")
+            .map(|table| reading.fields(table))
+            .unwrap_or_default(),
+        native: root
+            .table("native")
+            .map(|table| reading.native(table))
+            .unwrap_or_default(),
+        errors: root
+            .table("errors")
+            .map(|table| reading.errors(table))
+            .unwrap_or_default(),
         enums,
         http: http.flatten()?,
         assumptions: reading.assumptions.into_inner(),
@@ -68,15 +96,26 @@ pub fn read(file: &str, text: &str, problems: &Problems) -> Option<Manifest> {
 /// A number that changes with the file.
 fn revision(text: &str) -> u64 {
     let hash = blake3::hash(text.as_bytes());
-    hash.as_bytes().iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
+    hash.as_bytes()
+        .iter()
+        .take(8)
+        .fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
 fn read_vars(root: &mut Table<'_>) -> BTreeMap<String, Var> {
-    let Some(mut table) = root.table("vars") else { return BTreeMap::new() };
+    let Some(mut table) = root.table("vars") else {
+        return BTreeMap::new();
+    };
     let mut vars = BTreeMap::new();
     for entry in table.entries() {
         let Item::Table(mut inner) = entry.value else {
-            table.problem(&entry.key.at, format!("var `{}`: expected a table such as {{ secret = true }}", entry.key.value));
+            table.problem(
+                &entry.key.at,
+                format!(
+                    "var `{}`: expected a table such as {{ secret = true }}",
+                    entry.key.value
+                ),
+            );
             continue;
         };
         let var = Var {
@@ -88,7 +127,10 @@ fn read_vars(root: &mut Table<'_>) -> BTreeMap<String, Var> {
             inner.problem(&inner.place_of("default"), "a secret has no default");
         }
         if entry.key.value == "id" {
-            inner.problem(&entry.key.at, "`id` is the customer's id and cannot be a var");
+            inner.problem(
+                &entry.key.at,
+                "`id` is the customer's id and cannot be a var",
+            );
         }
         inner.string("about");
         inner.finish();
@@ -98,14 +140,25 @@ fn read_vars(root: &mut Table<'_>) -> BTreeMap<String, Var> {
 }
 
 fn read_enums(root: &mut Table<'_>) -> BTreeMap<String, Words> {
-    let Some(mut table) = root.table("enums") else { return BTreeMap::new() };
+    let Some(mut table) = root.table("enums") else {
+        return BTreeMap::new();
+    };
     let mut enums = BTreeMap::new();
     for entry in table.entries() {
         let Item::Table(mut inner) = entry.value else {
-            table.problem(&entry.key.at, format!("word list `{}`: expected a table such as {{ GOLD = \"gold\" }}", entry.key.value));
+            table.problem(
+                &entry.key.at,
+                format!(
+                    "word list `{}`: expected a table such as {{ GOLD = \"gold\" }}",
+                    entry.key.value
+                ),
+            );
             continue;
         };
-        let mut words = Words { fold: inner.bool("fold").unwrap_or(false), ..Words::default() };
+        let mut words = Words {
+            fold: inner.bool("fold").unwrap_or(false),
+            ..Words::default()
+        };
         inner.string("assumed");
         for word in inner.entries() {
             if matches!(word.key.value.as_str(), "fold" | "assumed") {
@@ -118,9 +171,17 @@ fn read_enums(root: &mut Table<'_>) -> BTreeMap<String, Words> {
             if wire.is_empty() {
                 inner.problem(&word.key.at, "a word needs at least one word of the CRM");
             }
-            let taken = words.pairs.iter().any(|(_, known): &(String, Vec<Value>)| known.iter().any(|known| wire.contains(known)));
+            let taken = words.pairs.iter().any(|(_, known): &(String, Vec<Value>)| {
+                known.iter().any(|known| wire.contains(known))
+            });
             if taken {
-                inner.problem(&word.key.at, format!("`{}` has a word of the CRM that another word has too", word.key.value));
+                inner.problem(
+                    &word.key.at,
+                    format!(
+                        "`{}` has a word of the CRM that another word has too",
+                        word.key.value
+                    ),
+                );
             }
             words.pairs.push((word.key.value, wire));
         }
@@ -137,7 +198,13 @@ fn json(item: &Item<'_>) -> Value {
         Item::Float(number, _) => Value::from(*number),
         Item::Bool(value, _) => Value::from(*value),
         Item::List(items, _) => Value::Array(items.iter().map(json).collect()),
-        Item::Table(table) => Value::Object(table.peek().iter().map(|entry| (entry.key.value.clone(), json(&entry.value))).collect()),
+        Item::Table(table) => Value::Object(
+            table
+                .peek()
+                .iter()
+                .map(|entry| (entry.key.value.clone(), json(&entry.value)))
+                .collect(),
+        ),
     }
 }
 
@@ -147,7 +214,11 @@ fn parsed<T>(table: &mut Table<'_>, key: &str, parse: fn(&str) -> Result<T, Stri
     parsed_text(table, &text, parse)
 }
 
-fn parsed_text<T>(table: &Table<'_>, text: &Text, parse: fn(&str) -> Result<T, String>) -> Option<T> {
+fn parsed_text<T>(
+    table: &Table<'_>,
+    text: &Text,
+    parse: fn(&str) -> Result<T, String>,
+) -> Option<T> {
     match parse(&text.value) {
         Ok(value) => Some(value),
         Err(message) => {
@@ -157,7 +228,11 @@ fn parsed_text<T>(table: &Table<'_>, text: &Text, parse: fn(&str) -> Result<T, S
     }
 }
 
-fn required<T>(table: &mut Table<'_>, key: &str, parse: fn(&str) -> Result<T, String>) -> Option<T> {
+fn required<T>(
+    table: &mut Table<'_>,
+    key: &str,
+    parse: fn(&str) -> Result<T, String>,
+) -> Option<T> {
     table.require(key);
     parsed(table, key, parse)
 }
@@ -172,31 +247,52 @@ fn pointers<T>(table: &mut Table<'_>, key: &str, parse: fn(&str) -> Result<T, St
             for item in items {
                 match item {
                     Item::Text(text) => found.extend(parsed_text(table, &text, parse)),
-                    other => table.problem(other.at(), format!("expected a string, found {}", other.kind())),
+                    other => table.problem(
+                        other.at(),
+                        format!("expected a string, found {}", other.kind()),
+                    ),
                 }
             }
             found
         }
         Some(other) => {
-            table.problem(other.at(), format!("expected a string or a list of strings, found {}", other.kind()));
+            table.problem(
+                other.at(),
+                format!(
+                    "expected a string or a list of strings, found {}",
+                    other.kind()
+                ),
+            );
             Vec::new()
         }
     }
 }
 
 /// `{ name = "template" }`.
-fn templates<N>(table: &mut Table<'_>, key: &str, name: fn(&str) -> Result<N, String>) -> Vec<(N, Template)> {
-    let Some(mut inner) = table.table(key) else { return Vec::new() };
+fn templates<N>(
+    table: &mut Table<'_>,
+    key: &str,
+    name: fn(&str) -> Result<N, String>,
+) -> Vec<(N, Template)> {
+    let Some(mut inner) = table.table(key) else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
     for entry in inner.entries() {
         let text = match &entry.value {
             Item::Text(text) => text.clone(),
             Item::Integer(..) | Item::Bool(..) | Item::Float(..) => {
                 let value = super::wire::scalar_text(&json(&entry.value)).unwrap_or_default();
-                Text { value, at: entry.value.at().clone() }
+                Text {
+                    value,
+                    at: entry.value.at().clone(),
+                }
             }
             other => {
-                inner.problem(other.at(), format!("expected a string, found {}", other.kind()));
+                inner.problem(
+                    other.at(),
+                    format!("expected a string, found {}", other.kind()),
+                );
                 continue;
             }
         };
@@ -209,10 +305,14 @@ fn templates<N>(table: &mut Table<'_>, key: &str, name: fn(&str) -> Result<N, St
 }
 
 fn header_name(text: &str) -> Result<HeaderName, String> {
-    text.parse().map_err(|_| format!("`{text}` is no header name"))
+    text.parse()
+        .map_err(|_| format!("`{text}` is no header name"))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one of several parsers of names, most of which can fail")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "one of several parsers of names, most of which can fail"
+)]
 fn any_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
@@ -220,14 +320,29 @@ fn any_name(text: &str) -> Result<String, String> {
 /// The path of a JSON pointer that must be made of plain members.
 fn plain_path(text: &str) -> Result<JsonPath, String> {
     let path = JsonPath::parse(text)?;
-    if path.is_plain() { Ok(path) } else { Err(format!("`{text}` must be made of plain members here")) }
+    if path.is_plain() {
+        Ok(path)
+    } else {
+        Err(format!("`{text}` must be made of plain members here"))
+    }
 }
 
 fn method_and_path(text: &str) -> Result<(Method, Template), String> {
-    let wrong = || format!("`{text}` is no request; write a method and a path, for example \"GET /customers\"");
+    let wrong = || {
+        format!("`{text}` is no request; write a method and a path, for example \"GET /customers\"")
+    };
     let (method, path) = text.split_once(' ').ok_or_else(wrong)?;
-    let known = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    let method = known.into_iter().find(|known| known.as_str() == method).ok_or_else(wrong)?;
+    let known = [
+        Method::GET,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ];
+    let method = known
+        .into_iter()
+        .find(|known| known.as_str() == method)
+        .ok_or_else(wrong)?;
     if !path.starts_with('/') && !path.is_empty() || path.contains("/..") || path.contains('#') {
         return Err(wrong());
     }
@@ -240,7 +355,10 @@ impl Reading {
     /// Notes what a table assumes.
     fn assumed(&self, table: &mut Table<'_>) {
         if let Some(why) = table.string("assumed") {
-            self.assumptions.borrow_mut().push(Assumption { at: table.path().to_owned(), why: why.value });
+            self.assumptions.borrow_mut().push(Assumption {
+                at: table.path().to_owned(),
+                why: why.value,
+            });
         }
     }
 
@@ -250,7 +368,10 @@ impl Reading {
         let put = table.table("put").map(|mut inner| {
             let entries = inner.entries();
             let path = |text: &Text| parsed_text(&inner, text, JsonPath::parse);
-            entries.iter().filter_map(|entry| Some((path(&entry.key)?, json(&entry.value)))).collect()
+            entries
+                .iter()
+                .filter_map(|entry| Some((path(&entry.key)?, json(&entry.value))))
+                .collect()
         });
         Some(Route {
             method,
@@ -258,7 +379,9 @@ impl Reading {
             query: templates(table, "query", any_name),
             headers: templates(table, "headers", header_name),
             put: put.unwrap_or_default(),
-            form: table.word("body", &[("json", false), ("form", true)]).unwrap_or(false),
+            form: table
+                .word("body", &[("json", false), ("form", true)])
+                .unwrap_or(false),
             ok: table.table("ok").map(|inner| self.success(inner)),
         })
     }
@@ -273,7 +396,10 @@ impl Reading {
         }
         let status = statuses(&mut table, "status");
         table.finish();
-        Success { status, value: path.zip(equals) }
+        Success {
+            status,
+            value: path.zip(equals),
+        }
     }
 
     /// Which rows are deleted.
@@ -289,13 +415,20 @@ impl Reading {
             (None, Some(value), None) => Some((value, true)),
             (None, None, Some(true)) => Some((Value::Null, true)),
             _ => {
-                inner.problem(inner.place(), "exactly one of `equals`, `not` and `present = true` is needed");
+                inner.problem(
+                    inner.place(),
+                    "exactly one of `equals`, `not` and `present = true` is needed",
+                );
                 None
             }
         };
         inner.finish();
         let (value, differs) = found?;
-        Some(Gone { path: path?, value, differs })
+        Some(Gone {
+            path: path?,
+            value,
+            differs,
+        })
     }
 
     fn get(&self, mut table: Table<'_>) -> Option<Get> {
@@ -308,7 +441,11 @@ impl Reading {
         let item = required(&mut table, "item", plain_path);
         let gone = self.gone(&mut table);
         table.finish();
-        Some(Get::Route { route: Box::new(route?), item: item?, gone })
+        Some(Get::Route {
+            route: Box::new(route?),
+            item: item?,
+            gone,
+        })
     }
 
     fn get_many(&self, mut table: Table<'_>) -> Option<GetMany> {
@@ -327,7 +464,14 @@ impl Reading {
         let gone = self.gone(&mut table);
         table.word("missing", &[("absent", ()), ("null", ())]);
         table.finish();
-        Some(GetMany::Route { route: Box::new(route?), ids: Box::new(ids?), items: items?, unwrap, max: max?, gone })
+        Some(GetMany::Route {
+            route: Box::new(route?),
+            ids: Box::new(ids?),
+            items: items?,
+            unwrap,
+            max: max?,
+            gone,
+        })
     }
 
     fn errors(&self, mut table: Table<'_>) -> Errors {
@@ -338,40 +482,68 @@ impl Reading {
         let mut codes = BTreeMap::new();
         if let Some(mut inner) = table.table("codes") {
             for entry in inner.entries() {
-                codes.extend(self.meaning(&inner, &entry.value).map(|meaning| (entry.key.value.clone(), meaning)));
+                codes.extend(
+                    self.meaning(&inner, &entry.value)
+                        .map(|meaning| (entry.key.value.clone(), meaning)),
+                );
             }
         }
         let mut status = BTreeMap::new();
         if let Some(mut inner) = table.table("status") {
             for entry in inner.entries() {
-                let number = entry.key.value.parse::<u16>().ok().filter(|number| (100..600).contains(number));
+                let number = entry
+                    .key
+                    .value
+                    .parse::<u16>()
+                    .ok()
+                    .filter(|number| (100..600).contains(number));
                 if number.is_none() {
-                    inner.problem(&entry.key.at, format!("`{}` is no HTTP status", entry.key.value));
+                    inner.problem(
+                        &entry.key.at,
+                        format!("`{}` is no HTTP status", entry.key.value),
+                    );
                 }
                 let meaning = self.meaning(&inner, &entry.value);
                 status.extend(number.zip(meaning.map(|meaning| meaning.kind)));
             }
         }
         table.finish();
-        Errors { code, message, field, codes, status }
+        Errors {
+            code,
+            message,
+            field,
+            codes,
+            status,
+        }
     }
 
     /// `"kind"` or `{ kind, field }`.
     fn meaning(&self, around: &Table<'_>, item: &Item<'_>) -> Option<Meaning> {
         match item {
-            Item::Text(text) => around.choose(text, ErrorKind::ALL).map(|kind| Meaning { kind, field: None }),
+            Item::Text(text) => around
+                .choose(text, ErrorKind::ALL)
+                .map(|kind| Meaning { kind, field: None }),
             Item::Table(table) => {
                 let mut inner = table.again();
                 self.assumed(&mut inner);
                 inner.require("kind");
                 let kind = inner.word("kind", ErrorKind::ALL);
-                let names: Vec<_> = WriteField::ALL.iter().map(|field| (field.name(), *field)).collect();
+                let names: Vec<_> = WriteField::ALL
+                    .iter()
+                    .map(|field| (field.name(), *field))
+                    .collect();
                 let field = inner.word("field", &names);
                 inner.finish();
                 Some(Meaning { kind: kind?, field })
             }
             other => {
-                around.problem(other.at(), format!("expected a kind or a table with `kind`, found {}", other.kind()));
+                around.problem(
+                    other.at(),
+                    format!(
+                        "expected a kind or a table with `kind`, found {}",
+                        other.kind()
+                    ),
+                );
                 None
             }
         }
@@ -380,7 +552,9 @@ impl Reading {
 
 /// A list of HTTP statuses.
 fn statuses(table: &mut Table<'_>, key: &str) -> Vec<u16> {
-    let Some(item) = table.value(key) else { return Vec::new() };
+    let Some(item) = table.value(key) else {
+        return Vec::new();
+    };
     let items = match item {
         Item::List(items, _) => items,
         one => vec![one],
@@ -388,7 +562,9 @@ fn statuses(table: &mut Table<'_>, key: &str) -> Vec<u16> {
     let mut found = Vec::new();
     for item in items {
         match &item {
-            Item::Integer(number, _) if (100..600).contains(number) => found.extend(u16::try_from(*number)),
+            Item::Integer(number, _) if (100..600).contains(number) => {
+                found.extend(u16::try_from(*number))
+            }
             other => table.problem(other.at(), "expected an HTTP status, 100 to 599"),
         }
     }

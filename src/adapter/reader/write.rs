@@ -18,14 +18,33 @@ impl Reading {
     pub(super) fn write(&self, mut table: Table<'_>, kind: Kind) -> Option<WriteRoute> {
         self.assumed(&mut table);
         let route = self.route(&mut table);
-        let names: Vec<_> = WriteField::ALL.iter().map(|field| (field.name(), *field)).collect();
-        let mut fields = |key: &str| -> Vec<WriteField> { table.words(key, &names).into_iter().map(|(field, _)| field).collect() };
-        let (requires, any_of) = if kind == Kind::Create { (fields("requires"), fields("any_of")) } else { (Vec::new(), Vec::new()) };
-        let replace = kind == Kind::Update && table.word("mode", &[("partial", false), ("replace", true)]).unwrap_or(false);
+        let names: Vec<_> = WriteField::ALL
+            .iter()
+            .map(|field| (field.name(), *field))
+            .collect();
+        let mut fields = |key: &str| -> Vec<WriteField> {
+            table
+                .words(key, &names)
+                .into_iter()
+                .map(|(field, _)| field)
+                .collect()
+        };
+        let (requires, any_of) = if kind == Kind::Create {
+            (fields("requires"), fields("any_of"))
+        } else {
+            (Vec::new(), Vec::new())
+        };
+        let replace = kind == Kind::Update
+            && table
+                .word("mode", &[("partial", false), ("replace", true)])
+                .unwrap_or(false);
         if kind == Kind::Delete {
             table.word("effect", &[("hard", ()), ("soft", ()), ("archive", ())]);
         }
-        let returns = table.table("returns").map(|inner| self.returns(inner)).unwrap_or_default();
+        let returns = table
+            .table("returns")
+            .map(|inner| self.returns(inner))
+            .unwrap_or_default();
         let write = WriteRoute {
             wrap: parsed(&mut table, "wrap", plain_path).unwrap_or_default(),
             requires,
