@@ -4,6 +4,8 @@
 //!
 //! `app` wires the rest together and is the only one that knows everybody.
 
+pub mod graphql;
+pub mod http;
 pub mod limits;
 pub mod model;
 pub mod source;
