@@ -62,7 +62,7 @@ fn main() {
     match provide() {
         Ok(()) => println!("cargo::rustc-cfg=full_graphiql"),
         Err(reason) => {
-            println!("cargo::warning=without GraphiQL, a plain editor instead: {reason}")
+            println!("cargo::warning=without GraphiQL, a plain editor instead: {reason}");
         }
     }
 }

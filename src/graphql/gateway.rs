@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 pub use super::document::ContractError;
 
@@ -38,8 +39,29 @@ struct Inner {
     sdl: String,
     documents: Documents,
     executor: Arc<dyn Execute>,
-    furnish: Box<dyn Fn(&Arc<Operation>, &mut Data) + Send + Sync>,
+    furnish: Box<Furnish>,
     limits: Limits,
+    /// How many mutations are running.
+    writing: watch::Sender<usize>,
+}
+
+/// Puts what resolvers need into a request's data.
+type Furnish = dyn Fn(&Arc<Operation>, &mut Data) + Send + Sync;
+
+/// Counts one running mutation for as long as it lives.
+struct Writing(Arc<Inner>);
+
+impl Writing {
+    fn start(inner: &Arc<Inner>) -> Self {
+        inner.writing.send_modify(|running| *running += 1);
+        Self(Arc::clone(inner))
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.writing.send_modify(|running| *running -= 1);
+    }
 }
 
 /// An executor without its type parameters.
@@ -79,6 +101,7 @@ impl Gateway {
             executor: Arc::new(schema),
             furnish: Box::new(furnish),
             limits: limits.clone(),
+            writing: watch::Sender::new(0),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -121,7 +144,8 @@ impl Gateway {
             .catch_unwind()
             .map(Result::ok);
         let running = if prepared.is_mutation() {
-            let task = tokio::spawn(running);
+            let writing = Writing::start(&self.inner);
+            let task = tokio::spawn(running.inspect(move |_| drop(writing)));
             async move { task.await.ok().flatten() }.boxed()
         } else {
             running.boxed()
@@ -135,6 +159,13 @@ impl Gateway {
             Ok(None) => refused(RequestCode::Internal, "the gateway failed"),
             Err(_) => refused(RequestCode::Timeout, "the operation took too long"),
         }
+    }
+
+    /// Waits until no mutation is running, not even one whose caller has left: the last thing to do before the process ends.
+    pub async fn written(&self) {
+        let mut running = self.inner.writing.subscribe();
+        // The sender lives as long as `self`, so this cannot fail.
+        drop(running.wait_for(|running| *running == 0).await);
     }
 
     /// Gives every error of an answer its code and the request's id, within the ceilings on errors.

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// How often the toy's mutation ran to its end.
-pub(crate) static BUMPS: AtomicU32 = AtomicU32::new(0);
+/// How often the toy's slow mutation ran to its end.
+pub(crate) static SLOW_BUMPS: AtomicU32 = AtomicU32::new(0);
 
 /// The toy gateway with the default ceilings.
 pub(crate) fn gateway(limits: &Limits) -> Gateway {
@@ -105,6 +105,10 @@ fn failing(fail: Option<bool>) -> Result<u32, Error> {
     }
 }
 
+fn never() -> Option<bool> {
+    panic!("toy panic")
+}
+
 struct Query;
 
 #[Object]
@@ -172,8 +176,7 @@ impl Query {
     }
 
     async fn panics(&self) -> Option<bool> {
-        let none: Option<bool> = None;
-        Some(none.expect("toy panic"))
+        never()
     }
 
     async fn many_errors(&self, count: i32) -> Vec<Option<Box2>> {
@@ -195,8 +198,12 @@ struct Mutation;
 
 #[Object]
 impl Mutation {
-    async fn bump(&self, #[graphql(default = 0)] ms: i32) -> u32 {
+    async fn bump(&self) -> u32 {
+        1
+    }
+
+    async fn slow_bump(&self, ms: i32) -> u32 {
         tokio::time::sleep(Duration::from_millis(u64::from(ms.cast_unsigned()))).await;
-        BUMPS.fetch_add(1, Ordering::SeqCst) + 1
+        SLOW_BUMPS.fetch_add(1, Ordering::SeqCst) + 1
     }
 }

@@ -60,12 +60,9 @@ async fn respond(
             "answers are application/graphql-response+json or application/json",
         )
     })?;
-    let _permit = shared.permits.try_acquire().map_err(|_| {
-        Malformed::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too many requests are in work",
-        )
-    })?;
+    if shared.permits.available_permits() == 0 {
+        return Err(overloaded());
+    }
     let parameters = if reads_only {
         if guards::is_foreign(&parts.headers) {
             let message = "a GET from another origin needs the header graphql-require-preflight";
@@ -75,6 +72,8 @@ async fn respond(
     } else {
         Parameters::from_body(&parts.headers, body, &shared.limits).await?
     };
+    // Not before the body is here: whoever sends slowly must not keep others out.
+    let _permit = shared.permits.try_acquire().map_err(|_| overloaded())?;
     let operation_name = parameters.operation_name.as_deref();
     let (answer, kind) = match shared.gateway.prepare(&parameters.query, operation_name) {
         Ok(prepared) if prepared.is_mutation() && reads_only => {
@@ -99,6 +98,11 @@ async fn respond(
     };
     let status = status(&answer, media);
     Ok((render(shared, answer, status, media, id), kind))
+}
+
+fn overloaded() -> Malformed {
+    let message = "too many requests are in work";
+    Malformed::new(StatusCode::SERVICE_UNAVAILABLE, message)
 }
 
 fn arrival(shared: &Shared, id: &str, headers: &HeaderMap, started: Instant) -> Arrival {

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 struct Running {
     address: SocketAddr,
     readiness: Readiness,
+    gateway: crate::graphql::Gateway,
     stop: oneshot::Sender<()>,
     server: JoinHandle<bool>,
 }
@@ -22,8 +23,9 @@ async fn start(limits: Limits) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let readiness = Readiness::new();
+    let gateway = toy::gateway(&limits);
     let routes = router(
-        toy::gateway(&limits),
+        gateway.clone(),
         &limits,
         readiness.clone(),
         Hosts::Only(vec![]),
@@ -37,6 +39,7 @@ async fn start(limits: Limits) -> Running {
     Running {
         address,
         readiness,
+        gateway,
         stop,
         server,
     }
@@ -183,10 +186,15 @@ async fn a_drain_ends_even_if_a_request_does_not() {
 #[tokio::test]
 async fn a_mutation_runs_to_its_end_though_the_caller_left() {
     let running = start(Limits::default()).await;
-    let before = toy::BUMPS.load(std::sync::atomic::Ordering::SeqCst);
-    let caller = open(&running, &post("mutation { bump(ms: 200) }")).await;
+    let before = toy::SLOW_BUMPS.load(std::sync::atomic::Ordering::SeqCst);
+    let caller = open(&running, &post("mutation { slowBump(ms: 200) }")).await;
     tokio::time::sleep(Duration::from_millis(80)).await;
     drop(caller);
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(toy::BUMPS.load(std::sync::atomic::Ordering::SeqCst) > before);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let left = toy::SLOW_BUMPS.load(std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(left, before);
+    timeout(Duration::from_secs(2), running.gateway.written())
+        .await
+        .unwrap();
+    assert!(toy::SLOW_BUMPS.load(std::sync::atomic::Ordering::SeqCst) > before);
 }
