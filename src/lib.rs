@@ -2,15 +2,27 @@
 //!
 //! A request walks down this list, its answer walks back up; no module uses one that stands above it.
 //!
-//! `app` wires the rest together and is the only one that knows everybody.
+//! [`app`] wires the rest together and is the only one that knows everybody.
 
-pub mod document;
+pub mod app;
+pub mod cli;
+pub mod config;
+
+pub mod http;
+
+pub mod graphql;
+
+pub mod connection;
+
+pub mod load;
+
+pub mod source;
 
 pub mod adapter;
 
-pub mod upstream;
+pub mod document;
 
-pub mod source;
+pub mod upstream;
 
 pub mod model;
 

@@ -41,6 +41,13 @@ limits! {
     receive_ms: u64 = 10_000, 100 ..= 600_000;
     /// Milliseconds that running requests get to finish after SIGTERM. Enforced by `http`.
     drain_ms: u64 = 20_000, 0 ..= 600_000;
+    /// Milliseconds past `request_ms` in which an operation may still answer what it has, before it is given up. Enforced by
+    /// `graphql`.
+    grace_ms: u64 = 500, 0 ..= 60_000;
+    /// The largest request head (request line and headers), in bytes. Enforced by `http`.
+    head_bytes: usize = 32_768, 8_192 ..= 1_048_576;
+    /// Connections open at the same time; more are closed at once. Enforced by `http`.
+    connections: usize = 10_000, 1 ..= 1_000_000;
     /// Requests in work at the same time; more are refused with 503. Enforced by `http`.
     requests: usize = 1_024, 1 ..= 100_000;
     /// Tokens of a document. Enforced by `graphql`.
@@ -53,6 +60,12 @@ limits! {
     root_fields: usize = 20, 1 ..= 1_000;
     /// Errors in one answer; the rest are left out and counted. Enforced by `graphql`.
     errors: usize = 100, 1 ..= 10_000;
+    /// The longest message of an error, in bytes; longer ones are cut. Enforced by `graphql`.
+    error_bytes: usize = 300, 80 ..= 4_096;
+    /// Checked documents that are kept for the next request with the same text. Enforced by `graphql`.
+    prepared_documents: usize = 500, 0 ..= 100_000;
+    /// Text of the kept documents, in bytes; the documents take about twenty times as much. Enforced by `graphql`.
+    prepared_bytes: usize = 1_048_576, 0 ..= 268_435_456;
     /// Ids in one `nodes` field or one `ids` filter. Enforced by `graphql`.
     ids: usize = 100, 1 ..= 1_000;
     /// Rows of one connection window, `first` or `last`. The schema documents 100. Enforced by `connection`.

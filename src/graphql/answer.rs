@@ -1,0 +1,133 @@
+//! What goes back to the caller: data, errors that all have a code, or the reasons why nothing was executed.
+
+use super::document::{RequestCode, RequestError};
+use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value};
+use serde::Serialize;
+use serde::ser::SerializeMap;
+
+/// The answer to one request.
+#[derive(Debug)]
+pub struct Answer {
+    data: Option<Value>,
+    errors: Vec<ServerError>,
+    /// Errors beyond the ceiling, which are left out.
+    omitted: usize,
+    refusal: Option<RequestCode>,
+}
+
+impl Answer {
+    /// An answer to a request that was executed.
+    pub(super) fn executed(data: Value, errors: Vec<ServerError>) -> Self {
+        Self {
+            data: Some(data),
+            errors,
+            omitted: 0,
+            refusal: None,
+        }
+    }
+
+    /// An answer to a request that was not executed, or whose execution came to nothing. It has no `data`.
+    pub fn refused(reasons: Vec<RequestError>) -> Self {
+        let refusal = reasons
+            .first()
+            .map_or(RequestCode::Internal, |first| first.code);
+        let errors = reasons.into_iter().map(server_error).collect();
+        Self {
+            data: None,
+            errors,
+            omitted: 0,
+            refusal: Some(refusal),
+        }
+    }
+
+    /// Why there is no `data`; `None` where the request was executed.
+    pub fn refusal(&self) -> Option<RequestCode> {
+        self.refusal
+    }
+
+    /// Gives every error a code and the request's id, and keeps number and length of the errors within bounds.
+    #[must_use]
+    pub fn finished(mut self, request_id: &str, most: usize, longest: usize) -> Self {
+        self.omitted += self.errors.len().saturating_sub(most);
+        self.errors.truncate(most);
+        for error in &mut self.errors {
+            finish(error, request_id, longest);
+        }
+        self
+    }
+
+    /// The body of the answer.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Strings, numbers and string keys: this cannot fail, and an empty body says so if it ever does.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+fn server_error(reason: RequestError) -> ServerError {
+    let mut error = ServerError::new(reason.message, None);
+    error.locations = reason
+        .locations
+        .into_iter()
+        .map(|(line, column)| Pos { line, column })
+        .collect();
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", reason.code.as_str());
+    error.extensions = Some(extensions);
+    error
+}
+
+fn finish(error: &mut ServerError, request_id: &str, longest: usize) {
+    let extensions = error.extensions.get_or_insert_default();
+    if extensions.get("code").is_none() {
+        if is_about_input(&error.message) {
+            extensions.set("code", RequestCode::InvalidInput.as_str());
+        } else {
+            // Nobody gave this error a code, so nobody looked at what its message may say.
+            extensions.set("code", RequestCode::Internal.as_str());
+            "the gateway failed".clone_into(&mut error.message);
+        }
+    }
+    extensions.set("requestId", request_id);
+    shorten(&mut error.message, longest);
+}
+
+/// Whether the executor says that an argument's value is wrong; such errors come without a code.
+fn is_about_input(message: &str) -> bool {
+    [
+        "Failed to parse \"",
+        "Invalid value for argument",
+        "Expected input type ",
+    ]
+    .iter()
+    .any(|start| message.starts_with(start))
+}
+
+fn shorten(message: &mut String, longest: usize) {
+    const CUT: &str = "…";
+    if message.len() <= longest {
+        return;
+    }
+    let mut end = longest.saturating_sub(CUT.len());
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    message.truncate(end);
+    message.push_str(CUT);
+}
+
+impl Serialize for Answer {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if !self.errors.is_empty() {
+            map.serialize_entry("errors", &self.errors)?;
+        }
+        if let Some(data) = &self.data {
+            map.serialize_entry("data", data)?;
+        }
+        if self.omitted > 0 {
+            let counted = serde_json::json!({ "errorsLeftOut": self.omitted });
+            map.serialize_entry("extensions", &counted)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,246 @@
+//! Connections in the schema.
+
+use super::code::{ErrorCode, coded, of_connection, of_report, of_source};
+use super::customer::CustomerNode;
+use super::filter::{CustomerFilter, CustomerOrder, Decoded};
+use super::relatives;
+use super::source::SourceNode;
+use crate::connection::{Asked, AskedSource, Connection, Connector, Report, Want};
+use crate::limits::Limits;
+use crate::load::{Freshness, Load};
+use crate::model::{ConnectionOrder, SourceFailurePolicy, SourceOutcome, UnsupportedFilterPolicy};
+use crate::source::{SourceEntry, Sources};
+use async_graphql::{Context, Error, ErrorExtensions, Object, SimpleObject};
+use std::sync::Arc;
+
+/// A list of customers, cut to a window.
+pub struct CustomerConnection {
+    edges: Vec<CustomerEdge>,
+    page_info: PageInfo,
+    total_count: Option<i32>,
+    order: ConnectionOrder,
+    sources: Vec<SourceReport>,
+}
+
+/// A customer at its place in a list.
+#[derive(SimpleObject)]
+pub struct CustomerEdge {
+    /// The place: pass it as `after` or `before` to go on from here, with any window size.
+    cursor: String,
+    /// The customer.
+    node: CustomerNode,
+}
+
+/// What stands around a window.
+#[derive(SimpleObject)]
+pub struct PageInfo {
+    /// Whether customers follow.
+    has_next_page: bool,
+    /// Whether customers stand before.
+    has_previous_page: bool,
+    /// The cursor of the first edge.
+    start_cursor: Option<String>,
+    /// The cursor of the last edge. Where a filtered list was cut short it may be given without any edge: go on from it.
+    end_cursor: Option<String>,
+}
+
+/// What became of one source in a list.
+#[derive(SimpleObject)]
+pub struct SourceReport {
+    /// The source.
+    source: SourceNode,
+    /// What became of it.
+    outcome: SourceOutcome,
+    /// Why it gave less than asked.
+    error: Option<SourceErrorFields>,
+    /// Upstream calls that this list started at the source. Joining a call that was under way counts nothing.
+    upstream_calls: i32,
+}
+
+/// Why a source gave less than it was asked for.
+#[derive(SimpleObject)]
+#[graphql(name = "SourceError")]
+pub struct SourceErrorFields {
+    /// What went wrong, for programs.
+    code: ErrorCode,
+    /// What went wrong, for people.
+    message: String,
+    /// When to try again, in seconds, where it is known.
+    retry_after_seconds: Option<i32>,
+}
+
+/// A list of customers, cut to a window.
+#[Object]
+impl CustomerConnection {
+    /// The customers with their places, in the same order whichever way the list is walked.
+    async fn edges(&self) -> &[CustomerEdge] {
+        &self.edges
+    }
+
+    /// The customers without their places.
+    async fn nodes(&self) -> Vec<&CustomerNode> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+
+    /// What stands around this window.
+    async fn page_info(&self) -> &PageInfo {
+        &self.page_info
+    }
+
+    /// How many customers the whole list has: exact, or null where it is not known.
+    async fn total_count(&self) -> Option<i32> {
+        self.total_count
+    }
+
+    /// In which order the customers stand.
+    async fn order(&self) -> ConnectionOrder {
+        self.order
+    }
+
+    /// One report for each source asked.
+    async fn sources(&self) -> &[SourceReport] {
+        &self.sources
+    }
+}
+
+/// The arguments of a connection.
+#[derive(Default)]
+pub struct ConnectionArguments {
+    /// Source keys; all sources where it is not given.
+    pub sources: Option<Vec<String>>,
+    /// Which customers.
+    pub filter: Option<CustomerFilter>,
+    /// In which order.
+    pub order_by: Option<CustomerOrder>,
+    /// So many from the start or after a cursor.
+    pub first: Option<i32>,
+    /// After this cursor.
+    pub after: Option<String>,
+    /// So many from the end or before a cursor.
+    pub last: Option<i32>,
+    /// Before this cursor.
+    pub before: Option<String>,
+    /// What to do when a source fails.
+    pub on_source_failure: SourceFailurePolicy,
+    /// What to do with filters that a source cannot serve.
+    pub unsupported_filter: UnsupportedFilterPolicy,
+}
+
+/// Reads a connection.
+///
+/// # Errors
+/// Coded, where there is no connection at all.
+pub async fn connect(ctx: &Context<'_>, arguments: ConnectionArguments) -> Result<CustomerConnection, Error> {
+    let load = ctx.data::<Load>()?;
+    let limits = ctx.data::<Limits>()?;
+    let asked_sources = choose(load.sources(), arguments.sources.as_deref())?;
+    let filter = Decoded::new(arguments.filter.unwrap_or_default(), load.sources(), limits.ids)?;
+    let (mut asked, mut elsewhere) = (Vec::new(), Vec::new());
+    for entry in &asked_sources {
+        match filter.of(entry) {
+            Some(filter) => asked.push(AskedSource { entry: Arc::clone(entry), filter }),
+            None => elsewhere.push(Arc::clone(entry)),
+        }
+    }
+    let asked = Asked {
+        sources: asked,
+        order: arguments.order_by.map(Into::into),
+        first: arguments.first,
+        after: arguments.after,
+        last: arguments.last,
+        before: arguments.before,
+        on_failure: arguments.on_source_failure,
+        unsupported: arguments.unsupported_filter,
+        want: wanted(ctx),
+    };
+    let connector = ctx.data::<Arc<Connector>>()?;
+    let connection = connector.connect(asked, load.operation()).await.map_err(|error| of_connection(&error))?;
+    let shown = show(ctx, connection, &elsewhere);
+    relatives::prefetch(ctx, load, &shown.edges.iter().map(|edge| &edge.node).collect::<Vec<_>>()).await;
+    Ok(shown)
+}
+
+/// The sources asked, each once, in the order of the configuration.
+fn choose(all: &Sources, keys: Option<&[String]>) -> Result<Vec<Arc<SourceEntry>>, Error> {
+    let Some(keys) = keys else { return Ok(all.all().to_vec()) };
+    if keys.is_empty() {
+        return Err(coded(ErrorCode::InvalidInput, "`sources` must not be empty; leave it out to ask all sources"));
+    }
+    if let Some(unknown) = keys.iter().find(|key| all.by_key(key).is_none()) {
+        let known: Vec<_> = all.all().iter().map(|entry| &*entry.key).collect();
+        let unknown: String = unknown.chars().take(64).collect();
+        return Err(coded(ErrorCode::InvalidInput, format!("there is no source {unknown:?}; there are: {}", known.join(", "))));
+    }
+    Ok(all.all().iter().filter(|entry| keys.iter().any(|key| **key == *entry.key)).cloned().collect())
+}
+
+/// What the selection needs to know, so that the rest costs no call.
+fn wanted(ctx: &Context<'_>) -> Want {
+    let selected = ctx.look_ahead();
+    let page_info = selected.field("pageInfo");
+    Want {
+        total: selected.field("totalCount").exists(),
+        has_next: page_info.field("hasNextPage").exists(),
+        has_previous: page_info.field("hasPreviousPage").exists(),
+    }
+}
+
+fn show(ctx: &Context<'_>, connection: Connection, elsewhere: &[Arc<SourceEntry>]) -> CustomerConnection {
+    let read = Freshness::now();
+    for report in &connection.reports {
+        speak_up(ctx, report);
+    }
+    let mut sources: Vec<SourceReport> = connection.reports.into_iter().map(SourceReport::from).collect();
+    sources.extend(elsewhere.iter().map(|entry| SourceReport {
+        source: SourceNode(Arc::clone(entry)),
+        outcome: SourceOutcome::Complete,
+        error: None,
+        upstream_calls: 0,
+    }));
+    sources.sort_by_key(|report| report.source.0.rank);
+    CustomerConnection {
+        edges: connection.edges.into_iter().map(|edge| CustomerEdge { cursor: edge.cursor, node: CustomerNode::new(edge.source, edge.customer, read) }).collect(),
+        page_info: PageInfo {
+            has_next_page: connection.page_info.has_next,
+            has_previous_page: connection.page_info.has_previous,
+            start_cursor: connection.page_info.start,
+            end_cursor: connection.page_info.end,
+        },
+        total_count: connection.total.and_then(|total| i32::try_from(total).ok()),
+        order: connection.order,
+        sources,
+    }
+}
+
+/// What a report says stands in the errors too: a failed source, and records that could not be shown.
+fn speak_up(ctx: &Context<'_>, report: &Report) {
+    let mut errors = Vec::new();
+    if report.outcome == SourceOutcome::Failed
+        && let Some(crate::connection::ReportError::Source(error)) = &report.error
+    {
+        errors.push(of_source(&report.source.key, error));
+    }
+    for place in &report.unreadable {
+        let key = &report.source.key;
+        let message = format!("{key}: the record at position {place} has no usable id and is left out");
+        errors.push(coded(ErrorCode::SourceInvalidResponse, message).extend_with(|_, extensions| extensions.set("source", &**key)));
+    }
+    for error in errors {
+        ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
+    }
+}
+
+impl From<Report> for SourceReport {
+    fn from(report: Report) -> Self {
+        let error = report.error.as_ref().map(|error| {
+            let (code, message, retry_after_seconds) = of_report(&report.source, error);
+            SourceErrorFields { code, message, retry_after_seconds }
+        });
+        Self {
+            source: SourceNode(report.source),
+            outcome: report.outcome,
+            error,
+            upstream_calls: i32::try_from(report.upstream_calls).unwrap_or(i32::MAX),
+        }
+    }
+}

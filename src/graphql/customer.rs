@@ -1,0 +1,206 @@
+//! A customer in the schema: its record, and what is loaded around it.
+//!
+//! `CustomerNode` stands between the derive and the executor: a field that could not be read answers null and adds its own
+//! error there, so that one odd value never costs the record.
+
+use super::code::{ErrorCode, coded, of_source};
+use super::connection::{ConnectionArguments, CustomerConnection, connect};
+use super::filter::{CustomerFilter, CustomerOrder};
+use super::id;
+use super::source::SourceNode;
+use crate::load::{Fetched, Freshness, Load};
+use crate::model::{DateTime, LocalId};
+use crate::source::{CustomerRef, SourceEntry};
+use async_graphql::parser::types::Field;
+use async_graphql::registry::{MetaType, Registry};
+use async_graphql::resolver_utils::resolve_container;
+use async_graphql::{
+    ComplexObject, ContainerType, Context, ContextSelectionSet, Error, ErrorExtensions, ID, Json, Name, ObjectType, OutputType, Positioned, ServerResult, SimpleObject,
+    Value,
+};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// A customer of one CRM.
+#[derive(SimpleObject)]
+#[graphql(complex, name = "Customer")]
+pub struct CustomerFields {
+    #[graphql(skip)]
+    entry: Arc<SourceEntry>,
+    #[graphql(skip)]
+    read: Freshness,
+    #[graphql(flatten)]
+    record: CustomerRef,
+}
+
+/// A customer, resolved so that unreadable fields speak up.
+pub struct CustomerNode(CustomerFields);
+
+/// When and how a record was read.
+#[derive(SimpleObject)]
+#[graphql(name = "Freshness")]
+pub struct FreshnessFields {
+    /// When the CRM sent the record.
+    fetched_at: DateTime,
+    /// The record is older than the configured time; it is shown because the CRM fails.
+    stale: bool,
+    /// A cache of this gateway had the record.
+    from_cache: bool,
+}
+
+/// The fields that lead, in the order of the schema.
+const FIRST: &[&str] = &["id", "source", "sourceId", "displayName"];
+
+impl CustomerNode {
+    /// A customer that was loaded by id.
+    pub fn loaded(entry: Arc<SourceEntry>, fetched: Fetched) -> Self {
+        Self::new(entry, fetched.customer, fetched.freshness)
+    }
+
+    /// A customer of a source.
+    pub fn new(entry: Arc<SourceEntry>, record: CustomerRef, read: Freshness) -> Self {
+        Self(CustomerFields { entry, read, record })
+    }
+
+    /// The record.
+    pub fn record_ref(&self) -> CustomerRef {
+        Arc::clone(&self.0.record)
+    }
+
+    /// The source.
+    pub fn source(&self) -> &Arc<SourceEntry> {
+        &self.0.entry
+    }
+}
+
+#[ComplexObject]
+impl CustomerFields {
+    /// The global id. Opaque, stable, and refetchable through `node`.
+    async fn id(&self) -> ID {
+        id::of_customer(&self.entry, &self.record.id)
+    }
+
+    /// The CRM that holds this customer.
+    async fn source(&self) -> SourceNode {
+        SourceNode(Arc::clone(&self.entry))
+    }
+
+    /// The customer's id in the CRM.
+    async fn source_id(&self) -> &str {
+        self.record.id.as_str()
+    }
+
+    /// What to call this customer: the name, else first and last name, else company, e-mail address, phone number or id.
+    async fn display_name(&self) -> String {
+        self.record.display_name()
+    }
+
+    /// The customer this one belongs to. Null where there is none or the CRM knows no such relation.
+    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<CustomerNode>, Error> {
+        self.relative(ctx, self.record.parent_id.as_ref()).await
+    }
+
+    /// The customer that operates this one. Null where there is none or the CRM knows no such relation.
+    async fn operator(&self, ctx: &Context<'_>) -> Result<Option<CustomerNode>, Error> {
+        self.relative(ctx, self.record.operator_id.as_ref()).await
+    }
+
+    /// The customers that directly belong to this one. Null where the CRM knows no such relation.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn children(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which children. `parentId` is this customer already.")] filter: Option<CustomerFilter>,
+        #[graphql(desc = "In which order.")] order_by: Option<CustomerOrder>,
+        #[graphql(desc = "So many from the start, or after a cursor; 20 where neither this nor `last` is given, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or before a cursor; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what stands before this cursor.")] before: Option<String>,
+    ) -> Result<Option<CustomerConnection>, Error> {
+        let relates = |name: &str| self.entry.source.capabilities().filters.iter().any(|filter| filter.name == name);
+        if !relates("parent:eq") {
+            return Ok(None);
+        }
+        let own = id::of_customer(&self.entry, &self.record.id);
+        let mut filter = filter.unwrap_or_default();
+        if filter.parent_id.as_ref().is_some_and(|parent| *parent != own) {
+            return Err(coded(ErrorCode::InvalidInput, "`parentId` is this customer's id here; leave it out"));
+        }
+        filter.parent_id = Some(own);
+        let sources = Some(vec![self.entry.key.to_string()]);
+        let arguments = ConnectionArguments { filter: Some(filter), order_by, first, after, last, before, sources, ..ConnectionArguments::default() };
+        connect(ctx, arguments).await.map(Some)
+    }
+
+    /// Fields the company added to its CRM.
+    async fn custom_fields(&self) -> Option<Json<&serde_json::Value>> {
+        self.record.custom_fields.as_ref().map(Json)
+    }
+
+    /// The CRM's own record, untouched: the way out of the common model.
+    async fn native(&self) -> Option<Json<serde_json::Value>> {
+        self.record.native.as_ref().and_then(|native| native.value()).map(Json)
+    }
+
+    /// When and how this record was read.
+    async fn freshness(&self) -> FreshnessFields {
+        FreshnessFields { fetched_at: self.read.fetched_at, stale: self.read.stale, from_cache: self.read.from_cache }
+    }
+}
+
+impl CustomerFields {
+    async fn relative(&self, ctx: &Context<'_>, id: Option<&LocalId>) -> Result<Option<CustomerNode>, Error> {
+        let Some(id) = id else { return Ok(None) };
+        match ctx.data::<Load>()?.customer(&self.entry, id.clone()).await {
+            Ok(found) => Ok(found.map(|found| CustomerNode::loaded(Arc::clone(&self.entry), found))),
+            Err(error) => Err(of_source(&self.entry.key, &error)),
+        }
+    }
+}
+
+// === CustomerNode in front of the derive ===
+
+impl OutputType for CustomerNode {
+    fn type_name() -> Cow<'static, str> {
+        CustomerFields::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        let name = CustomerFields::create_type_info(registry);
+        if let Some(MetaType::Object { fields, .. }) = registry.types.get_mut("Customer") {
+            for (place, field) in FIRST.iter().enumerate() {
+                if let Some(from) = fields.get_index_of(*field) {
+                    fields.move_index(from, place);
+                }
+            }
+        }
+        name
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, _field: &Positioned<Field>) -> ServerResult<Value> {
+        resolve_container(ctx, self).await
+    }
+}
+
+impl ContainerType for CustomerNode {
+    async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
+        if !self.0.record.problems.is_empty() {
+            self.speak_up(ctx, &ctx.item.node.name.node);
+        }
+        self.0.resolve_field(ctx).await
+    }
+}
+
+impl ObjectType for CustomerNode {}
+
+impl CustomerNode {
+    /// Adds the error of a field that could not be read.
+    fn speak_up(&self, ctx: &Context<'_>, field: &Name) {
+        for problem in self.0.record.problems.iter().filter(|problem| field.as_str() == problem.field) {
+            let key = &self.0.entry.key;
+            let message = format!("{key}: the field `{}` of the customer {} cannot be read: {}", problem.field, self.0.record.id, problem.reason);
+            let error = coded(ErrorCode::SourceInvalidResponse, message).extend_with(|_, extensions| extensions.set("source", &**key));
+            ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
+        }
+    }
+}

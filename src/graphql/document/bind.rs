@@ -1,0 +1,161 @@
+//! Variables put in place: coerced before anything runs, then written where the document names them.
+//!
+//! A variable that was not given is left out together with its argument or input field, as the specification asks. (The
+//! executor alone would make it an explicit `null`, and in an update a `null` clears a field.) `@skip` and `@include` are
+//! decided here too.
+
+use super::Checked;
+use super::error::RequestError;
+use apollo_compiler::response::{JsonMap, JsonValue};
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{Schema, request};
+use async_graphql::parser::types as to;
+use async_graphql::{Name, Positioned, Value};
+use async_graphql_value::Value as InputValue;
+use std::collections::HashMap;
+
+/// Coerced variables by name; those that were not given and have no default are not in it.
+type Variables = HashMap<Name, Value>;
+
+/// The operation, ready to run with these variables.
+///
+/// # Errors
+/// A [`RequestError`] for a required variable that is missing, a value of the wrong type or an unknown input field.
+pub(super) fn bind(
+    checked: &Checked,
+    schema: &Valid<Schema>,
+    given: serde_json::Map<String, serde_json::Value>,
+) -> Result<to::ExecutableDocument, RequestError> {
+    let mut document = checked.template.clone();
+    if checked.operation.variables.is_empty() && !checked.conditional {
+        return Ok(document);
+    }
+    let variables = coerce(checked, schema, given)?;
+    for fragment in document.fragments.values_mut() {
+        bind_set(&mut fragment.node.selection_set.node, &variables);
+    }
+    if let to::DocumentOperations::Single(operation) = &mut document.operations {
+        bind_set(&mut operation.node.selection_set.node, &variables);
+    }
+    Ok(document)
+}
+
+fn coerce(
+    checked: &Checked,
+    schema: &Valid<Schema>,
+    given: serde_json::Map<String, serde_json::Value>,
+) -> Result<Variables, RequestError> {
+    let given: JsonMap = given
+        .into_iter()
+        .map(|(name, value)| (name.into(), JsonValue::from(value)))
+        .collect();
+    let coerced =
+        request::coerce_variable_values(schema, &checked.operation, &given).map_err(|error| {
+            RequestError::invalid(without_value(&error.message().to_string()))
+                .at(error.location(), &checked.sources)
+        })?;
+    coerced
+        .iter()
+        .map(|(name, value)| {
+            let value = serde_json::to_value(value)
+                .ok()
+                .and_then(|value| Value::from_json(value).ok())
+                .ok_or_else(|| {
+                    RequestError::invalid(format!("variable {} cannot be read", name.as_str()))
+                })?;
+            Ok((Name::new(name.as_str()), value))
+        })
+        .collect()
+}
+
+/// The message without the caller's value, which may be personal.
+fn without_value(message: &str) -> String {
+    const TYPE: &str = " to type ";
+    let (Some(value), Some(ty)) = (message.find(": "), message.rfind(TYPE)) else {
+        return message.to_owned();
+    };
+    match (message.get(..value), message.get(ty..)) {
+        (Some(head), Some(tail)) if message.starts_with("could not coerce") => {
+            format!("{head}{tail}")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+fn bind_set(set: &mut to::SelectionSet, variables: &Variables) {
+    set.items
+        .retain_mut(|item| is_wanted(item.node.directives_mut(), variables));
+    for item in &mut set.items {
+        match &mut item.node {
+            to::Selection::Field(field) => {
+                bind_arguments(&mut field.node.arguments, variables);
+                bind_set(&mut field.node.selection_set.node, variables);
+            }
+            to::Selection::InlineFragment(fragment) => {
+                bind_set(&mut fragment.node.selection_set.node, variables);
+            }
+            to::Selection::FragmentSpread(_) => {}
+        }
+    }
+}
+
+/// Decides and removes `@skip` and `@include`; other directives get their variables.
+fn is_wanted(directives: &mut Vec<Positioned<to::Directive>>, variables: &Variables) -> bool {
+    let mut wanted = true;
+    directives.retain_mut(|directive| {
+        bind_arguments(&mut directive.node.arguments, variables);
+        let unless = match directive.node.name.node.as_str() {
+            "skip" => true,
+            "include" => false,
+            _ => return true,
+        };
+        let condition = directive.node.get_argument("if").map(|value| &value.node);
+        wanted &= !matches!(condition, Some(InputValue::Boolean(yes)) if *yes == unless);
+        false
+    });
+    wanted
+}
+
+fn bind_arguments(
+    arguments: &mut Vec<(Positioned<Name>, Positioned<InputValue>)>,
+    variables: &Variables,
+) {
+    arguments.retain_mut(|(_, value)| bind_value(&mut value.node, variables));
+}
+
+/// Puts variables in place; `false` where the value is a variable that was not given.
+fn bind_value(value: &mut InputValue, variables: &Variables) -> bool {
+    match value {
+        InputValue::Variable(name) => match variables.get(name) {
+            Some(given) => *value = given.clone().into_value(),
+            None => return false,
+        },
+        InputValue::List(items) => {
+            for item in items {
+                if !bind_value(item, variables) {
+                    *item = InputValue::Null;
+                }
+            }
+        }
+        InputValue::Object(fields) => fields.retain(|_, field| bind_value(field, variables)),
+        _ => {}
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_value;
+
+    #[test]
+    fn a_message_never_repeats_the_value() {
+        assert_eq!(
+            without_value("could not coerce variable mail: \"a@b.c to type x: y\" to type Int"),
+            "could not coerce variable mail to type Int"
+        );
+        assert_eq!(
+            without_value("missing value for non-null variable 'id'"),
+            "missing value for non-null variable 'id'"
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! What is wrong with a request before anything of it was executed.
+//!
+//! Messages are short and never repeat the document or a variable's value: both may hold personal data.
+
+use apollo_compiler::parser::{SourceMap, SourceSpan};
+use apollo_compiler::validation::DiagnosticList;
+
+/// The public code of a request that was not executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestCode {
+    /// The request, its document or its variables are wrong; the caller can mend them.
+    InvalidInput,
+    /// The document asks for more than one operation may.
+    TooComplex,
+    /// The request is larger than a request may be.
+    TooLarge,
+    /// The gateway has no room for this request now; trying again later helps.
+    Overloaded,
+    /// The answer did not come in time.
+    Timeout,
+    /// The gateway failed.
+    Internal,
+}
+
+impl RequestCode {
+    /// The code as it stands in `extensions.code`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "INVALID_INPUT",
+            Self::TooComplex => "TOO_COMPLEX",
+            Self::TooLarge => "TOO_LARGE",
+            Self::Overloaded => "OVERLOADED",
+            Self::Timeout => "SOURCE_TIMEOUT",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// One reason why a request was not executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestError {
+    /// A sentence for the caller.
+    pub message: String,
+    /// Lines and columns of the document, both from 1.
+    pub locations: Vec<(usize, usize)>,
+    /// What kind of reason.
+    pub code: RequestCode,
+}
+
+impl RequestError {
+    /// A reason that lies in no particular place of the document.
+    pub fn new(code: RequestCode, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            locations: Vec::new(),
+            code,
+        }
+    }
+
+    /// A document or variables that are wrong.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(RequestCode::InvalidInput, message)
+    }
+
+    /// A ceiling that was passed.
+    pub(crate) fn complex(message: impl Into<String>) -> Self {
+        Self::new(RequestCode::TooComplex, message)
+    }
+
+    /// The same reason, at a place of the document.
+    pub(crate) fn at(mut self, span: Option<SourceSpan>, sources: &SourceMap) -> Self {
+        if let Some(place) = span.and_then(|span| span.line_column(sources)) {
+            self.locations.push((place.line, place.column));
+        }
+        self
+    }
+}
+
+/// The findings of the validator as request errors, one more than `most` at the most so that the rest is seen to be cut.
+pub(super) fn from_diagnostics(found: &DiagnosticList, most: usize) -> Vec<RequestError> {
+    found
+        .iter()
+        .take(most.saturating_add(1))
+        .map(|finding| {
+            let error = finding.to_json();
+            RequestError {
+                message: error.message,
+                locations: error
+                    .locations
+                    .iter()
+                    .map(|place| (place.line, place.column))
+                    .collect(),
+                code: RequestCode::InvalidInput,
+            }
+        })
+        .collect()
+}

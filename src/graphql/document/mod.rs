@@ -1,0 +1,168 @@
+//! From text to a checked operation, before anything runs and on every way in.
+//!
+//! The order is by what a hostile text could cost: brackets, tokens, selections with fragments spread out, validation, and
+//! only then the executor. Two validators look: a strict one here, the executor's own when it runs. Knows no HTTP.
+
+mod bind;
+mod cache;
+mod contract;
+mod error;
+mod measure;
+mod nesting;
+mod shape;
+mod translate;
+
+pub use contract::ContractError;
+pub use error::{RequestCode, RequestError};
+
+use crate::limits::Limits;
+use apollo_compiler::executable::Operation;
+use apollo_compiler::parser::{Parser, SourceMap};
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{ExecutableDocument, Node, Schema, introspection};
+use async_graphql::parser::types as executor;
+use async_graphql::{ServerError, Value};
+use shape::Shape;
+use std::sync::Arc;
+
+/// An operation that may run.
+#[derive(Clone)]
+pub struct Prepared {
+    checked: Arc<Checked>,
+}
+
+impl Prepared {
+    /// Whether running it changes anything.
+    pub fn is_mutation(&self) -> bool {
+        self.checked.operation.is_mutation()
+    }
+
+    /// Makes the executor's data what the specification wants: order, nulls, no hidden fields.
+    pub(super) fn settle(&self, data: &mut Value, errors: &[ServerError]) {
+        self.checked.shape.settle(data, errors);
+    }
+}
+
+/// One operation of a document, checked.
+struct Checked {
+    operation: Node<Operation>,
+    sources: SourceMap,
+    /// In the executor's types, variables still in it.
+    template: executor::ExecutableDocument,
+    shape: Shape,
+    /// Whether the document holds `@skip` or `@include`.
+    conditional: bool,
+}
+
+/// Checks documents against one schema and keeps what it checked.
+pub(super) struct Documents {
+    schema: Valid<Schema>,
+    limits: Limits,
+    cache: cache::Cache,
+}
+
+impl Documents {
+    /// # Errors
+    /// [`ContractError`] where the SDL cannot be read back.
+    pub(super) fn new(sdl: &str, limits: &Limits) -> Result<Self, ContractError> {
+        Ok(Self {
+            schema: contract::read(sdl)?,
+            limits: limits.clone(),
+            cache: cache::Cache::new(limits.prepared_documents, limits.prepared_bytes),
+        })
+    }
+
+    /// Checks a document and finds its operation.
+    ///
+    /// # Errors
+    /// What is wrong with it; at least one entry, at most one more than the ceiling on errors.
+    pub(super) fn prepare(
+        &self,
+        text: &str,
+        operation_name: Option<&str>,
+    ) -> Result<Prepared, Vec<RequestError>> {
+        if let Some(checked) = self.cache.get(text, operation_name) {
+            return Ok(Prepared { checked });
+        }
+        let checked = Arc::new(self.check(text, operation_name)?);
+        self.cache.put(text, operation_name, &checked);
+        Ok(Prepared { checked })
+    }
+
+    /// The operation with its variables in place, for the executor.
+    ///
+    /// # Errors
+    /// What is wrong with the variables.
+    pub(super) fn bind(
+        &self,
+        prepared: &Prepared,
+        variables: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<executor::ExecutableDocument, RequestError> {
+        bind::bind(&prepared.checked, &self.schema, variables)
+    }
+
+    fn check(&self, text: &str, name: Option<&str>) -> Result<Checked, Vec<RequestError>> {
+        let document = self.parse(text)?;
+        let operation = operation(&document, name).map_err(|error| vec![error])?;
+        if introspection::check_max_depth(&document, &operation).is_err() {
+            return Err(vec![RequestError::complex(
+                "an introspection query may not nest its lists that deep",
+            )]);
+        }
+        Ok(Checked {
+            template: translate::translate(&document, &operation),
+            shape: Shape::of(&document, &operation.selection_set),
+            sources: Arc::clone(&document.sources),
+            conditional: text.contains("@"),
+            operation,
+        })
+    }
+
+    fn parse(&self, text: &str) -> Result<Valid<ExecutableDocument>, Vec<RequestError>> {
+        let Limits {
+            document_depth,
+            document_tokens,
+            errors,
+            ..
+        } = self.limits;
+        if nesting::deepest(text) > document_depth {
+            return Err(vec![measure::too_deep(document_depth)]);
+        }
+        let mut parser = Parser::new()
+            .token_limit(document_tokens)
+            // Brackets are counted above; this only has to be out of the way.
+            .recursion_limit(document_depth.saturating_mul(8));
+        let parsed = parser.parse_ast(text, "document");
+        if parser.tokens_reached() > document_tokens {
+            return Err(vec![RequestError::complex(format!(
+                "a document may hold at most {document_tokens} tokens"
+            ))]);
+        }
+        let document = parsed.map_err(|failed| error::from_diagnostics(&failed.errors, errors))?;
+        measure::check(&document, &self.limits).map_err(|error| vec![error])?;
+        document
+            .to_executable_validate(&self.schema)
+            .map_err(|failed| error::from_diagnostics(&failed.errors, errors))
+    }
+}
+
+/// The operation asked for.
+fn operation(
+    document: &ExecutableDocument,
+    name: Option<&str>,
+) -> Result<Node<Operation>, RequestError> {
+    let operation = document.operations.get(name).map_err(|_| {
+        RequestError::invalid(match name {
+            Some(_) => "the document has no operation of that operationName",
+            None if document.operations.is_empty() => "the document has no operation",
+            None => "the document has several operations: operationName must say which",
+        })
+    })?;
+    if operation.is_subscription() {
+        return Err(RequestError::invalid("subscriptions are not served"));
+    }
+    Ok(operation.clone())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! What no document may cost, and what holds whatever it asks for.
+
+use super::{arrival, ask, ask_with, code};
+use crate::graphql::document::Documents;
+use crate::graphql::{RequestCode, toy};
+use crate::limits::Limits;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+#[tokio::test]
+async fn bombs_are_refused_in_no_time() {
+    let started = Instant::now();
+    let spread = |levels: usize, each: usize| {
+        let mut text = "{ ...F0 }".to_owned();
+        for level in 0..levels {
+            let spreads = format!("...F{} ", level + 1).repeat(each);
+            text += &format!(" fragment F{level} on Query {{ {spreads} }}");
+        }
+        text + &format!(" fragment F{levels} on Query {{ text }}")
+    };
+    for bomb in [
+        spread(10, 10),
+        spread(22, 2),
+        spread(3_000, 1),
+        "{ box ".repeat(20_000) + &"}".repeat(20_000),
+        "{ a(b: ".to_owned() + &"[".repeat(200_000),
+        "query($a: ".to_owned() + &"[".repeat(200_000),
+        format!("{{ {} }}", "text ".repeat(20_000)),
+        format!(
+            "{{ {} }}",
+            (0..3_000)
+                .map(|n| format!("a{n}: __typename "))
+                .collect::<String>()
+        ),
+        format!(
+            "{{ {} }}",
+            (0..21).map(|n| format!("a{n}: text ")).collect::<String>()
+        ),
+    ] {
+        let answer = ask(&bomb).await;
+        assert_eq!(code(&answer), "TOO_COMPLEX", "{answer}");
+    }
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn errors_are_bounded_in_number_and_length() {
+    let limits = Limits {
+        errors: 3,
+        ..Limits::default()
+    };
+    let unknown: String = (0..500).map(|n| format!("unknown{n} ")).collect();
+    let answer = ask_with(
+        &toy::gateway(&limits),
+        &format!("{{ box {{ {unknown} }} }}"),
+        json!({}),
+    )
+    .await;
+    assert_eq!(answer["errors"].as_array().unwrap().len(), 3);
+    assert!(
+        answer["extensions"]["errorsLeftOut"].as_u64().unwrap() >= 1,
+        "{answer}"
+    );
+    let answer = ask(&format!("{{ {} }}", "x".repeat(5_000))).await;
+    assert!(answer.to_string().len() < 700, "{answer}");
+    let answer = ask(&format!("{{ text ( {}", "\"me@example.com ".repeat(5_000))).await;
+    assert!(answer.to_string().len() < 3_000, "{answer}");
+}
+
+#[tokio::test]
+async fn a_panic_is_an_error_of_its_own_request() {
+    let answer = ask("{ panics text }").await;
+    assert_eq!(code(&answer), "INTERNAL");
+    assert_eq!(answer["errors"][0]["message"], "the gateway failed");
+}
+
+#[tokio::test]
+async fn an_operation_that_does_not_end_is_given_up() {
+    let limits = Limits {
+        grace_ms: 10,
+        ..Limits::default()
+    };
+    let gateway = toy::gateway(&limits);
+    let prepared = gateway.prepare("{ slow(ms: 5000) }", None).ok().unwrap();
+    let answer = gateway
+        .execute(&prepared, serde_json::Map::new(), arrival(20))
+        .await;
+    assert_eq!(answer.refusal(), Some(RequestCode::Timeout));
+}
+
+#[test]
+fn checked_documents_are_kept_within_bounds() {
+    let limits = Limits {
+        prepared_documents: 3,
+        ..Limits::default()
+    };
+    let sdl = toy::gateway(&limits);
+    let documents = Documents::new(sdl.sdl(), &limits).unwrap();
+    for n in 0..10 {
+        documents
+            .prepare(&format!("{{ a{n}: text }}"), None)
+            .ok()
+            .unwrap();
+        // Asked for all the time, so never the oldest.
+        documents.prepare("{ text }", None).ok().unwrap();
+        assert!(documents.cache.get("{ text }", None).is_some());
+    }
+    assert_eq!(documents.cache.held().0, 3);
+    assert!(documents.cache.get("{ a9: text }", None).is_some());
+    assert!(documents.cache.get("{ a1: text }", None).is_none());
+    let tight = Limits {
+        prepared_bytes: 80,
+        ..Limits::default()
+    };
+    let documents = Documents::new(sdl.sdl(), &tight).unwrap();
+    for n in 0..50 {
+        documents
+            .prepare(&format!("{{ text }} # {}", n % 10), None)
+            .ok()
+            .unwrap();
+    }
+    assert_eq!(
+        documents.cache.held(),
+        (0, 0),
+        "too large for an eighth of the room"
+    );
+    for n in 0..9 {
+        documents
+            .prepare(&format!("{{text}}#{n}"), None)
+            .ok()
+            .unwrap();
+    }
+    assert_eq!(documents.cache.held().1, 81 - 9);
+}
+
+#[tokio::test]
+async fn introspection_works_as_clients_send_it_today() {
+    let answer = ask(INTROSPECTION).await;
+    assert_eq!(answer.get("errors"), None, "{}", answer["errors"]);
+    assert_eq!(answer["data"]["__schema"]["queryType"]["name"], "Query");
+    let deep = "{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }";
+    assert_eq!(code(&ask(deep).await), "TOO_COMPLEX");
+}
+
+/// What client tools ask for, with every option on.
+const INTROSPECTION: &str = "
+query IntrospectionQuery {
+  __schema {
+    description
+    queryType { name kind } mutationType { name kind } subscriptionType { name kind }
+    types { ...FullType }
+    directives { name description isRepeatable locations args(includeDeprecated: true) { ...InputValue } }
+  }
+}
+fragment FullType on __Type {
+  kind name description specifiedByURL isOneOf
+  fields(includeDeprecated: true) {
+    name description args(includeDeprecated: true) { ...InputValue } type { ...TypeRef } isDeprecated deprecationReason
+  }
+  inputFields(includeDeprecated: true) { ...InputValue }
+  interfaces { ...TypeRef }
+  enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason }
+  possibleTypes { ...TypeRef }
+}
+fragment InputValue on __InputValue {
+  name description type { ...TypeRef } defaultValue isDeprecated deprecationReason
+}
+fragment TypeRef on __Type {
+  kind name
+  ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
+    ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } }
+}";

@@ -1,0 +1,199 @@
+//! The schema behind one face, whatever its root types: print it, prepare a document, execute it.
+//!
+//! Holds the last lines of defence of an execution: a panic becomes an error of this request, and an operation that does not
+//! end by itself is given up. Knows no HTTP.
+
+use super::answer::Answer;
+use super::document::{Documents, Prepared, RequestCode, RequestError};
+use crate::limits::Limits;
+use crate::source::Operation;
+use async_graphql::parser::types::ExecutableDocument;
+use async_graphql::{Data, EmptySubscription, ObjectType, Request, Response, Schema};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+pub use super::document::ContractError;
+
+/// What the transport knows about a request.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The request's id.
+    pub request_id: Box<str>,
+    /// When the answer is no longer wanted.
+    pub deadline: Instant,
+    /// The caller asked for rows that no cache has touched.
+    pub fresh: bool,
+}
+
+/// A schema that can be asked. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    sdl: String,
+    documents: Documents,
+    executor: Arc<dyn Execute>,
+    furnish: Box<Furnish>,
+    limits: Limits,
+    /// How many mutations are running.
+    writing: watch::Sender<usize>,
+}
+
+/// Puts what resolvers need into a request's data.
+type Furnish = dyn Fn(&Arc<Operation>, &mut Data) + Send + Sync;
+
+/// Counts one running mutation for as long as it lives.
+struct Writing(Arc<Inner>);
+
+impl Writing {
+    fn start(inner: &Arc<Inner>) -> Self {
+        inner.writing.send_modify(|running| *running += 1);
+        Self(Arc::clone(inner))
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.writing.send_modify(|running| *running -= 1);
+    }
+}
+
+/// An executor without its type parameters.
+trait Execute: Send + Sync {
+    fn execute(self: Arc<Self>, request: Request) -> BoxFuture<'static, Response>;
+}
+
+impl<Q, M> Execute for Schema<Q, M, EmptySubscription>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+{
+    fn execute(self: Arc<Self>, request: Request) -> BoxFuture<'static, Response> {
+        async move { Schema::execute(&self, request).await }.boxed()
+    }
+}
+
+impl Gateway {
+    /// Wraps a schema. `furnish` puts what resolvers need (loaders, ...) into each request's data; the
+    /// [`Arc<Operation>`](Operation) itself is already in it.
+    ///
+    /// # Errors
+    /// [`ContractError`] where the schema's SDL cannot be read back.
+    pub fn new<Q, M>(
+        schema: Schema<Q, M, EmptySubscription>,
+        limits: &Limits,
+        furnish: impl Fn(&Arc<Operation>, &mut Data) + Send + Sync + 'static,
+    ) -> Result<Self, ContractError>
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+    {
+        let sdl = schema.sdl();
+        let inner = Inner {
+            documents: Documents::new(&sdl, limits)?,
+            sdl,
+            executor: Arc::new(schema),
+            furnish: Box::new(furnish),
+            limits: limits.clone(),
+            writing: watch::Sender::new(0),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The schema in the schema definition language.
+    pub fn sdl(&self) -> &str {
+        &self.inner.sdl
+    }
+
+    /// Checks a document and finds the operation to run.
+    ///
+    /// # Errors
+    /// Every reason why it cannot run; at least one.
+    pub fn prepare(
+        &self,
+        document: &str,
+        operation_name: Option<&str>,
+    ) -> Result<Prepared, Vec<RequestError>> {
+        self.inner.documents.prepare(document, operation_name)
+    }
+
+    /// Runs an operation. The answer still has to be [finished](Self::finish).
+    ///
+    /// A mutation runs to its end even when the caller goes away or the deadline passes: half a write helps nobody.
+    pub async fn execute(
+        &self,
+        prepared: &Prepared,
+        variables: serde_json::Map<String, serde_json::Value>,
+        arrival: Arrival,
+    ) -> Answer {
+        let document = match self.inner.documents.bind(prepared, variables) {
+            Ok(document) => document,
+            Err(error) => return Answer::refused(vec![error]),
+        };
+        let last = arrival.deadline + Duration::from_millis(self.inner.limits.grace_ms);
+        let request = self.request(document, arrival);
+        let running = AssertUnwindSafe(Arc::clone(&self.inner.executor).execute(request))
+            .catch_unwind()
+            .map(Result::ok);
+        let running = if prepared.is_mutation() {
+            let writing = Writing::start(&self.inner);
+            let task = tokio::spawn(running.inspect(move |_| drop(writing)));
+            async move { task.await.ok().flatten() }.boxed()
+        } else {
+            running.boxed()
+        };
+        match tokio::time::timeout_at(last.into(), running).await {
+            Ok(Some(response)) => {
+                let mut data = response.data;
+                prepared.settle(&mut data, &response.errors);
+                Answer::executed(data, response.errors)
+            }
+            Ok(None) => refused(RequestCode::Internal, "the gateway failed"),
+            Err(_) => refused(RequestCode::Timeout, "the operation took too long"),
+        }
+    }
+
+    /// Waits until no mutation is running, not even one whose caller has left: the last thing to do before the process ends.
+    pub async fn written(&self) {
+        let mut running = self.inner.writing.subscribe();
+        // The sender lives as long as `self`, so this cannot fail.
+        drop(running.wait_for(|running| *running == 0).await);
+    }
+
+    /// Gives every error of an answer its code and the request's id, within the ceilings on errors.
+    #[must_use]
+    pub fn finish(&self, answer: Answer, request_id: &str) -> Answer {
+        let Limits {
+            errors,
+            error_bytes,
+            ..
+        } = self.inner.limits;
+        answer.finished(request_id, errors, error_bytes)
+    }
+
+    fn request(&self, document: ExecutableDocument, arrival: Arrival) -> Request {
+        let operation = Arc::new(Operation {
+            request_id: arrival.request_id,
+            deadline: arrival.deadline,
+            fresh: arrival.fresh,
+        });
+        // The text is of no use to the executor any more.
+        let mut request = Request::new("");
+        request.set_parsed_query(document);
+        (self.inner.furnish)(&operation, &mut request.data);
+        request.data.insert(operation);
+        request
+    }
+}
+
+fn refused(code: RequestCode, message: &str) -> Answer {
+    Answer::refused(vec![RequestError::new(code, message)])
+}

@@ -1,0 +1,53 @@
+//! The schema and the way an operation takes through it: checked as a document, run, answered.
+//!
+//! Knows no HTTP and no adapter.
+
+pub mod answer;
+mod code;
+mod connection;
+mod customer;
+pub mod document;
+mod filter;
+pub mod gateway;
+mod id;
+mod input;
+mod mutation;
+mod query;
+mod relatives;
+mod source;
+
+pub use answer::Answer;
+pub use code::ErrorCode;
+pub use document::{Prepared, RequestCode, RequestError};
+pub use gateway::{Arrival, ContractError, Gateway};
+
+#[cfg(test)]
+pub(crate) mod toy;
+
+use crate::connection::Connector;
+use crate::limits::Limits;
+use crate::load::Load;
+use crate::source::Sources;
+use async_graphql::{EmptySubscription, Schema};
+use mutation::Mutation;
+use query::Query;
+use std::sync::Arc;
+
+/// The gateway over these sources.
+///
+/// # Errors
+/// [`ContractError`] where the schema's SDL cannot be read back.
+pub fn gateway(sources: Sources, connector: Arc<Connector>, limits: &Limits) -> Result<Gateway, ContractError> {
+    let schema = Schema::build(Query, Mutation, EmptySubscription).disable_suggestions().data(connector).data(limits.clone()).finish();
+    Gateway::new(schema, limits, move |operation, data| data.insert(Load::new(sources.clone(), Arc::clone(operation))))
+}
+
+/// The schema in the schema definition language. It does not depend on the sources.
+///
+/// # Errors
+/// [`ContractError`] where it cannot be read back.
+pub fn sdl() -> Result<String, ContractError> {
+    let limits = Limits::default();
+    let connector = Arc::new(Connector::new(limits.clone(), &[]));
+    gateway(Sources::default(), connector, &limits).map(|gateway| gateway.sdl().to_owned())
+}

@@ -1,0 +1,232 @@
+//! Who may call, and what every answer carries.
+//!
+//! **Other origins.** The gateway reads no cookie, but it may stand where only this browser can reach it, so no foreign page may
+//! use the browser as its messenger. A body is read only as `application/json`, which a page cannot send to another origin
+//! without a preflight, and no preflight is ever answered with permission. A GET has no effects (mutations are refused) and its
+//! answer cannot be read from another origin, but it costs upstream calls; so a GET that the browser marks as coming from
+//! elsewhere (`Sec-Fetch-Site`, `Origin`) needs a header that forces a preflight. Callers that are no browsers send neither mark.
+//!
+//! **Other names.** A foreign page can point a name of its own at this address and is then no other origin at all. Such a
+//! request gives the foreign name as `Host`; see [`Hosts`].
+
+use super::Shared;
+use super::handler;
+use super::parameters::Malformed;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures_util::FutureExt;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Headers that no page can add to a request to another origin without a preflight.
+const PREFLIGHTED: [&str; 4] = [
+    "x-requested-with",
+    "apollo-require-preflight",
+    "graphql-require-preflight",
+    "x-apollo-operation-name",
+];
+
+/// The names this gateway may be called by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hosts {
+    /// Any: something in front of the gateway, or its authentication, decides who may call.
+    Any,
+    /// `localhost`, IP addresses, and these names (without a port): for a gateway that trusts whoever reaches it.
+    Only(Vec<Box<str>>),
+}
+
+impl Hosts {
+    fn allow(&self, host: Option<&str>) -> bool {
+        let Self::Only(names) = self else { return true };
+        // HTTP/1.0 and odd clients send none; a browser always does.
+        let Some(host) = host else { return true };
+        let name = without_port(host).trim_end_matches('.');
+        let address = name.trim_start_matches('[').trim_end_matches(']');
+        address.parse::<IpAddr>().is_ok()
+            || name.eq_ignore_ascii_case("localhost")
+            || names.iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port))
+            if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() =>
+        {
+            name
+        }
+        _ => host,
+    }
+}
+
+/// The id of a request, in its extensions.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(pub(super) Box<str>);
+
+/// Around every route: the request's id, the name it was called by, panics, and the headers of every answer.
+pub(super) async fn around(
+    State(shared): State<Arc<Shared>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let id = request_id(request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let host = host(&request);
+    let mut response = if shared.hosts.allow(host.as_deref()) {
+        match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(_) => {
+                tracing::error!(request_id = %id, "a request panicked");
+                handler::failed(&shared, &id)
+            }
+        }
+    } else {
+        let error = Malformed::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "the gateway is not called by this name",
+        );
+        handler::malformed(&shared, error, &id)
+    };
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The name a request was sent to: in the URI (HTTP/2) or the header (HTTP/1).
+fn host(request: &Request) -> Option<String> {
+    let named = request.headers().get(header::HOST);
+    request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str().to_owned())
+        .or_else(|| Some(named?.to_str().unwrap_or("?").to_owned()))
+}
+
+/// The id the caller gave, where it is a plain one, else a new one.
+fn request_id(headers: &HeaderMap) -> Box<str> {
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    match given {
+        Some(id) if is_plain(id) => id.into(),
+        _ => new_id(),
+    }
+}
+
+fn is_plain(id: &str) -> bool {
+    matches!(id.len(), 1..=64)
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// Unique in this process, and not to be guessed from another.
+fn new_id() -> Box<str> {
+    static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{:016x}", SEED.hash_one(count)).into_boxed_str()
+}
+
+/// Whether a GET may come from a foreign page through somebody's browser.
+pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
+    if is_preflighted(headers) {
+        return false;
+    }
+    let site = headers
+        .get("sec-fetch-site")
+        .map(|site| site.to_str().unwrap_or("?"));
+    match site {
+        Some("same-origin" | "none") => false,
+        Some(_) => true,
+        None => has_foreign_origin(headers),
+    }
+}
+
+fn is_preflighted(headers: &HeaderMap) -> bool {
+    let json = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| {
+            let essence = value.split(';').next().unwrap_or_default().trim();
+            essence.eq_ignore_ascii_case("application/json")
+        });
+    json || PREFLIGHTED
+        .iter()
+        .any(|name| headers.get(*name).is_some_and(|value| !value.is_empty()))
+}
+
+fn has_foreign_origin(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return false;
+    };
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let authority = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"))
+        .map(|(_, authority)| authority);
+    match (authority, host) {
+        (Some(authority), Some(host)) => !authority.eq_ignore_ascii_case(host),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Hosts, is_plain, new_id};
+
+    #[test]
+    fn a_name_that_is_not_ours_is_not_allowed() {
+        let hosts = Hosts::Only(vec!["crm.example".into()]);
+        for ours in [
+            "localhost",
+            "LOCALHOST:8080",
+            "127.0.0.1:8080",
+            "[::1]:8080",
+            "10.0.0.7",
+            "crm.example:443",
+            "crm.example.",
+        ] {
+            assert!(hosts.allow(Some(ours)), "{ours}");
+        }
+        for foreign in [
+            "evil.example:8080",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "crm.example.evil",
+            "",
+            "?",
+        ] {
+            assert!(!hosts.allow(Some(foreign)), "{foreign}");
+        }
+        assert!(Hosts::Any.allow(Some("evil.example")));
+    }
+
+    #[test]
+    fn ids_are_plain_and_differ() {
+        assert!(is_plain("aZ9-_"));
+        for odd in ["", "a b", "a\u{e9}", "a/b", &"x".repeat(65)] {
+            assert!(!is_plain(odd), "{odd}");
+        }
+        let (one, other) = (new_id(), new_id());
+        assert_ne!(one, other);
+        assert!(is_plain(&one));
+    }
+}

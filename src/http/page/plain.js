@@ -1,0 +1,36 @@
+// A query editor without anything from elsewhere: two text areas, a button and the answer.
+"use strict";
+const byId = (id) => document.getElementById(id);
+const [query, variables, result, status] = ["query", "variables", "result", "status"].map(byId);
+
+query.value = window.FIRST_QUERY;
+variables.value = "{}";
+
+async function run() {
+  let given;
+  try {
+    given = JSON.parse(variables.value.trim() || "{}");
+  } catch (error) {
+    result.textContent = `The variables are not valid JSON: ${error.message}`;
+    return;
+  }
+  const started = performance.now();
+  status.textContent = "…";
+  try {
+    const response = await fetch("/graphql", {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json" },
+      body: JSON.stringify({ query: query.value, variables: given }),
+    });
+    result.textContent = JSON.stringify(await response.json(), null, 2);
+    status.textContent = `${response.status}, ${Math.round(performance.now() - started)} ms`;
+  } catch (error) {
+    result.textContent = `No answer: ${error.message}`;
+    status.textContent = "";
+  }
+}
+
+byId("run").addEventListener("click", run);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) run();
+});

@@ -1,0 +1,178 @@
+//! The parameters of a GraphQL request, read from a URL or a JSON body.
+//!
+//! What is wrong here is wrong with the HTTP request itself, so it has a status of its own whatever the media type.
+
+use super::negotiate::is_utf8;
+use crate::graphql::{RequestCode, RequestError};
+use crate::limits::Limits;
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// A well-formed GraphQL request.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Parameters {
+    pub(super) query: String,
+    pub(super) operation_name: Option<String>,
+    pub(super) variables: Map<String, Value>,
+}
+
+/// A request that is not a well-formed GraphQL request.
+#[derive(Debug, PartialEq)]
+pub(super) struct Malformed {
+    pub(super) status: StatusCode,
+    pub(super) error: RequestError,
+}
+
+impl Malformed {
+    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        let code = match status {
+            StatusCode::PAYLOAD_TOO_LARGE => RequestCode::TooLarge,
+            StatusCode::SERVICE_UNAVAILABLE => RequestCode::Overloaded,
+            _ => RequestCode::InvalidInput,
+        };
+        Self {
+            status,
+            error: RequestError::new(code, message),
+        }
+    }
+
+    fn bad(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+}
+
+impl Parameters {
+    /// From the query part of a URL.
+    pub(super) fn from_url(query: &str) -> Result<Self, Malformed> {
+        let mut fields = Map::new();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let value = match name.as_ref() {
+                "query" => Value::String(value.into_owned()),
+                "operationName" if value.is_empty() => Value::Null,
+                "operationName" => Value::String(value.into_owned()),
+                "variables" | "extensions" if value.is_empty() => Value::Null,
+                "variables" | "extensions" => serde_json::from_str(&value)
+                    .map_err(|_| Malformed::bad(format!("{name} is not valid JSON")))?,
+                _ => continue,
+            };
+            if fields.insert(name.clone().into_owned(), value).is_some() {
+                return Err(Malformed::bad(format!("{name} is given twice")));
+            }
+        }
+        Self::from_fields(fields)
+    }
+
+    /// From a request's body, received within the ceilings on size and time.
+    pub(super) async fn from_body(
+        headers: &HeaderMap,
+        body: Body,
+        limits: &Limits,
+    ) -> Result<Self, Malformed> {
+        check_content_type(headers)?;
+        let bytes = receive(headers, body, limits).await?;
+        if bytes.is_empty() {
+            return Err(Malformed::bad("the body is missing"));
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(fields)) => Self::from_fields(fields),
+            Ok(Value::Array(_)) => Err(Malformed::bad(
+                "batches are not served: send each operation in a request of its own",
+            )),
+            Ok(_) => Err(Malformed::bad("the body must be a JSON object")),
+            Err(_) => Err(Malformed::bad("the body is not valid JSON")),
+        }
+    }
+
+    fn from_fields(mut fields: Map<String, Value>) -> Result<Self, Malformed> {
+        let extensions = match fields.remove("extensions") {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(extensions)) => extensions,
+            Some(_) => return Err(Malformed::bad("extensions must be an object")),
+        };
+        let query = match fields.remove("query") {
+            Some(Value::String(query)) => query,
+            None | Some(Value::Null) if extensions.contains_key("persistedQuery") => {
+                // The words that clients look for, to send the whole document next time.
+                return Err(Malformed::bad("PersistedQueryNotSupported"));
+            }
+            None | Some(Value::Null) => return Err(Malformed::bad("query is missing")),
+            Some(_) => return Err(Malformed::bad("query must be a string")),
+        };
+        let operation_name = match fields.remove("operationName") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(name)) => (!name.is_empty()).then_some(name),
+            Some(_) => return Err(Malformed::bad("operationName must be a string")),
+        };
+        let variables = match fields.remove("variables") {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(variables)) => variables,
+            Some(_) => return Err(Malformed::bad("variables must be an object")),
+        };
+        Ok(Self {
+            query,
+            operation_name,
+            variables,
+        })
+    }
+}
+
+/// Only JSON is read: every other type a browser sends to other origins without asking first.
+fn check_content_type(headers: &HeaderMap) -> Result<(), Malformed> {
+    let refused = |message| Err(Malformed::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    let mut given = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(value), None) = (given.next(), given.next()) else {
+        return refused("the request must have one content-type: application/json");
+    };
+    let mut parts = value.to_str().unwrap_or_default().split(';').map(str::trim);
+    if !parts
+        .next()
+        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+    {
+        return refused("the content-type must be application/json");
+    }
+    let foreign = parts
+        .filter_map(|part| part.split_once('='))
+        .any(|(name, value)| {
+            name.trim().eq_ignore_ascii_case("charset") && !is_utf8(value.trim().trim_matches('"'))
+        });
+    if foreign {
+        return refused("the charset must be utf-8");
+    }
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| encoding != "identity") {
+        return refused("the body must not be compressed");
+    }
+    Ok(())
+}
+
+async fn receive(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Malformed> {
+    let too_large = || {
+        Malformed::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!(
+                "a request body may have at most {} bytes",
+                limits.body_bytes
+            ),
+        )
+    };
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limits.body_bytes) {
+        return Err(too_large());
+    }
+    let receiving = Limited::new(body, limits.body_bytes).collect();
+    match tokio::time::timeout(Duration::from_millis(limits.receive_ms), receiving).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(Malformed::bad("the body could not be received")),
+        Err(_) => Err(Malformed::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body did not arrive in time",
+        )),
+    }
+}

@@ -1,0 +1,155 @@
+//! Connections: accepted within a ceiling, cut when they keep the gateway waiting, drained before the process ends.
+//!
+//! A connection may not send for `receive_ms` before its first byte, while sending a request's head, or between two requests.
+//! The first bytes are looked at before a protocol is chosen, as no timer of the protocols runs before that.
+
+use super::Readiness;
+use crate::limits::Limits;
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+/// What an HTTP/2 connection opens with.
+const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long to wait after the system refused a connection (most often: no file descriptor left).
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Between two looks at a first line that is not complete.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Serves until `shutdown` ends, then stops accepting and gives running requests `drain_ms`. Sets `readiness` to ready when it
+/// starts and to not ready when it drains. Answers whether every request could finish.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: &Limits,
+    readiness: &Readiness,
+    shutdown: impl Future<Output = ()>,
+) -> bool {
+    let graceful = GracefulShutdown::new();
+    let permits = Arc::new(Semaphore::new(limits.connections));
+    let (draining, drained) = watch::channel(false);
+    let server = Server {
+        builder: builder(limits),
+        router,
+        patience: Duration::from_millis(limits.receive_ms),
+    };
+    let mut shutdown = std::pin::pin!(shutdown);
+    readiness.set(true);
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(PAUSE).await;
+                    continue;
+                }
+            },
+            () = &mut shutdown => break,
+        };
+        // No permit: the stream is dropped, and so closed.
+        if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
+            let connection = server.clone();
+            tokio::spawn(connection.run(stream, graceful.watcher(), drained.clone(), permit));
+        }
+    }
+    readiness.set(false);
+    drop(listener);
+    draining.send_replace(true);
+    let patience = Duration::from_millis(limits.drain_ms);
+    let finished = timeout(patience, graceful.shutdown()).await.is_ok();
+    if !finished {
+        tracing::warn!("requests were still running when the time to drain was over");
+    }
+    finished
+}
+
+fn builder(limits: &Limits) -> Builder<TokioExecutor> {
+    let patience = Duration::from_millis(limits.receive_ms);
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience)
+        .max_buf_size(limits.head_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(patience)
+        .keep_alive_timeout(patience)
+        .max_concurrent_streams(u32::try_from(limits.requests).ok())
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX));
+    builder
+}
+
+#[derive(Clone)]
+struct Server {
+    builder: Builder<TokioExecutor>,
+    router: Router,
+    patience: Duration,
+}
+
+impl Server {
+    async fn run(
+        self,
+        stream: TcpStream,
+        watcher: Watcher,
+        mut draining: watch::Receiver<bool>,
+        _permit: OwnedSemaphorePermit,
+    ) {
+        let opening = timeout(self.patience, is_http2(&stream));
+        let is_http2 = tokio::select! {
+            opened = opening => match opened {
+                Ok(Some(is_http2)) => is_http2,
+                _ => return,
+            },
+            _ = draining.wait_for(|draining| *draining) => return,
+        };
+        // Answers are small: waiting to fill a packet only delays them.
+        if stream.set_nodelay(true).is_err() {
+            return;
+        }
+        let builder = if is_http2 {
+            self.builder.http2_only()
+        } else {
+            self.builder.http1_only()
+        };
+        let service = TowerToHyperService::new(self.router);
+        let connection = builder
+            .serve_connection(TokioIo::new(stream), service)
+            .into_owned();
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+}
+
+/// Waits for enough first bytes to tell the protocol; `None` where the caller left.
+async fn is_http2(stream: &TcpStream) -> Option<bool> {
+    let mut first = [0; HTTP2.len()];
+    loop {
+        let seen = stream
+            .peek(&mut first)
+            .await
+            .ok()
+            .filter(|seen| *seen > 0)?;
+        let seen = first.get(..seen).unwrap_or_default();
+        if !HTTP2.starts_with(seen) {
+            return Some(false);
+        }
+        if seen.len() == HTTP2.len() {
+            return Some(true);
+        }
+        // Peeking returns at once as long as anything is there.
+        sleep(LOOK).await;
+    }
+}

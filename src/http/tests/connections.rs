@@ -1,0 +1,200 @@
+//! What a caller may do to a connection, over real sockets.
+
+use crate::graphql::toy;
+use crate::http::{Hosts, Readiness, router, serve};
+use crate::limits::Limits;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+struct Running {
+    address: SocketAddr,
+    readiness: Readiness,
+    gateway: crate::graphql::Gateway,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<bool>,
+}
+
+async fn start(limits: Limits) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let readiness = Readiness::new();
+    let gateway = toy::gateway(&limits);
+    let routes = router(
+        gateway.clone(),
+        &limits,
+        readiness.clone(),
+        Hosts::Only(vec![]),
+    );
+    let (stop, stopped) = oneshot::channel();
+    let known = readiness.clone();
+    let server = tokio::spawn(async move {
+        let shutdown = async move { drop(stopped.await) };
+        serve(listener, routes, &limits, &known, shutdown).await
+    });
+    Running {
+        address,
+        readiness,
+        gateway,
+        stop,
+        server,
+    }
+}
+
+fn quick() -> Limits {
+    Limits {
+        receive_ms: 200,
+        ..Limits::default()
+    }
+}
+
+async fn open(running: &Running, first: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(first.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Everything until the server closes; fails after three seconds.
+async fn until_closed(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let reading = stream.read_to_end(&mut bytes);
+    let read = timeout(Duration::from_secs(3), reading)
+        .await
+        .expect("the server closes");
+    // A reset is an end too.
+    drop(read);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn post(query: &str) -> String {
+    let body = serde_json::json!({ "query": query }).to_string();
+    format!(
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[tokio::test]
+async fn who_does_not_finish_a_head_is_cut() {
+    let running = start(quick()).await;
+    for silent in ["", "P", "PRI * HT", "GET /healthz HTTP/1.1\r\nhost: loc"] {
+        let mut stream = open(&running, silent).await;
+        let started = Instant::now();
+        until_closed(&mut stream).await;
+        assert!(started.elapsed() > Duration::from_millis(100), "{silent:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_silent_between_requests_is_cut() {
+    let running = start(quick()).await;
+    let mut stream = open(&running, "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    assert!(until_closed(&mut stream).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn who_does_not_finish_a_body_is_told() {
+    let running = start(quick()).await;
+    let request = post("{ text }");
+    let mut stream = open(&running, &request[..request.len() - 3]).await;
+    let answer = until_closed(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_too_large_is_refused() {
+    let running = start(Limits {
+        head_bytes: 8_192,
+        ..Limits::default()
+    })
+    .await;
+    let mut stream = open(
+        &running,
+        &format!("GET /healthz HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(9_000)),
+    )
+    .await;
+    assert!(until_closed(&mut stream).await.starts_with("HTTP/1.1 431"));
+}
+
+#[tokio::test]
+async fn both_protocols_are_spoken() {
+    let running = start(Limits::default()).await;
+    let url = format!("http://{}/healthz", running.address);
+    let new = reqwest::Client::builder()
+        .http2_prior_knowledge()
+        .build()
+        .unwrap();
+    let answer = new.get(&url).send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), answer.version()),
+        (200, axum::http::Version::HTTP_2)
+    );
+    assert_eq!(
+        reqwest::get(&url).await.unwrap().text().await.unwrap(),
+        "ok\n"
+    );
+}
+
+#[tokio::test]
+async fn connections_beyond_the_ceiling_are_closed() {
+    let running = start(Limits {
+        connections: 1,
+        ..Limits::default()
+    })
+    .await;
+    let _first = open(&running, "").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut second = open(&running, "").await;
+    assert_eq!(until_closed(&mut second).await, "");
+}
+
+#[tokio::test]
+async fn running_requests_finish_before_the_server_ends() {
+    let running = start(Limits::default()).await;
+    let mut busy = open(&running, &post("{ slow(ms: 300) }")).await;
+    let mut silent = open(&running, "").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(running.readiness.is_ready());
+    running.stop.send(()).unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!running.readiness.is_ready());
+    assert!(TcpStream::connect(running.address).await.is_err());
+    let answer = until_closed(&mut busy).await;
+    assert!(answer.contains(r#""slow":true"#), "{answer}");
+    until_closed(&mut silent).await;
+    assert!(running.server.await.unwrap());
+}
+
+#[tokio::test]
+async fn a_drain_ends_even_if_a_request_does_not() {
+    let running = start(Limits {
+        drain_ms: 100,
+        ..Limits::default()
+    })
+    .await;
+    let _busy = open(&running, &post("{ slow(ms: 20000) }")).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    running.stop.send(()).unwrap();
+    let ended = timeout(Duration::from_secs(2), running.server).await;
+    assert!(!ended.unwrap().unwrap());
+}
+
+#[tokio::test]
+async fn a_mutation_runs_to_its_end_though_the_caller_left() {
+    let running = start(Limits::default()).await;
+    let before = toy::SLOW_BUMPS.load(std::sync::atomic::Ordering::SeqCst);
+    let caller = open(&running, &post("mutation { slowBump(ms: 200) }")).await;
+    tokio::time::sleep(Duration::from_millis(80)).await;
+    drop(caller);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let left = toy::SLOW_BUMPS.load(std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(left, before);
+    timeout(Duration::from_secs(2), running.gateway.written())
+        .await
+        .unwrap();
+    assert!(toy::SLOW_BUMPS.load(std::sync::atomic::Ordering::SeqCst) > before);
+}

@@ -1,0 +1,250 @@
+//! One request, one answer: what is well-formed, what the status tells.
+
+use super::{NEW, OLD, body, get, nothing, post, routes_with, send, send_to};
+use crate::limits::Limits;
+use axum::body::Body;
+use axum::http::Request;
+use rstest::rstest;
+use serde_json::json;
+
+#[rstest]
+#[case(NEW, "{ text }", 200)]
+#[case(OLD, "{ text }", 200)]
+#[case(NEW, "{ uncoded }", 200)]
+#[case(OLD, "{ uncoded }", 200)]
+#[case(NEW, "{", 400)]
+#[case(OLD, "{", 200)]
+#[case(NEW, "{ unknown }", 400)]
+#[case(OLD, "{ unknown }", 200)]
+#[case(NEW, "query($n: Int!) { number(value: $n) }", 400)]
+#[case(OLD, "query($n: Int!) { number(value: $n) }", 200)]
+#[case(NEW, "{ panics }", 500)]
+#[case(OLD, "{ panics }", 500)]
+#[tokio::test]
+async fn the_media_type_decides_what_the_status_tells(
+    #[case] accept: &str,
+    #[case] query: &str,
+    #[case] status: u16,
+) {
+    let got = send(
+        post()
+            .header("accept", accept)
+            .body(body(&json!({"query": query})))
+            .unwrap(),
+    )
+    .await;
+    assert_eq!(got.status, status, "{}", got.text);
+    assert_eq!(
+        got.header("content-type"),
+        format!("{accept}; charset=utf-8")
+    );
+    assert_eq!(got.header("cache-control"), "no-store");
+    assert!(got.header("vary").contains("accept"));
+}
+
+#[rstest]
+#[case(r#"{"query": 1}"#)]
+#[case(r#"{"query": null}"#)]
+#[case(r#"{"qeury": "{ text }"}"#)]
+#[case(r#"{"query": "{ text }", "variables": "x"}"#)]
+#[case(r#"{"query": "{ text }", "variables": [7]}"#)]
+#[case(r#"{"query": "{ text }", "extensions": false}"#)]
+#[case(r#"{"query": "{ text }", "operationName": {}}"#)]
+#[case(r#"[{"query": "{ text }"}]"#)]
+#[case(r#""{ text }""#)]
+#[case(r#"{"query": "{ text }""#)]
+#[case("")]
+#[tokio::test]
+async fn what_is_no_graphql_request_is_a_400_for_everybody(#[case] text: &str) {
+    for accept in [NEW, OLD] {
+        let request = post()
+            .header("accept", accept)
+            .body(Body::from(text.to_owned()));
+        let got = send(request.unwrap()).await;
+        assert_eq!(
+            (got.status.as_u16(), got.code().as_str()),
+            (400, "INVALID_INPUT"),
+            "{}",
+            got.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_must_be_utf8() {
+    let got = send(
+        post()
+            .body(Body::from(
+                &b"{\"query\": \"{ text(value: \\\"\xff\\\") }\"}"[..],
+            ))
+            .unwrap(),
+    )
+    .await;
+    assert_eq!(
+        (got.status.as_u16(), got.code().as_str()),
+        (400, "INVALID_INPUT")
+    );
+}
+
+#[rstest]
+#[case("text/plain")]
+#[case("application/x-www-form-urlencoded")]
+#[case("multipart/form-data; boundary=x")]
+#[case("application/graphql")]
+#[case("application/json; charset=utf-16")]
+#[case("application/jsonp")]
+#[case("")]
+#[tokio::test]
+async fn only_json_is_read(#[case] content_type: &str) {
+    let request = Request::post("/graphql").header("content-type", content_type);
+    let got = send(
+        request
+            .body(body(&json!({"query": "mutation { bump }"})))
+            .unwrap(),
+    )
+    .await;
+    assert_eq!(
+        (got.status.as_u16(), got.code().as_str()),
+        (415, "INVALID_INPUT")
+    );
+}
+
+#[tokio::test]
+async fn a_body_without_a_type_is_not_read() {
+    let got = send(
+        Request::post("/graphql")
+            .body(body(&json!({"query": "{ text }"})))
+            .unwrap(),
+    )
+    .await;
+    assert_eq!(got.status, 415);
+    let request = post().header("content-type", "text/plain");
+    assert_eq!(
+        send(request.body(body(&json!({"query": "{ text }"}))).unwrap())
+            .await
+            .status,
+        415
+    );
+    let request = post().header("content-encoding", "gzip");
+    assert_eq!(
+        send(request.body(body(&json!({"query": "{ text }"}))).unwrap())
+            .await
+            .status,
+        415
+    );
+    let request =
+        Request::post("/graphql").header("content-type", "Application/JSON; Charset=\"UTF-8\"");
+    assert_eq!(
+        send(request.body(body(&json!({"query": "{ text }"}))).unwrap())
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_answered_acceptably_is_a_406() {
+    let got = send(
+        post()
+            .header("accept", "text/html")
+            .body(body(&json!({"query": "{ text }"})))
+            .unwrap(),
+    )
+    .await;
+    assert_eq!(
+        (got.status.as_u16(), got.code().as_str()),
+        (406, "INVALID_INPUT")
+    );
+}
+
+#[tokio::test]
+async fn a_get_carries_every_parameter() {
+    let query = "query A($v: String) { text(value: $v) } query B { number(value: 2) }";
+    let variables = r#"{"v": "é &+%"}"#;
+    let got = send(
+        get(&[
+            ("query", query),
+            ("operationName", "A"),
+            ("variables", variables),
+            ("extensions", "{}"),
+        ])
+        .body(nothing())
+        .unwrap(),
+    )
+    .await;
+    assert_eq!(got.json(), json!({"data": {"text": "é &+%"}}));
+    let got = send(
+        get(&[("query", query), ("operationName", "B")])
+            .body(nothing())
+            .unwrap(),
+    )
+    .await;
+    assert_eq!(got.json(), json!({"data": {"number": 2}}));
+    let got = send(
+        get(&[
+            ("query", "{ text }"),
+            ("operationName", ""),
+            ("variables", ""),
+        ])
+        .body(nothing())
+        .unwrap(),
+    )
+    .await;
+    assert_eq!(got.json(), json!({"data": {"text": "nothing"}}));
+    for wrong in [
+        vec![("query", "{ text }"), ("variables", "{")],
+        vec![("query", "{ text }"), ("variables", "[1]")],
+        vec![("query", "{ text }"), ("query", "{ text }")],
+        vec![("variables", "{}")],
+        vec![],
+    ] {
+        let got = send(get(&wrong).body(nothing()).unwrap()).await;
+        assert_eq!(
+            (got.status.as_u16(), got.code().as_str()),
+            (400, "INVALID_INPUT")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_too_large_is_a_413_announced_or_not() {
+    let limits = Limits {
+        body_bytes: 1_024,
+        ..Limits::default()
+    };
+    let large = json!({"query": format!("{{ text }} # {}", "x".repeat(2_000))}).to_string();
+    let announced = post()
+        .header("content-length", large.len())
+        .body(Body::from(large.clone()))
+        .unwrap();
+    let chunks = futures_util::stream::iter(
+        large
+            .into_bytes()
+            .chunks(100)
+            .map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec()))
+            .collect::<Vec<_>>(),
+    );
+    let streamed = post().body(Body::from_stream(chunks)).unwrap();
+    for request in [announced, streamed] {
+        let got = send_to(routes_with(&limits), request).await;
+        assert_eq!(
+            (got.status.as_u16(), got.code().as_str()),
+            (413, "TOO_LARGE")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_keeps_documents_by_hash_is_told_to_send_them() {
+    let extensions = json!({"persistedQuery": {"version": 1, "sha256Hash": "00"}});
+    let got = send(
+        post()
+            .body(body(&json!({"extensions": extensions})))
+            .unwrap(),
+    )
+    .await;
+    assert_eq!(
+        got.json()["errors"][0]["message"],
+        "PersistedQueryNotSupported"
+    );
+}
