@@ -4,6 +4,8 @@
 //!
 //! `app` wires the rest together and is the only one that knows everybody.
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod document;
 pub mod limits;

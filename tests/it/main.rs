@@ -1,1 +1,9 @@
 //! The integration tests, one binary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may fail loudly, and reads and writes files of its own"
+)]
+
+mod cli;
+mod tidy;
