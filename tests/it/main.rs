@@ -1,9 +1,11 @@
 //! The integration tests, one binary.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a test may fail loudly, and reads and writes files of its own"
 )]
 
 mod cli;
+mod dependencies;
 mod tidy;
