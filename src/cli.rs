@@ -29,17 +29,22 @@ pub struct Cli {
 pub enum Command {
     /// Start four emulated CRMs and the gateway in front of them, all on this machine
     ///
-    /// The CRMs speak real HTTP in the vendors' documented shapes and hold made-up customers, the same at every start.
-    /// Needs no configuration, no account and no internet. Prints the addresses and a first query to try.
+    /// The CRMs speak real HTTP in the vendors' documented shapes and hold made-up
+    /// customers, the same at every start. Needs no configuration, no account and
+    /// no internet. Prints the addresses and a first query to try.
+    #[command(verbatim_doc_comment)]
     Demo(Demo),
     /// Start the gateway
     ///
-    /// Reads and checks the whole configuration before anything listens. SIGTERM or ctrl-c lets running requests finish.
+    /// Reads and checks the whole configuration before anything listens. SIGTERM or
+    /// ctrl-c lets running requests finish.
+    #[command(verbatim_doc_comment)]
     Serve(Serve),
     /// Say everything that is wrong with a configuration or with adapter files
     ///
-    /// Every problem is said at once, as FILE:LINE:COLUMN, with the bad word and the accepted ones. Adapter files are
-    /// also tried on the fixtures beside them.
+    /// Every problem is said at once, as FILE:LINE:COLUMN, with the bad word and the
+    /// accepted ones. Adapter files are also tried on the fixtures beside them.
+    #[command(verbatim_doc_comment)]
     Check(Check),
     /// Print the GraphQL schema
     Schema,
