@@ -9,10 +9,23 @@ pub(super) fn nearest<'w>(word: &str, accepted: impl Iterator<Item = &'w str>) -
         _ => 2,
     };
     accepted
-        .map(|other| (distance(word, other), other))
+        .map(|other| (edits(word, other), other))
         .filter(|(edits, _)| *edits <= most)
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, other)| other)
+}
+
+/// The distance, where two letters that changed places count as one edit.
+fn edits(left: &str, right: &str) -> usize {
+    let letters = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    match distance(left, right) {
+        2 if letters(left) == letters(right) => 1,
+        edits => edits,
+    }
 }
 
 /// How many characters must be put in, taken out or changed to make `left` out of `right`.
@@ -58,6 +71,7 @@ mod tests {
         let near = |word| nearest(word, ["request", "response", "key"].into_iter());
         assert_eq!(near("reqeust"), Some("request"));
         assert_eq!(near("kex"), Some("key"));
+        assert_eq!(near("kye"), Some("key"));
         assert_eq!(near("kxx"), None);
         assert_eq!(near("elephant"), None);
         assert_eq!(nearest("x", ["y"].into_iter()), None);

@@ -1,6 +1,13 @@
 //! The integration tests, one binary; files are named after behaviours.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test may fail loudly, and reads and writes files of its own"
+)]
 
-#[cfg(test)]
 mod browser;
-#[cfg(test)]
+mod cli;
+mod dependencies;
 mod page;
+mod tidy;

@@ -1,0 +1,184 @@
+//! The configuration: one TOML file, and the variables and files it names.
+//!
+//! The only module that reads files or the environment; everything else is handed values. It knows what a source is
+//! called and which adapter speaks for it; it must not know what an adapter needs. Secrets leave it in types that do
+//! not print, and none of its problems quotes one.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one module that reads files and the environment"
+)]
+
+mod outside;
+mod read;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use outside::{log_filter, read_text};
+pub use state::{cursor_key, random_key, state_dir};
+
+use crate::document::{Place, Problems};
+use crate::limits::Limits;
+use outside::Outside;
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Everything that is configured.
+#[derive(Debug)]
+pub struct Config {
+    /// `[server]`
+    pub server: Server,
+    /// `cursor_key`: what cursors are sealed with. The same key reads the same cursors on every replica and after a
+    /// restart. Only ever `{ env = … }` or `{ file = … }`, at least 16 bytes. Use it through [`cursor_key`].
+    pub cursor_key: Option<SecretString>,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[[source]]`, in the order of the file.
+    pub sources: Vec<SourceConfig>,
+}
+
+/// `[server]`: where the gateway listens and keeps its state.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Server {
+    /// `listen`: address and port; 127.0.0.1:8080 when absent. Loopback only, because callers are not told apart.
+    pub listen: SocketAddr,
+    /// `state_dir`: the folder for what must survive a restart. [`state_dir`] knows the default.
+    pub state_dir: Option<PathBuf>,
+}
+
+/// `[[source]]`: one CRM account.
+#[derive(Debug)]
+pub struct SourceConfig {
+    /// `key`: the name in ids, errors, metrics and logs. Unique.
+    pub key: Box<str>,
+    /// `adapter`: what speaks for the CRM.
+    pub adapter: Adapter,
+    /// Where `adapter` stands.
+    pub adapter_at: Place,
+    /// `vars`: what the adapter needs to know.
+    pub vars: BTreeMap<String, Var>,
+    /// Where `vars` stands, or the source where it has none.
+    pub vars_at: Place,
+    /// `timeouts`
+    pub timeouts: Timeouts,
+    /// `cache`; `None` where it is `false`.
+    pub cache: Option<CacheTimes>,
+    /// `concurrency`: calls to this CRM at the same time.
+    pub concurrency: u32,
+    /// Where the source begins in the file.
+    pub at: Place,
+}
+
+/// What speaks for a CRM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Adapter {
+    /// An adapter that comes with the gateway, by name.
+    BuiltIn(String),
+    /// An adapter file; a relative path starts at the configuration's folder.
+    File(PathBuf),
+}
+
+/// One of the values an adapter needs.
+#[derive(Clone, Debug)]
+pub struct Var {
+    /// The value. Any of them may be secret, so none prints.
+    pub value: SecretString,
+    /// The value itself stands in the configuration. Refused for what the adapter calls secret.
+    pub literal: bool,
+    /// Where it stands.
+    pub at: Place,
+}
+
+/// `timeouts`: how long a CRM may take. `connect` ≤ `attempt` ≤ `total`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// To accept a connection.
+    pub connect: Duration,
+    /// To answer one call.
+    pub attempt: Duration,
+    /// To answer a call with all its retries.
+    pub total: Duration,
+}
+
+/// `cache`: how long what a CRM said is used again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheTimes {
+    /// Without asking again.
+    pub ttl: Duration,
+    /// While the CRM fails, marked as stale.
+    pub stale_if_error: Duration,
+    /// That it has no such customer.
+    pub absent_ttl: Duration,
+}
+
+/// The default of `server.listen`.
+pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+/// The default of `source.concurrency`.
+pub const CONCURRENCY: u32 = 16;
+/// The range of `source.concurrency`.
+pub const CONCURRENCY_RANGE: RangeInclusive<u32> = 1..=1_000;
+/// The range of `source.timeouts.connect`.
+pub const CONNECT_RANGE: RangeInclusive<Duration> = milliseconds(100, 60_000);
+/// The range of `source.timeouts.attempt`.
+pub const ATTEMPT_RANGE: RangeInclusive<Duration> = milliseconds(100, 300_000);
+/// The range of `source.timeouts.total`.
+pub const TOTAL_RANGE: RangeInclusive<Duration> = milliseconds(100, 600_000);
+/// The range of `source.cache.ttl`; `cache = false` is how nothing is kept.
+pub const TTL_RANGE: RangeInclusive<Duration> = milliseconds(1_000, 86_400_000);
+/// The range of `source.cache.stale_if_error`.
+pub const STALE_RANGE: RangeInclusive<Duration> = milliseconds(0, 86_400_000);
+/// The range of `source.cache.absent_ttl`.
+pub const ABSENT_RANGE: RangeInclusive<Duration> = milliseconds(0, 3_600_000);
+/// The shortest `cursor_key` in bytes.
+pub const CURSOR_KEY_BYTES: usize = 16;
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: LISTEN,
+            state_dir: None,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            attempt: Duration::from_secs(10),
+            total: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Default for CacheTimes {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(30),
+            stale_if_error: Duration::from_secs(600),
+            absent_ttl: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Reads a configuration and everything it names but the adapter files.
+///
+/// Every mistake is noted. `None` where the file or its syntax could not be read; otherwise what could be read, with
+/// defaults in place of what is wrong. It may be served only where nothing was noted, and looked at for more problems
+/// in any case.
+pub fn load(path: &Path, problems: &Problems) -> Option<Config> {
+    let text = read_text(path, problems)?;
+    let outside = Outside {
+        variable: &|name| std::env::var_os(name),
+        folder: path.parent().unwrap_or(Path::new("")),
+    };
+    read::config(&path.display().to_string(), &text, &outside, problems)
+}
+
+const fn milliseconds(least: u64, most: u64) -> RangeInclusive<Duration> {
+    Duration::from_millis(least)..=Duration::from_millis(most)
+}

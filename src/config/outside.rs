@@ -1,0 +1,140 @@
+//! The files and variables a configuration names. Bounded, and never quoted in a problem.
+
+use crate::document::{Place, Problems, Table, Text, Value};
+use secrecy::SecretString;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// The largest configuration, adapter or fixture file, in bytes.
+const TEXT_BYTES: u64 = 4 * 1024 * 1024;
+/// The largest file with a secret, in bytes.
+const SECRET_BYTES: u64 = 64 * 1024;
+
+/// What the configuration may name: variables, and files from its folder on.
+pub(super) struct Outside<'a> {
+    /// Looks up an environment variable.
+    pub(super) variable: &'a dyn Fn(&str) -> Option<OsString>,
+    /// Where relative paths start.
+    pub(super) folder: &'a Path,
+}
+
+/// The log filter from the environment (`CRMQL_LOG`), where one is set.
+pub fn log_filter() -> Option<String> {
+    std::env::var("CRMQL_LOG")
+        .ok()
+        .filter(|filter| !filter.is_empty())
+}
+
+/// Reads a text file: a configuration, an adapter file or a fixture. `None`, and a problem, where it cannot be read.
+pub fn read_text(path: &Path, problems: &Problems) -> Option<String> {
+    bounded(path, TEXT_BYTES)
+        .map_err(|error| {
+            let at = Place::file(&path.display().to_string());
+            problems.note(&at, format!("cannot be read: {error}"));
+        })
+        .ok()
+}
+
+fn bounded(path: &Path, most: u64) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?.take(most + 1).read_to_string(&mut text)?;
+    if read as u64 > most {
+        return Err(io::Error::other(format!("it is larger than {most} bytes")));
+    }
+    Ok(text)
+}
+
+impl Outside<'_> {
+    /// A path as the configuration means it.
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The value that `{ env = … }` or `{ file = … }` stands for. `path` is the key's, for messages.
+    pub(super) fn resolve(&self, mut table: Table<'_>) -> Option<SecretString> {
+        let (env, file) = (table.string("env"), table.string("file"));
+        let value = match (&env, &file) {
+            (Some(name), None) => self.of_variable(&table, name),
+            (None, Some(path)) => self.of_file(&table, path),
+            (Some(_), Some(_)) => {
+                table.problem(
+                    table.place(),
+                    format!("`{}` has both `env` and `file`", table.path()),
+                );
+                None
+            }
+            (None, None) => {
+                if !table.has("env") && !table.has("file") {
+                    let message = format!("`{}` needs `env` or `file`", table.path());
+                    table.problem(table.place(), message);
+                }
+                None
+            }
+        };
+        table.finish();
+        value
+    }
+
+    /// The same, where a value of its own is refused because it is always a secret.
+    pub(super) fn secret(
+        &self,
+        table: &Table<'_>,
+        key: &str,
+        value: Value<'_>,
+    ) -> Option<SecretString> {
+        match value {
+            Value::Table(reference) => self.resolve(reference),
+            other => {
+                let message = format!(
+                    "`{key}` is a secret: write {{ env = \"NAME\" }} or {{ file = \"PATH\" }}, not the value"
+                );
+                table.problem(other.at(), message);
+                None
+            }
+        }
+    }
+
+    fn of_variable(&self, table: &Table<'_>, name: &Text) -> Option<SecretString> {
+        let wrong = |what: &str| {
+            let message = format!("`{}`: the variable `{}` {what}", table.path(), name.value);
+            table.problem(&name.at, message);
+        };
+        let Some(value) = (self.variable)(&name.value) else {
+            wrong("is not set");
+            return None;
+        };
+        let Ok(value) = value.into_string() else {
+            wrong("is not valid UTF-8");
+            return None;
+        };
+        given(&value).or_else(|| {
+            wrong("is empty");
+            None
+        })
+    }
+
+    fn of_file(&self, table: &Table<'_>, path: &Text) -> Option<SecretString> {
+        let wrong = |what: &str| {
+            let message = format!("`{}`: the file `{}` {what}", table.path(), path.value);
+            table.problem(&path.at, message);
+        };
+        match bounded(&self.path(&path.value), SECRET_BYTES) {
+            Err(error) => {
+                wrong(&format!("cannot be read: {error}"));
+                None
+            }
+            Ok(value) => given(&value).or_else(|| {
+                wrong("is empty");
+                None
+            }),
+        }
+    }
+}
+
+/// A value without the line end that editors and `echo` leave; `None` where nothing else is there.
+fn given(value: &str) -> Option<SecretString> {
+    let trimmed = value.trim_end_matches(['\n', '\r']);
+    (!trimmed.is_empty()).then(|| SecretString::from(trimmed))
+}

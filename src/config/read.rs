@@ -1,0 +1,266 @@
+//! From the document to the configuration: every key, its default and what is refused.
+
+use super::outside::Outside;
+use super::{
+    ABSENT_RANGE, ATTEMPT_RANGE, Adapter, CONCURRENCY, CONCURRENCY_RANGE, CONNECT_RANGE,
+    CURSOR_KEY_BYTES, CacheTimes, Config, STALE_RANGE, Server, SourceConfig, TOTAL_RANGE,
+    TTL_RANGE, Timeouts, Var,
+};
+use crate::document::{Document, Problems, Table, Text, Value};
+use crate::limits::Limits;
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// Reads a whole configuration.
+pub(super) fn config(
+    file: &str,
+    text: &str,
+    outside: &Outside<'_>,
+    problems: &Problems,
+) -> Option<Config> {
+    let document = Document::parse(file, text, problems)?;
+    let mut root = document.root();
+    let cursor_key = cursor_key(&mut root, outside);
+    let server = root.table("server").map(|table| server(table, outside));
+    let limits = root.table("limits").map(limits);
+    let tables = root.tables("source");
+    if tables.is_empty() {
+        root.problem(
+            root.place(),
+            "there is no [[source]]; a gateway needs one at least",
+        );
+    }
+    let sources: Vec<SourceConfig> = tables
+        .into_iter()
+        .map(|table| source(table, outside))
+        .collect();
+    refuse_keys_given_twice(&sources, &root);
+    root.finish();
+    Some(Config {
+        server: server.unwrap_or_default(),
+        cursor_key,
+        limits: limits.unwrap_or_default(),
+        sources,
+    })
+}
+
+fn cursor_key(root: &mut Table<'_>, outside: &Outside<'_>) -> Option<SecretString> {
+    let value = root.value("cursor_key")?;
+    let at = value.at().clone();
+    let key = outside.secret(root, "cursor_key", value)?;
+    if key.expose_secret().len() < CURSOR_KEY_BYTES {
+        let message = format!("`cursor_key` is shorter than {CURSOR_KEY_BYTES} bytes");
+        root.problem(&at, message);
+        return None;
+    }
+    Some(key)
+}
+
+// === [server] ===
+
+fn server(mut table: Table<'_>, outside: &Outside<'_>) -> Server {
+    let listen = table
+        .string("listen")
+        .and_then(|text| listen(&table, &text));
+    let state_dir = table
+        .string("state_dir")
+        .and_then(|text| filled(&table, "state_dir", text));
+    table.finish();
+    let default = Server::default();
+    Server {
+        listen: listen.unwrap_or(default.listen),
+        state_dir: state_dir.map(|text| outside.path(&text.value)),
+    }
+}
+
+fn listen(table: &Table<'_>, text: &Text) -> Option<SocketAddr> {
+    let Ok(address) = text.value.parse::<SocketAddr>() else {
+        let message =
+            "`server.listen` is not an address and a port, such as 127.0.0.1:8080 or [::1]:8080";
+        table.problem(&text.at, message);
+        return None;
+    };
+    if !address.ip().to_canonical().is_loopback() {
+        let message = format!(
+            "`server.listen` is {address}, which others can reach, and the gateway does not tell callers apart; \
+             listen on a loopback address such as 127.0.0.1:{} behind a proxy that does",
+            address.port()
+        );
+        table.problem(&text.at, message);
+        return None;
+    }
+    Some(address)
+}
+
+// === [limits] ===
+
+fn limits(mut table: Table<'_>) -> Limits {
+    let mut limits = Limits::default();
+    for (name, _, least, most) in Limits::ALL {
+        let Some(value) = table.integer(name, *least..=*most) else {
+            continue;
+        };
+        if !limits.set(name, value) {
+            let message = format!("`limits.{name}` is too large for this machine");
+            table.problem(&table.place_of(name), message);
+        }
+    }
+    table.finish();
+    limits
+}
+
+// === [[source]] ===
+
+fn source(mut table: Table<'_>, outside: &Outside<'_>) -> SourceConfig {
+    let key = table
+        .required_string("key")
+        .and_then(|text| key(&table, text));
+    let adapter = table
+        .required_string("adapter")
+        .and_then(|text| filled(&table, "adapter", text))
+        .map(|text| adapter(&text.value, outside));
+    let vars = table.table("vars").map(|vars| self::vars(vars, outside));
+    let timeouts = table.table("timeouts").map(timeouts);
+    let cache = cache(&mut table);
+    let concurrency = table.integer("concurrency", CONCURRENCY_RANGE);
+    let source = SourceConfig {
+        key: key.unwrap_or_default().into(),
+        adapter: adapter.unwrap_or(Adapter::BuiltIn(String::new())),
+        adapter_at: table.place_of("adapter"),
+        vars: vars.unwrap_or_default(),
+        vars_at: table.place_of("vars"),
+        timeouts: timeouts.unwrap_or_default(),
+        cache,
+        concurrency: concurrency.unwrap_or(CONCURRENCY),
+        at: table.place().clone(),
+    };
+    table.finish();
+    source
+}
+
+/// A source's key as it may stand in ids, metrics and logs.
+fn key(table: &Table<'_>, text: Text) -> Option<String> {
+    let first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let any = |c: char| first(c) || c == '_' || c == '-';
+    let fits =
+        text.value.starts_with(first) && text.value.chars().all(any) && text.value.len() <= 63;
+    if !fits {
+        let message = format!(
+            "`{}`: a key is made of a-z, 0-9, `_` and `-`, starts with a letter or digit, and has at most 63 characters",
+            table.path_of("key")
+        );
+        table.problem(&text.at, message);
+    }
+    fits.then_some(text.value)
+}
+
+/// A built-in adapter is a bare name; anything with a slash or an ending is a file.
+fn adapter(text: &str, outside: &Outside<'_>) -> Adapter {
+    if text.contains('/') || text.ends_with(".toml") {
+        Adapter::File(outside.path(text))
+    } else {
+        Adapter::BuiltIn(text.to_owned())
+    }
+}
+
+fn vars(mut table: Table<'_>, outside: &Outside<'_>) -> BTreeMap<String, Var> {
+    let mut vars = BTreeMap::new();
+    for entry in table.entries() {
+        let at = entry.value.at().clone();
+        let name = entry.key.value;
+        let (value, literal) = match entry.value {
+            Value::Text(text) => (Some(text.value.into()), true),
+            Value::Table(reference) => (outside.resolve(reference), false),
+            other => {
+                let message = format!(
+                    "`{}`: expected a string, {{ env = \"NAME\" }} or {{ file = \"PATH\" }}, found {}",
+                    table.path_of(&name),
+                    other.kind()
+                );
+                table.problem(&at, message);
+                (None, false)
+            }
+        };
+        if let Some(value) = value {
+            vars.insert(name, Var { value, literal, at });
+        }
+    }
+    table.finish();
+    vars
+}
+
+fn timeouts(mut table: Table<'_>) -> Timeouts {
+    let default = Timeouts::default();
+    let connect = table.duration("connect", CONNECT_RANGE);
+    let attempt = table.duration("attempt", ATTEMPT_RANGE);
+    let total = table.duration("total", TOTAL_RANGE);
+    let timeouts = Timeouts {
+        connect: connect.unwrap_or(default.connect),
+        attempt: attempt.unwrap_or(default.attempt),
+        total: total.unwrap_or(default.total),
+    };
+    for (shorter, short, longer, long) in [
+        ("connect", timeouts.connect, "attempt", timeouts.attempt),
+        ("attempt", timeouts.attempt, "total", timeouts.total),
+    ] {
+        if short > long {
+            let message = format!(
+                "`{}` is {short:?}, longer than `{longer}`, which is {long:?}",
+                table.path_of(shorter)
+            );
+            table.problem(table.place(), message);
+        }
+    }
+    table.finish();
+    timeouts
+}
+
+fn cache(source: &mut Table<'_>) -> Option<CacheTimes> {
+    let default = CacheTimes::default();
+    let mut table = match source.value("cache") {
+        None | Some(Value::Bool(true, _)) => return Some(default),
+        Some(Value::Bool(false, _)) => return None,
+        Some(Value::Table(table)) => table,
+        Some(other) => {
+            let path = source.path_of("cache");
+            let message = format!(
+                "`{path}`: expected a table or false, found {}",
+                other.kind()
+            );
+            source.problem(other.at(), message);
+            return Some(default);
+        }
+    };
+    let ttl = table.duration("ttl", TTL_RANGE);
+    let stale_if_error = table.duration("stale_if_error", STALE_RANGE);
+    let absent_ttl = table.duration("absent_ttl", ABSENT_RANGE);
+    table.finish();
+    Some(CacheTimes {
+        ttl: ttl.unwrap_or(default.ttl),
+        stale_if_error: stale_if_error.unwrap_or(default.stale_if_error),
+        absent_ttl: absent_ttl.unwrap_or(default.absent_ttl),
+    })
+}
+
+fn refuse_keys_given_twice(sources: &[SourceConfig], root: &Table<'_>) {
+    let mut seen = BTreeMap::new();
+    for source in sources.iter().filter(|source| !source.key.is_empty()) {
+        if let Some(first) = seen.insert(&source.key, &source.at) {
+            let message = format!(
+                "the key `{}` already names the source at line {}",
+                source.key, first.line
+            );
+            root.problem(&source.at, message);
+        }
+    }
+}
+
+/// A string that must say something.
+fn filled(table: &Table<'_>, key: &str, text: Text) -> Option<Text> {
+    if text.value.is_empty() {
+        table.problem(&text.at, format!("`{}` is empty", table.path_of(key)));
+        return None;
+    }
+    Some(text)
+}

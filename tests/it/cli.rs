@@ -1,0 +1,182 @@
+//! The command as people run it: what it prints where, and its exit codes.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn crmql(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crmql"));
+    command
+        .current_dir(folder)
+        .args(arguments)
+        .env_remove("CRMQL_LOG");
+    command
+}
+
+/// Runs the command in a folder with this `crmql.toml`; exit code, standard output, standard error.
+fn run_with(config: &str, arguments: &[&str]) -> (i32, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("crmql.toml"), config).unwrap();
+    let mut command = crmql(folder.path(), arguments);
+    told(
+        &command
+            .env("CRMQL_TEST_KEY", "env-s3cret")
+            .output()
+            .unwrap(),
+    )
+}
+
+fn told(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+#[test]
+fn help_and_version_are_asked_for_and_fine() {
+    let (code, out, err) = run_with("", &["--help"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    for word in [
+        "demo",
+        "serve",
+        "check",
+        "schema",
+        "Exit codes",
+        "CRMQL_LOG",
+        "64",
+    ] {
+        assert!(out.contains(word), "{word} in {out}");
+    }
+    let (code, out, _) = run_with("", &["demo", "--help"]);
+    assert_eq!(code, 0);
+    assert!(
+        out.contains("[default: 8080]") && out.contains("[default: 250]"),
+        "{out}"
+    );
+    let (code, out, _) = run_with("", &["--version"]);
+    assert_eq!(
+        (code, out.as_str()),
+        (0, concat!("crmql ", env!("CARGO_PKG_VERSION"), "\n"))
+    );
+}
+
+#[test]
+fn wrong_usage_is_64_and_says_so_on_standard_error() {
+    for arguments in [
+        &[][..],
+        &["srve"],
+        &["serve", "--confg", "x"],
+        &["demo", "--port", "70000"],
+        &["demo", "--customers", "0"],
+        &["schema", "extra"],
+    ] {
+        let (code, out, err) = run_with("", arguments);
+        assert_eq!((code, out.as_str()), (64, ""), "{arguments:?}");
+        assert!(err.contains("--help"), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_configuration_without_mistakes_is_fine() {
+    let (code, out, err) = run_with(
+        "[[source]]\nkey = 'a'\nadapter = 'some'\nvars = { api_key = { env = 'CRMQL_TEST_KEY' } }\n",
+        &["check"],
+    );
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert_eq!(out, "crmql.toml: fine, 1 source\n");
+}
+
+#[test]
+fn every_mistake_is_said_at_once_with_its_place_and_no_secret() {
+    let config = "[server]
+listen = '0.0.0.0:8080'
+[limits]
+window = 0
+[[source]]
+key = 'Acme'
+adapter = 'some'
+vars = { api_key = { env = 'CRMQL_TEST_ABSENT' }, other = { env = 'CRMQL_TEST_KEY' }, third = 'literal-s3cret' }
+timeuots = { total = '1s' }
+";
+    for command in [
+        &["check"][..],
+        &["serve"],
+        &["check", "--config", "./crmql.toml"],
+    ] {
+        let (code, out, err) = run_with(config, command);
+        assert_eq!((code, out.as_str()), (64, ""));
+        let lines: Vec<&str> = err.lines().collect();
+        let starts = [
+            "crmql.toml:2:10: `server.listen` is 0.0.0.0:8080",
+            "crmql.toml:4:10: `limits.window` is 0; accepted: 1 to 1000",
+            "crmql.toml:6:7: `source[0].key`: a key is made of",
+            "crmql.toml:8:28: `source[0].vars.api_key`: the variable `CRMQL_TEST_ABSENT` is not set",
+            "crmql.toml:9:1: unknown key of `source[0]`: `timeuots` (did you mean `timeouts`?)",
+        ];
+        assert_eq!(lines.len(), starts.len(), "{err}");
+        for (line, start) in lines.iter().zip(starts) {
+            assert!(line.trim_start_matches("./").starts_with(start), "{line}");
+        }
+        assert!(!err.contains("s3cret"), "{err}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let (code, _, err) = run_with("", &["check", "--config", "absent.toml", "missing.toml"]);
+    assert_eq!(code, 64);
+    let names: Vec<&str> = err
+        .lines()
+        .filter_map(|line| line.split(": ").next())
+        .collect();
+    assert_eq!(names, ["absent.toml", "missing.toml"]);
+}
+
+#[test]
+fn adapter_files_are_checked_without_a_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("broken.toml"), "a = x\nb = y\n").unwrap();
+    let (code, out, err) = told(
+        &crmql(folder.path(), &["check", "broken.toml"])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!((code, out.as_str()), (64, ""));
+    assert!(
+        err.starts_with("broken.toml:1:5: ") && err.lines().count() == 2,
+        "{err}"
+    );
+}
+
+#[test]
+fn a_log_filter_that_is_none_is_wrong_usage() {
+    let mut command = crmql(Path::new("."), &["check"]);
+    let (code, _, err) = told(&command.env("CRMQL_LOG", "crmql=loud").output().unwrap());
+    assert_eq!(code, 64);
+    assert!(err.starts_with("crmql: CRMQL_LOG"), "{err}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[[source]]\nkey = 'a'\nadapter = 'some'\n";
+    std::fs::write(folder.path().join("crmql.toml"), config).unwrap();
+    for arguments in [&["check"][..], &["--help"]] {
+        let mut command = crmql(folder.path(), arguments);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let child = command.stdout(writer).stderr(Stdio::piped()).spawn();
+        let mut child = child.unwrap();
+        let mut err = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut err)
+            .unwrap();
+        assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""));
+    }
+}
