@@ -53,7 +53,7 @@ limits! {
     /// Tokens of a document. Enforced by `graphql`.
     document_tokens: usize = 15_000, 100 ..= 1_000_000;
     /// How deep selections, lists, objects and types may nest in a document. Enforced by `graphql`.
-    document_depth: usize = 32, 4 ..= 128;
+    document_depth: usize = 32, 4 ..= 64;
     /// Field selections of an operation with every fragment spread out. Enforced by `graphql`.
     selections: usize = 2_000, 50 ..= 100_000;
     /// Root fields of an operation; each may cost upstream calls. Enforced by `graphql`.

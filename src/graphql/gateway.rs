@@ -8,7 +8,10 @@ use super::document::{Documents, Prepared, RequestCode, RequestError};
 use crate::limits::Limits;
 use crate::source::Operation;
 use async_graphql::parser::types::ExecutableDocument;
-use async_graphql::{Data, EmptySubscription, ObjectType, Request, Response, Schema};
+use async_graphql::{
+    Data, EmptySubscription, ObjectType, Request, Response, Schema, SchemaBuilder, ValidationMode,
+    Value,
+};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::panic::AssertUnwindSafe;
@@ -80,13 +83,13 @@ where
 }
 
 impl Gateway {
-    /// Wraps a schema. `furnish` puts what resolvers need (loaders, ...) into each request's data; the
+    /// Finishes and wraps a schema. `furnish` puts what resolvers need (loaders, ...) into each request's data; the
     /// [`Arc<Operation>`](Operation) itself is already in it.
     ///
     /// # Errors
     /// [`ContractError`] where the schema's SDL cannot be read back.
     pub fn new<Q, M>(
-        schema: Schema<Q, M, EmptySubscription>,
+        schema: SchemaBuilder<Q, M, EmptySubscription>,
         limits: &Limits,
         furnish: impl Fn(&Arc<Operation>, &mut Data) + Send + Sync + 'static,
     ) -> Result<Self, ContractError>
@@ -94,6 +97,13 @@ impl Gateway {
         Q: ObjectType + 'static,
         M: ObjectType + 'static,
     {
+        let schema = schema
+            // Depth was measured and everything was validated before; the executor need not do it again, and its own ceiling
+            // must not be the lower one.
+            .limit_recursive_depth(limits.document_depth.saturating_mul(4))
+            .validation_mode(ValidationMode::Fast)
+            .disable_suggestions()
+            .finish();
         let sdl = schema.sdl();
         let inner = Inner {
             documents: Documents::new(&sdl, limits)?,
@@ -151,11 +161,7 @@ impl Gateway {
             running.boxed()
         };
         match tokio::time::timeout_at(last.into(), running).await {
-            Ok(Some(response)) => {
-                let mut data = response.data;
-                prepared.settle(&mut data, &response.errors);
-                Answer::executed(data, response.errors)
-            }
+            Ok(Some(response)) => answer(prepared, response),
             Ok(None) => refused(RequestCode::Internal, "the gateway failed"),
             Err(_) => refused(RequestCode::Timeout, "the operation took too long"),
         }
@@ -192,6 +198,28 @@ impl Gateway {
         request.data.insert(operation);
         request
     }
+}
+
+fn answer(prepared: &Prepared, response: Response) -> Answer {
+    let Response {
+        mut data, errors, ..
+    } = response;
+    let placed = errors.iter().any(|error| !error.path.is_empty());
+    if data == Value::Null && !errors.is_empty() && !placed {
+        // No field failed, yet there is nothing: the executor did not take the document.
+        let reasons = errors.into_iter().map(|error| RequestError {
+            message: error.message,
+            locations: error
+                .locations
+                .iter()
+                .map(|pos| (pos.line, pos.column))
+                .collect(),
+            code: RequestCode::InvalidInput,
+        });
+        return Answer::refused(reasons.collect());
+    }
+    prepared.settle(&mut data, &errors);
+    Answer::executed(data, errors)
 }
 
 fn refused(code: RequestCode, message: &str) -> Answer {

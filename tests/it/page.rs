@@ -80,7 +80,7 @@ impl Query {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_query_shows_rows_in_a_real_browser() {
     let limits = Limits::default();
-    let schema = Schema::build(Query, EmptyMutation, EmptySubscription).finish();
+    let schema = Schema::build(Query, EmptyMutation, EmptySubscription);
     let gateway = Gateway::new(schema, &limits, |_, _| {}).unwrap();
     let readiness = Readiness::new();
     let routes = router(gateway, &limits, readiness.clone(), Hosts::Only(vec![]));

@@ -23,6 +23,7 @@ async fn bombs_are_refused_in_no_time() {
         spread(22, 2),
         spread(3_000, 1),
         "{ box ".repeat(20_000) + &"}".repeat(20_000),
+        "{ box ".repeat(1_000) + &"}".repeat(1_000),
         "{ a(b: ".to_owned() + &"[".repeat(200_000),
         "query($a: ".to_owned() + &"[".repeat(200_000),
         format!("{{ {} }}", "text ".repeat(20_000)),
@@ -45,6 +46,22 @@ async fn bombs_are_refused_in_no_time() {
         "{:?}",
         started.elapsed()
     );
+}
+
+#[tokio::test]
+async fn the_deepest_document_allowed_is_served() {
+    let limits = Limits {
+        document_depth: 64,
+        ..Limits::default()
+    };
+    let nested = |levels: usize| {
+        let open = "certainInner { ".repeat(levels - 2);
+        format!("{{ box {{ {open} number {}", "}".repeat(levels))
+    };
+    let answer = ask_with(&toy::gateway(&limits), &nested(64), json!({})).await;
+    assert_eq!(answer.get("errors"), None, "{answer}");
+    let answer = ask_with(&toy::gateway(&limits), &nested(65), json!({})).await;
+    assert_eq!(code(&answer), "TOO_COMPLEX");
 }
 
 #[tokio::test]
