@@ -11,11 +11,13 @@
 mod outside;
 mod read;
 mod state;
+mod tokens;
 #[cfg(test)]
 mod tests;
 
 pub use outside::{log_filter, read_text};
 pub use state::{cursor_key, random_key, state_dir};
+pub use tokens::{Kept, token_store};
 
 use crate::document::{Place, Problems};
 use crate::limits::Limits;

@@ -38,7 +38,7 @@ use std::sync::Arc;
 /// # Errors
 /// [`ContractError`] where the schema's SDL cannot be read back.
 pub fn gateway(sources: Sources, connector: Arc<Connector>, limits: &Limits) -> Result<Gateway, ContractError> {
-    let schema = Schema::build(Query, Mutation, EmptySubscription).disable_suggestions().data(connector).data(limits.clone()).finish();
+    let schema = Schema::build(Query, Mutation, EmptySubscription).data(connector).data(limits.clone());
     Gateway::new(schema, limits, move |operation, data| data.insert(Load::new(sources.clone(), Arc::clone(operation))))
 }
 

@@ -2,11 +2,17 @@
 //!
 //! Errors that nobody can mend in a file are `anyhow` here and nowhere below; they end the command with exit code 1.
 
-use crate::cli::{Check, Command, Exit};
+mod check;
+mod serve;
+mod sources;
+
+pub use serve::{demo_sources, routes};
+
+use crate::cli::{Command, Exit};
 use crate::config;
-use crate::document::{Document, Problems};
+use crate::document::Problems;
+use crate::graphql;
 use anyhow::Context as _;
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use tracing_subscriber::EnvFilter;
@@ -18,9 +24,10 @@ pub fn run(command: &Command) -> Exit {
         return Exit::Usage;
     }
     let outcome = match command {
-        Command::Check(arguments) => check(arguments),
-        Command::Serve(arguments) => serve(&arguments.config),
-        Command::Demo(_) | Command::Schema => Err(anyhow::anyhow!("not wired")),
+        Command::Check(arguments) => check::check(arguments),
+        Command::Serve(arguments) => serve::serve(&arguments.config),
+        Command::Demo(arguments) => serve::demo(arguments),
+        Command::Schema => schema(),
     };
     outcome.unwrap_or_else(|error| {
         complain(&format!("crmql: {error:#}"));
@@ -28,39 +35,13 @@ pub fn run(command: &Command) -> Exit {
     })
 }
 
-// === Commands ===
-
-fn serve(file: &std::path::Path) -> anyhow::Result<Exit> {
-    let problems = Problems::new();
-    let config = config::load(file, &problems);
-    let (Some(_config), true) = (config, problems.is_empty()) else {
-        return Ok(refuse(&problems));
-    };
-    anyhow::bail!("not wired")
+fn schema() -> anyhow::Result<Exit> {
+    say(&graphql::sdl()?).context("standard output")?;
+    Ok(Exit::Fine)
 }
 
-fn check(arguments: &Check) -> anyhow::Result<Exit> {
-    let problems = Problems::new();
-    let mut fine = String::new();
-    if let Some(file) = arguments.config()
-        && let Some(config) = config::load(file, &problems)
-    {
-        let count = config.sources.len();
-        let noun = if count == 1 { "source" } else { "sources" };
-        writeln!(fine, "{}: fine, {count} {noun}", file.display())?;
-    }
-    for file in &arguments.files {
-        let name = file.display().to_string();
-        if let Some(text) = config::read_text(file, &problems) {
-            Document::parse(&name, &text, &problems);
-            writeln!(fine, "{name}: fine")?;
-        }
-    }
-    if !problems.is_empty() {
-        return Ok(refuse(&problems));
-    }
-    say(&fine).context("standard output")?;
-    Ok(Exit::Fine)
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime")
 }
 
 /// Says everything that is wrong.
@@ -72,7 +53,7 @@ fn refuse(problems: &Problems) -> Exit {
 // === What people read ===
 
 /// What `demo` prints once it listens: where the gateway is, where each emulated CRM is, and what to try first.
-pub fn demo_banner(gateway: SocketAddr, crms: &[(&str, SocketAddr)]) -> String {
+pub fn demo_banner(gateway: SocketAddr, crms: &[(&str, &str)]) -> String {
     let query = "{ customers(first: 5) { nodes { id displayName email source { key } } pageInfo { hasNextPage endCursor } } }";
     let mut banner = format!(
         "crmql demo: made-up customers in emulated CRMs, on this machine only\n\n  \
@@ -82,8 +63,8 @@ pub fn demo_banner(gateway: SocketAddr, crms: &[(&str, SocketAddr)]) -> String {
          CRMs\n"
     );
     let widest = crms.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (name, address) in crms {
-        banner.push_str(&format!("    {name:widest$}  http://{address}\n"));
+    for (name, url) in crms {
+        banner.push_str(&format!("    {name:widest$}  {url}\n"));
     }
     banner.push_str(&format!(
         "\nTry:\n\n  curl -s http://{gateway}/graphql -H 'content-type: application/json' \\\n    \
@@ -182,7 +163,7 @@ mod tests {
     #[test]
     fn the_banner_names_every_address() {
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let banner = demo_banner(address(8080), &[("one", address(1)), ("three", address(3))]);
+        let banner = demo_banner(address(8080), &[("one", "http://127.0.0.1:1"), ("three", "http://127.0.0.1:3")]);
         assert!(banner.contains(" http://127.0.0.1:8080/\n"), "{banner}");
         assert!(
             banner.contains("    one    http://127.0.0.1:1\n"),
