@@ -4,6 +4,7 @@
 //!
 //! `app` wires the rest together and is the only one that knows everybody.
 
+pub mod connection;
 pub mod limits;
 pub mod model;
 pub mod source;
