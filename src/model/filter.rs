@@ -76,4 +76,53 @@ impl Filter {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// The names of the parts that are given, as in adapter files; `deleted` only where it is not the default.
+    pub fn parts(&self) -> Vec<&'static str> {
+        let given = [
+            (self.search.is_some(), "search"),
+            (self.ids.is_some(), "ids"),
+            (self.email.is_some(), "email"),
+            (self.phone.is_some(), "phone"),
+            (self.tier.is_some(), "tier"),
+            (self.status.is_some(), "status"),
+            (self.kind.is_some(), "type"),
+            (self.gender.is_some(), "gender"),
+            (self.tags.is_some(), "tags"),
+            (self.age.is_some(), "age"),
+            (self.owner_id.is_some(), "ownerId"),
+            (self.parent_id.is_some(), "parentId"),
+            (self.operator_id.is_some(), "operatorId"),
+            (self.deleted != DeletedFilter::default(), "deleted"),
+            (self.created_at.is_some(), "createdAt"),
+            (self.updated_at.is_some(), "updatedAt"),
+        ];
+        given
+            .into_iter()
+            .filter_map(|(is, name)| is.then_some(name))
+            .collect()
+    }
+
+    /// Moves one part, by its name, out of this filter and into another; `false` where there is no such part.
+    pub fn move_part(&mut self, name: &str, into: &mut Self) -> bool {
+        match name {
+            "search" => into.search = self.search.take(),
+            "ids" => into.ids = self.ids.take(),
+            "email" => into.email = self.email.take(),
+            "phone" => into.phone = self.phone.take(),
+            "tier" => into.tier = self.tier.take(),
+            "status" => into.status = self.status.take(),
+            "type" => into.kind = self.kind.take(),
+            "gender" => into.gender = self.gender.take(),
+            "tags" => into.tags = self.tags.take(),
+            "age" => into.age = self.age.take(),
+            "ownerId" => into.owner_id = self.owner_id.take(),
+            "parentId" => into.parent_id = self.parent_id.take(),
+            "operatorId" => into.operator_id = self.operator_id.take(),
+            "createdAt" => into.created_at = self.created_at.take(),
+            "updatedAt" => into.updated_at = self.updated_at.take(),
+            _ => return false,
+        }
+        true
+    }
 }

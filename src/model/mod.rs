@@ -9,6 +9,8 @@ mod customer;
 mod enums;
 mod filter;
 mod id;
+mod listing;
+mod matching;
 mod order;
 mod phone;
 mod scalar;
@@ -19,5 +21,6 @@ pub use customer::{Customer, FieldProblem, Native, NativeReader, Owner, PhoneNum
 pub use enums::{CustomerStatus, CustomerTier, CustomerType, Gender};
 pub use filter::{DeletedFilter, Filter, IntRange, TimeRange};
 pub use id::{IdError, LocalId};
-pub use order::{CustomerOrderField, Order, OrderDirection};
+pub use listing::{ConnectionOrder, SourceFailurePolicy, SourceOutcome, UnsupportedFilterPolicy};
+pub use order::{CustomerOrderField, Order, OrderDirection, OrderKey};
 pub use scalar::{Date, DateTime};

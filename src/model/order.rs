@@ -1,6 +1,8 @@
 //! What a list of customers can be ordered by.
 
+use super::{Customer, Date, DateTime};
 use async_graphql::Enum;
+use std::cmp::Ordering;
 
 /// What customers can be ordered by. A source that cannot order by it refuses, see `capabilities.orderings`.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,4 +76,80 @@ pub struct Order {
     pub field: CustomerOrderField,
     /// In which direction.
     pub direction: OrderDirection,
+}
+
+impl Order {
+    /// The same order backwards.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        Self {
+            field: self.field,
+            direction: self.direction.reversed(),
+        }
+    }
+
+    /// Compares two keys of [`CustomerOrderField::key`] in this order. No value counts as the greatest.
+    pub fn compare(self, one: &OrderKey, other: &OrderKey) -> Ordering {
+        match self.direction {
+            OrderDirection::Asc => one.cmp(other),
+            OrderDirection::Desc => other.cmp(one),
+        }
+    }
+}
+
+/// What one customer is ordered by. The derived comparison is the gateway's own collation: days and moments by time, text
+/// by its lower-case form and then by its code points, no value last.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OrderKey {
+    /// An id: its code points.
+    Id(Box<str>),
+    /// A text: its lower-case form, then the text itself.
+    Text(String, Box<str>),
+    /// A day.
+    Day(Date),
+    /// A moment.
+    Time(DateTime),
+    /// The customer has no value there.
+    Missing,
+}
+
+impl CustomerOrderField {
+    /// Whether every system compares these values alike, so that lists ordered by different CRMs can be merged.
+    pub const fn compared_alike(self) -> bool {
+        matches!(
+            self,
+            Self::Id | Self::BirthDate | Self::CreatedAt | Self::UpdatedAt
+        )
+    }
+
+    /// What this customer is ordered by.
+    pub fn key(self, customer: &Customer) -> OrderKey {
+        fn text(value: Option<&str>) -> OrderKey {
+            value.map_or(OrderKey::Missing, |text| {
+                OrderKey::Text(text.to_lowercase(), text.into())
+            })
+        }
+        match self {
+            Self::Id => OrderKey::Id(customer.id.as_str().into()),
+            Self::Name => text(customer.name.as_deref()),
+            Self::FirstName => text(customer.first_name.as_deref()),
+            Self::LastName => text(customer.last_name.as_deref()),
+            Self::BirthDate => customer.birth_date.map_or(OrderKey::Missing, OrderKey::Day),
+            Self::Gender => text(customer.gender.map(|gender| gender.word())),
+            Self::Type => text(customer.kind.map(|kind| kind.word())),
+            Self::OwnerName => text(
+                customer
+                    .owner
+                    .as_ref()
+                    .and_then(|owner| owner.name.as_deref()),
+            ),
+            Self::OperatorName => text(customer.operator_name.as_deref()),
+            Self::CreatedAt => customer
+                .created_at
+                .map_or(OrderKey::Missing, OrderKey::Time),
+            Self::UpdatedAt => customer
+                .updated_at
+                .map_or(OrderKey::Missing, OrderKey::Time),
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 mod call;
 mod error;
+pub mod memory;
 
 pub use call::{Call, Operation};
 pub use error::{SourceError, SourceErrorKind};

@@ -1,0 +1,348 @@
+//! One source's list within a connection: reads as many rows from a gap as are wanted, in either direction.
+//!
+//! It owns the loop and its bounds; how rows of a paging style are fetched stands in `index` and `walk`. It does not
+//! know that there are other sources.
+
+use super::memory::Memory;
+use super::place::{Gap, Way};
+use super::strip::{Found, Pick, Raw, Strip, Verdict, pick};
+use super::{index, walk};
+use crate::limits::Limits;
+use crate::model::{DeletedFilter, Filter};
+use crate::source::{
+    Call, ListPlan, Page, Paging, Position, Row, SourceEntry, SourceError, SourceErrorKind,
+    TotalKind,
+};
+use std::sync::Arc;
+
+/// Rows read around a window: slack on both sides, and the row of the cursor.
+const ROUND_A_WINDOW: u32 = 9;
+
+/// Takes pages of one source. The one place where pages come in.
+#[derive(Clone)]
+pub(super) struct Reader {
+    pub(super) entry: Arc<SourceEntry>,
+    pub(super) call: Call,
+}
+
+impl Reader {
+    /// One page of a planned list.
+    pub(super) async fn page(
+        &self,
+        plan: &ListPlan,
+        at: &Position,
+        size: u32,
+    ) -> Result<Page, SourceError> {
+        self.entry.source.list(&self.call, plan, at, size).await
+    }
+}
+
+/// Why a list could not be read.
+#[derive(Clone, Debug)]
+pub(super) enum Halt {
+    /// The source failed.
+    Source(SourceError),
+    /// This list cannot be read backwards from here.
+    Backward,
+}
+
+impl From<SourceError> for Halt {
+    fn from(error: SourceError) -> Self {
+        Self::Source(error)
+    }
+}
+
+/// What stands beyond the rows of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Rest {
+    /// Nothing.
+    End,
+    /// At least one more row; or, where nobody asked, perhaps one.
+    More,
+    /// Nobody knows: the budget of pages ended at this gap.
+    Cut(Gap),
+    /// Nobody knows: the source lets nobody read on.
+    Refused(SourceError),
+}
+
+/// Rows read from a gap.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// In reading order.
+    pub(super) rows: Vec<Found>,
+    /// Places of the window taken, those of rows that cannot be shown included.
+    pub(super) taken: u32,
+    /// The window is filled.
+    pub(super) full: bool,
+    /// What follows them.
+    pub(super) rest: Rest,
+    /// The exact number of rows in the list, where it is known.
+    pub(super) total: Option<u64>,
+    /// Positions of rows that cannot be shown.
+    pub(super) unreadable: Vec<u64>,
+    /// The place of the cursor was not found again.
+    pub(super) drifted: bool,
+}
+
+/// One source's list.
+pub(super) struct List<'a> {
+    /// Where pages come from.
+    pub(super) reader: Reader,
+    /// How the list is read.
+    pub(super) plan: ListPlan,
+    /// How the reversed list is read, where that is possible.
+    pub(super) reversed: Option<ListPlan>,
+    /// What each row must satisfy beyond what the source guarantees.
+    pub(super) check: Option<Filter>,
+    /// Deleted customers in, out or only.
+    pub(super) deleted: DeletedFilter,
+    /// The day that ages are counted from.
+    pub(super) today: jiff::civil::Date,
+    /// The ceilings.
+    pub(super) limits: &'a Limits,
+    /// What was learned about chains of pages.
+    pub(super) memory: &'a Memory,
+    /// Stands for the list in that memory.
+    pub(super) print: u64,
+}
+
+impl List<'_> {
+    /// Reads up to `need` rows that way from the gap. With `look`, what follows them is made sure of.
+    pub(super) async fn read(
+        &self,
+        gap: &Gap,
+        way: Way,
+        need: u32,
+        look: bool,
+    ) -> Result<Run, Halt> {
+        let ask = Ask { way, need, look };
+        match (self.turned(), reversal(gap)) {
+            (Some(turned), true) => turned.read_turned(gap, ask).await,
+            (None, true) => Err(Halt::Backward),
+            (Some(turned), false) if self.better_turned(gap, way) => {
+                turned.read_turned(gap, ask).await
+            }
+            (_, false) => self.read_straight(gap, ask).await,
+        }
+    }
+
+    /// The same list from its end, where the source can order it so that it is exactly that.
+    fn turned(&self) -> Option<Self> {
+        let plan = self.reversed.clone()?;
+        Some(Self {
+            reader: self.reader.clone(),
+            reversed: Some(self.plan.clone()),
+            plan,
+            check: self.check.clone(),
+            print: !self.print,
+            ..*self
+        })
+    }
+
+    /// Whether the reversed list leads there sooner.
+    fn better_turned(&self, gap: &Gap, way: Way) -> bool {
+        let backward = way == Way::Backward;
+        match (self.plan.paging, gap) {
+            (Paging::None, _) => false,
+            (Paging::Page(_) | Paging::Offset(_), Gap::End) => {
+                backward && self.plan.total != TotalKind::Exact
+            }
+            (_, Gap::End) => backward,
+            (Paging::Keyset { before: false, .. }, Gap::Before(mark)) => {
+                backward && mark.spot.next.is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// Reads the reversed list from a place of this one, or the other way round.
+    async fn read_turned(&self, gap: &Gap, ask: Ask) -> Result<Run, Halt> {
+        let reversed = !reversal(gap);
+        let way = match ask.way {
+            Way::Forward => Way::Backward,
+            Way::Backward => Way::Forward,
+        };
+        let mut run = self
+            .read_straight(&gap.turned(), Ask { way, ..ask })
+            .await?;
+        for found in &mut run.rows {
+            found.mark.spot.reversed = reversed;
+        }
+        if let Rest::Cut(gap) = run.rest {
+            run.rest = Rest::Cut(gap.turned_as(reversed));
+        }
+        Ok(run)
+    }
+
+    async fn read_straight(&self, gap: &Gap, ask: Ask) -> Result<Run, Halt> {
+        let mut strip = self.open(gap, ask).await?;
+        let mut barren = 0;
+        let mut before = 0;
+        loop {
+            let pick = pick(&strip, ask.way, ask.need as usize, |raw| self.judge(raw));
+            if self.is_enough(&strip, &pick, ask) {
+                return Ok(self.run(&strip, &pick, ask));
+            }
+            let spent = if self.check.is_some() {
+                strip.pages
+            } else {
+                barren
+            };
+            if spent >= self.limits.scan_pages {
+                let rest = if pick.full {
+                    Rest::More
+                } else {
+                    cut(&strip, gap, ask.way)
+                };
+                return Ok(Run {
+                    rest,
+                    ..self.run(&strip, &pick, ask)
+                });
+            }
+            barren = if pick.chosen.len() == before {
+                barren + 1
+            } else {
+                0
+            };
+            before = pick.chosen.len();
+            let chosen = u32::try_from(pick.chosen.len()).unwrap_or(u32::MAX);
+            let left = ask.need.saturating_sub(chosen).max(1);
+            match self.extend(&mut strip, ask, left).await {
+                Ok(()) => {}
+                Err(Halt::Source(error))
+                    if error.kind == SourceErrorKind::DepthLimit && chosen > 0 =>
+                {
+                    return Ok(Run {
+                        rest: Rest::Refused(error),
+                        ..self.run(&strip, &pick, ask)
+                    });
+                }
+                Err(halt) => return Err(halt),
+            }
+        }
+    }
+
+    async fn open(&self, gap: &Gap, ask: Ask) -> Result<Strip, Halt> {
+        if ask.need == 0 && !ask.look {
+            return Ok(Strip::default());
+        }
+        match self.plan.paging {
+            Paging::Page(_) | Paging::Offset(_) => index::open(self, gap, ask).await,
+            Paging::Token(_) | Paging::Link(_) | Paging::Keyset { .. } | Paging::None => {
+                walk::open(self, gap, ask).await
+            }
+        }
+    }
+
+    async fn extend(&self, strip: &mut Strip, ask: Ask, left: u32) -> Result<(), Halt> {
+        match self.plan.paging {
+            Paging::Page(_) | Paging::Offset(_) => {
+                index::extend(self, strip, Ask { need: left, ..ask }).await
+            }
+            Paging::Token(_) | Paging::Link(_) | Paging::Keyset { .. } | Paging::None => {
+                walk::extend(self, strip, ask.way, left).await
+            }
+        }
+    }
+
+    fn is_enough(&self, strip: &Strip, pick: &Pick, ask: Ask) -> bool {
+        if strip.ended(ask.way) || (pick.full && (!ask.look || pick.another)) {
+            return true;
+        }
+        // That raw rows follow says that a row of the connection follows only where none is left out.
+        pick.full && pick.dropped == 0 && self.check.is_none() && strip.goes_on(ask.way)
+    }
+
+    fn run(&self, strip: &Strip, pick: &Pick, ask: Ask) -> Run {
+        let found = |index: &usize| {
+            let mark = strip.mark(*index)?;
+            match &strip.rows.get(*index)?.row {
+                Row::Customer { customer, .. } | Row::Gone { customer, .. } => Some(Found {
+                    customer: Arc::clone(customer),
+                    mark,
+                }),
+                Row::Unreadable { .. } => None,
+            }
+        };
+        let ended = strip.ended(ask.way) && !pick.another;
+        Run {
+            rows: pick.chosen.iter().filter_map(found).collect(),
+            taken: u32::try_from(pick.chosen.len() + pick.unreadable.len()).unwrap_or(u32::MAX),
+            full: pick.full,
+            rest: if ended { Rest::End } else { Rest::More },
+            total: self.total(strip, pick),
+            unreadable: pick.unreadable.clone(),
+            drifted: strip.drifted,
+        }
+    }
+
+    /// The total, where it counts exactly the rows of the connection.
+    fn total(&self, strip: &Strip, pick: &Pick) -> Option<u64> {
+        if strip.at_start && strip.at_end {
+            let shown = strip
+                .rows
+                .iter()
+                .filter(|raw| self.judge(raw) != Verdict::Drop);
+            return Some(shown.count() as u64);
+        }
+        if self.check.is_some() || pick.dropped > 0 || strip.distrusted {
+            return None;
+        }
+        let total = strip.total?;
+        match self.plan.total {
+            TotalKind::Exact => Some(total),
+            TotalKind::Capped(cap) => (total < cap).then_some(total),
+            TotalKind::None | TotalKind::UpperBound => None,
+        }
+    }
+
+    fn judge(&self, raw: &Raw) -> Verdict {
+        let (customer, wanted) = match &raw.row {
+            Row::Unreadable { .. } => return Verdict::Unreadable,
+            Row::Customer { customer, .. } => (customer, self.deleted != DeletedFilter::Only),
+            Row::Gone { customer, .. } => (customer, self.deleted != DeletedFilter::Exclude),
+        };
+        let keeps = wanted
+            && !raw.repeated
+            && self
+                .check
+                .as_ref()
+                .is_none_or(|check| check.matches(customer, self.today));
+        if keeps { Verdict::Keep } else { Verdict::Drop }
+    }
+
+    /// How many raw rows to read at once for so many rows of the connection.
+    pub(super) fn appetite(&self, rows: u32, largest: u32) -> u32 {
+        // Half a page always fits one call, its slack included; a filter may leave few of the rows.
+        let generous = (largest / 2).saturating_sub(ROUND_A_WINDOW);
+        if self.check.is_some() {
+            rows.max(generous).max(1)
+        } else {
+            rows
+        }
+    }
+}
+
+/// What is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    /// In which direction.
+    pub(super) way: Way,
+    /// How many rows.
+    pub(super) need: u32,
+    /// Whether it matters if more follow.
+    pub(super) look: bool,
+}
+
+/// Whether a gap is known by its place in the reversed list.
+fn reversal(gap: &Gap) -> bool {
+    match gap {
+        Gap::Start | Gap::End => false,
+        Gap::Before(mark) | Gap::After(mark) => mark.spot.reversed,
+    }
+}
+
+/// Where a run goes on whose budget ended.
+fn cut(strip: &Strip, gap: &Gap, way: Way) -> Rest {
+    Rest::Cut(strip.edge(way).unwrap_or_else(|| gap.clone()))
+}

@@ -1,0 +1,272 @@
+//! Relay connections over one CRM or several: windows, cursors, merging, and honesty about what is not known.
+//!
+//! Read in this order: `window` (which pages cover a window), `strip` and `list` (rows of one source from a gap),
+//! `index`, `walk` and `back` (how each paging style gets them), `drift` (rows that move), `cursor`, then `grouped` and
+//! `merge` (several sources). It takes pages and knows neither CRMs nor GraphQL.
+
+mod arguments;
+mod back;
+mod cursor;
+mod drift;
+mod error;
+mod grouped;
+mod index;
+mod list;
+mod memory;
+mod place;
+mod plan;
+mod scan;
+mod strip;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod window;
+
+pub use error::ConnectionError;
+
+use crate::limits::Limits;
+use crate::model::{
+    ConnectionOrder, Filter, Order, SourceFailurePolicy, SourceOutcome, UnsupportedFilterPolicy,
+};
+use crate::source::{CustomerRef, Operation, SourceEntry, SourceError, Unsupported};
+use cursor::{Cursor, Gaps, Sealer};
+use grouped::Gathered;
+use memory::Memory;
+use place::{Gap, Way};
+use plan::Planned;
+use std::sync::Arc;
+
+/// One source asked, with the filter in its own ids.
+#[derive(Clone)]
+pub struct AskedSource {
+    /// The source.
+    pub entry: Arc<SourceEntry>,
+    /// What its customers must satisfy.
+    pub filter: Filter,
+}
+
+/// What the selection needs to know; the rest costs no call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Want {
+    /// `totalCount`.
+    pub total: bool,
+    /// `pageInfo.hasNextPage`.
+    pub has_next: bool,
+    /// `pageInfo.hasPreviousPage`.
+    pub has_previous: bool,
+}
+
+/// A connection asked for.
+#[derive(Clone)]
+pub struct Asked {
+    /// The sources, each once.
+    pub sources: Vec<AskedSource>,
+    /// The order, if any.
+    pub order: Option<Order>,
+    /// So many rows from the start or after a cursor.
+    pub first: Option<i32>,
+    /// After the row of this cursor.
+    pub after: Option<String>,
+    /// So many rows from the end or before a cursor.
+    pub last: Option<i32>,
+    /// Before the row of this cursor.
+    pub before: Option<String>,
+    /// What to do when a source fails.
+    pub on_failure: SourceFailurePolicy,
+    /// What to do when a source cannot serve a part of the filter.
+    pub unsupported: UnsupportedFilterPolicy,
+    /// What the selection needs to know.
+    pub want: Want,
+}
+
+/// One row of a connection.
+#[derive(Clone)]
+pub struct Edge {
+    /// Where it stands.
+    pub cursor: String,
+    /// Its source.
+    pub source: Arc<SourceEntry>,
+    /// The customer.
+    pub customer: CustomerRef,
+}
+
+/// What stands around the rows of a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageInfo {
+    /// Whether rows follow. Made sure of where it was wanted.
+    pub has_next: bool,
+    /// Whether rows stand before. Made sure of where it was wanted.
+    pub has_previous: bool,
+    /// The cursor of the first row.
+    pub start: Option<String>,
+    /// The cursor of the last row; of a truncated window without rows, where to go on.
+    pub end: Option<String>,
+}
+
+/// Why a source gave less than it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReportError {
+    /// It failed.
+    Source(SourceError),
+    /// It cannot serve the filter or the order.
+    Unsupported(Unsupported),
+}
+
+/// What became of one source.
+#[derive(Clone)]
+pub struct Report {
+    /// The source.
+    pub source: Arc<SourceEntry>,
+    /// What became of it.
+    pub outcome: SourceOutcome,
+    /// Why it gave less.
+    pub error: Option<ReportError>,
+    /// Upstream calls that were started for this connection.
+    pub upstream_calls: u32,
+    /// Places in the source's list, from 0, of records that could not be shown.
+    pub unreadable: Vec<u64>,
+}
+
+/// A connection.
+pub struct Connection {
+    /// The rows, in list order in both directions.
+    pub edges: Vec<Edge>,
+    /// What stands around them.
+    pub page_info: PageInfo,
+    /// The exact number of rows of all sources, where it is known.
+    pub total: Option<u64>,
+    /// In which order the rows stand.
+    pub order: ConnectionOrder,
+    /// One report for each source asked.
+    pub reports: Vec<Report>,
+    /// Rows moved so far between two calls that the place of the cursor was not found again.
+    pub drift_unresolved: bool,
+}
+
+/// Makes connections. One for the whole process: it remembers what chains of pages taught it.
+pub struct Connector {
+    limits: Limits,
+    key: [u8; 32],
+    memory: Memory,
+}
+
+impl Connector {
+    /// With these ceilings. The same secret makes and accepts the same cursors.
+    pub fn new(limits: Limits, secret: &[u8]) -> Self {
+        Self {
+            memory: Memory::new(limits.remembered_positions),
+            key: blake3::derive_key("crmql 2026 connection cursors", secret),
+            limits,
+        }
+    }
+
+    /// Reads a window.
+    ///
+    /// # Errors
+    /// [`ConnectionError`] says why there is no window at all. What befell single sources stands in the reports.
+    pub async fn connect(
+        &self,
+        asked: Asked,
+        operation: &Arc<Operation>,
+    ) -> Result<Connection, ConnectionError> {
+        let window = arguments::window(&asked, self.limits.window)?;
+        let planned = Planned::new(&asked, operation, &self.limits, &self.memory)?;
+        let sealer = Sealer::new(&self.key, planned.query, self.limits.cursor_bytes);
+        let cursor = window.cursor.map(|text| sealer.open(text)).transpose()?;
+        let looks = match window.way {
+            Way::Forward => asked.want.has_next,
+            Way::Backward => asked.want.has_previous,
+        };
+        let reading = grouped::Reading {
+            way: window.way,
+            need: window.rows,
+            look: looks,
+            total: asked.want.total,
+            on_failure: asked.on_failure,
+        };
+        let gaps = cursor.as_ref().map(|cursor| cursor.gaps(window.way));
+        let failed = cursor.as_ref().map_or(&[][..], |cursor| &cursor.failed);
+        let gathered = grouped::read(&planned.lists, gaps.as_ref(), failed, reading).await?;
+        Ok(answer(
+            &planned,
+            &sealer,
+            cursor.as_ref(),
+            window.way,
+            gathered,
+        ))
+    }
+}
+
+/// Turns rows in reading order into a connection in list order, with its cursors.
+fn answer(
+    planned: &Planned<'_>,
+    sealer: &Sealer,
+    from: Option<&Cursor>,
+    way: Way,
+    mut gathered: Gathered,
+) -> Connection {
+    let blank = gathered.edges.is_empty() && from.is_none_or(|cursor| cursor.blank);
+    let cut = gathered.cut.take().map(|gaps| (way == Way::Forward, gaps));
+    let last = gathered.edges.len().saturating_sub(1);
+    let failed: Vec<u16> = gathered.failed();
+    let mut edges: Vec<Edge> = Vec::with_capacity(gathered.edges.len());
+    for (index, (source, found)) in gathered.edges.iter().enumerate() {
+        let Some(listed) = planned.lists.get(usize::from(*source)) else {
+            continue;
+        };
+        let here = vec![(*source, Gap::After(found.mark.clone()))];
+        let cursor = Cursor {
+            failed: failed.clone(),
+            edge: Some(*source),
+            here,
+            onward: cut.clone().filter(|_| index == last),
+            blank: false,
+        };
+        edges.push(Edge {
+            cursor: sealer.seal(&cursor),
+            source: Arc::clone(&listed.entry),
+            customer: Arc::clone(&found.customer),
+        });
+    }
+    let here: Option<Gaps> = cut.map(|(_, gaps)| gaps);
+    let onward = here.map(|here| {
+        sealer.seal(&Cursor {
+            failed,
+            here,
+            blank,
+            ..Cursor::default()
+        })
+    });
+    if way == Way::Backward {
+        edges.reverse();
+    }
+    let came = from.is_some_and(|cursor| !cursor.blank);
+    let page_info = page_info(&edges, way, gathered.more, came, onward);
+    Connection {
+        page_info,
+        edges,
+        total: gathered.total,
+        order: planned.order,
+        drift_unresolved: gathered.drifted,
+        reports: gathered.reports(planned),
+    }
+}
+
+fn page_info(edges: &[Edge], way: Way, more: bool, came: bool, onward: Option<String>) -> PageInfo {
+    let (has_next, has_previous) = match way {
+        Way::Forward => (more, came),
+        Way::Backward => (came, more),
+    };
+    let cursor = |edge: Option<&Edge>| edge.map(|edge| edge.cursor.clone());
+    let (start, end) = match (edges.is_empty(), way) {
+        (false, _) => (cursor(edges.first()), cursor(edges.last())),
+        (true, Way::Forward) => (None, onward),
+        (true, Way::Backward) => (onward, None),
+    };
+    PageInfo {
+        has_next,
+        has_previous,
+        start,
+        end,
+    }
+}

@@ -1,0 +1,151 @@
+//! Where a row stands in the list of its source, and how it is found again.
+//!
+//! Positions count raw rows, those that are left out included. Nothing in here makes a call.
+
+use crate::source::{Position, Row, SourceError, SourceErrorKind};
+
+/// A row's place in the list of its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// The page it was read from; the beginning in styles that count rows.
+    pub(super) page: Position,
+    /// Its index on that page.
+    pub(super) index: u32,
+    /// How many rows stood before it in the list.
+    pub(super) ordinal: u64,
+    /// Where reading goes on right after it, where no rows need to be read again for that.
+    pub(super) next: Option<Position>,
+    /// The way that led to its page.
+    pub(super) trail: Trail,
+    /// The size its page must be read with to hold the same rows again; 0 where any will do.
+    pub(super) size: u32,
+    /// The list was read from its end: this place is in the reversed list.
+    pub(super) reversed: bool,
+}
+
+/// How far a chain of pages was followed, with one earlier link of it, so that a chain that runs in a circle is noticed
+/// even by requests that know nothing of each other (Brent's algorithm: the link kept moves on at every power of two).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Trail {
+    /// Links followed.
+    pub(super) hops: u32,
+    /// The fingerprint of the link kept.
+    pub(super) kept: u32,
+}
+
+impl Trail {
+    /// Follows a link.
+    ///
+    /// # Errors
+    /// The link was followed before.
+    pub(super) fn follow(self, to: &Position) -> Result<Self, SourceError> {
+        let print = print_of(to);
+        if self.hops > 0 && print == self.kept {
+            return Err(SourceError::new(
+                SourceErrorKind::Malformed,
+                "the source's pages lead in a circle",
+            ));
+        }
+        let hops = self.hops.saturating_add(1);
+        Ok(Self {
+            hops,
+            kept: if hops.is_power_of_two() {
+                print
+            } else {
+                self.kept
+            },
+        })
+    }
+}
+
+fn print_of(position: &Position) -> u32 {
+    let (kind, text) = match position {
+        Position::Start => (0u8, ""),
+        Position::Index(_) => (1, ""),
+        Position::Token(text) => (2, &**text),
+        Position::After(text) => (3, &**text),
+        Position::Before(text) => (4, &**text),
+    };
+    short(
+        blake3::Hasher::new()
+            .update(&[kind])
+            .update(text.as_bytes()),
+    )
+}
+
+fn short(hasher: &blake3::Hasher) -> u32 {
+    let [a, b, c, d, ..] = *hasher.finalize().as_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// Stands in anchors for the beginning of the list, where no row is.
+pub(super) const BEGINNING: u32 = 1;
+
+/// Stands in anchors for a row without an id.
+pub(super) const NAMELESS: u32 = 2;
+
+/// Fingerprints of a row and of the two rows before it; 0 where it is not known. By them a row is found again after
+/// others came or went.
+pub(super) type Anchors = [u32; 3];
+
+/// The fingerprint of a row's id.
+pub(super) fn fingerprint(row: &Row) -> u32 {
+    match row {
+        Row::Customer { customer, .. } | Row::Gone { customer, .. } => {
+            short(blake3::Hasher::new().update(customer.id.as_str().as_bytes())).max(NAMELESS + 1)
+        }
+        Row::Unreadable { .. } => NAMELESS,
+    }
+}
+
+/// A row's place, and by what it is recognized.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Where it stands.
+    pub(super) spot: Spot,
+    /// It and the two rows before it.
+    pub(super) anchors: Anchors,
+}
+
+/// A place between two rows of one source's list: where reading begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// Before the first row.
+    Start,
+    /// After the last row.
+    End,
+    /// Right before this row.
+    Before(Mark),
+    /// Right after this row.
+    After(Mark),
+}
+
+impl Gap {
+    /// The same gap as the reversed list sees it.
+    pub(super) fn turned(&self) -> Self {
+        match self {
+            Self::Start => Self::End,
+            Self::End => Self::Start,
+            Self::Before(mark) => Self::After(mark.clone()),
+            Self::After(mark) => Self::Before(mark.clone()),
+        }
+    }
+
+    /// The same, saying in which of the two lists its place is.
+    pub(super) fn turned_as(&self, reversed: bool) -> Self {
+        let mut gap = self.turned();
+        if let Self::Before(mark) | Self::After(mark) = &mut gap {
+            mark.spot.reversed = reversed;
+        }
+        gap
+    }
+}
+
+/// In which direction rows are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// In list order.
+    Forward,
+    /// Against list order.
+    Backward,
+}

@@ -1,0 +1,173 @@
+//! What will be read from which source, decided before any call: plans, checks left to the gateway, refusals.
+
+use super::list::{List, Reader};
+use super::memory::Memory;
+use super::scan;
+use super::{Asked, AskedSource, ConnectionError};
+use crate::limits::Limits;
+use crate::model::{ConnectionOrder, DeletedFilter, Filter, UnsupportedFilterPolicy};
+use crate::source::{Call, ListPlan, Operation, SourceEntry, Unsupported};
+use std::sync::Arc;
+
+/// A source asked, and its list where it can serve one.
+pub(super) struct Listed<'a> {
+    /// The source.
+    pub(super) entry: Arc<SourceEntry>,
+    /// Its list.
+    pub(super) list: Result<List<'a>, Unsupported>,
+}
+
+/// What will be read.
+pub(super) struct Planned<'a> {
+    /// Every source asked, in the order of the configuration.
+    pub(super) lists: Vec<Listed<'a>>,
+    /// The fingerprint of all that makes these lists what they are.
+    pub(super) query: u64,
+    /// In which order the rows stand.
+    pub(super) order: ConnectionOrder,
+}
+
+impl<'a> Planned<'a> {
+    /// Plans every source's list.
+    ///
+    /// # Errors
+    /// No source can serve the filter and the order.
+    pub(super) fn new(
+        asked: &Asked,
+        operation: &Arc<Operation>,
+        limits: &'a Limits,
+        memory: &'a Memory,
+    ) -> Result<Self, ConnectionError> {
+        let mut sources: Vec<&AskedSource> = asked.sources.iter().collect();
+        sources.sort_by_key(|source| source.entry.rank);
+        sources.dedup_by(|one, other| one.entry.key == other.entry.key);
+        let today = jiff::Timestamp::now()
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .date();
+        let lists: Vec<Listed<'a>> = sources
+            .into_iter()
+            .map(|source| {
+                let call = Call::new(Arc::clone(operation));
+                let list = resolve(asked, source).map(|(plan, check)| List {
+                    reader: Reader {
+                        entry: Arc::clone(&source.entry),
+                        call,
+                    },
+                    reversed: reversed(&source.entry, &plan),
+                    print: print(&source.entry, &plan),
+                    deleted: plan.filter.deleted,
+                    check: (!check.is_empty()).then_some(check),
+                    today,
+                    limits,
+                    memory,
+                    plan,
+                });
+                Listed {
+                    entry: Arc::clone(&source.entry),
+                    list,
+                }
+            })
+            .collect();
+        let refused = lists
+            .iter()
+            .find_map(|listed| listed.list.as_ref().err().map(|why| (&listed.entry, why)));
+        if let Some((entry, why)) = refused
+            && lists.iter().all(|listed| listed.list.is_err())
+        {
+            return Err(ConnectionError::unsupported(&entry.key, why.clone()));
+        }
+        if let [first, _, ..] = &*lists
+            && asked.order.is_some()
+        {
+            let none = Unsupported::Order {
+                supported: Vec::new(),
+            };
+            return Err(ConnectionError::unsupported(&first.entry.key, none));
+        }
+        let order = match (lists.len(), asked.order) {
+            (1, _) => ConnectionOrder::Source,
+            (_, None) => ConnectionOrder::GroupedBySource,
+            (_, Some(_)) => ConnectionOrder::Merged,
+        };
+        Ok(Self {
+            query: query(asked, &lists),
+            lists,
+            order,
+        })
+    }
+}
+
+/// How a source's list is read, and what is left to check on each row.
+fn resolve(asked: &Asked, source: &AskedSource) -> Result<(ListPlan, Filter), Unsupported> {
+    let from = &*source.entry.source;
+    let (plan, moved) = match asked.unsupported {
+        UnsupportedFilterPolicy::Refuse => {
+            (from.plan(&source.filter, asked.order)?, Filter::default())
+        }
+        UnsupportedFilterPolicy::Scan => scan::relaxed(from, &source.filter, asked.order)?,
+    };
+    let mut check = scan::joined(moved, plan.residual.clone());
+    // Deleted rows are told apart by what the source says of them.
+    check.deleted = DeletedFilter::default();
+    Ok((plan, check))
+}
+
+/// How the list is read from its end, where turning the order around does exactly that.
+fn reversed(entry: &SourceEntry, plan: &ListPlan) -> Option<ListPlan> {
+    let order = plan.order.filter(|_| plan.unique_order)?;
+    let turned = entry
+        .source
+        .plan(&plan.filter, Some(order.reversed()))
+        .ok()?;
+    (turned.unique_order && turned.paging == plan.paging).then_some(turned)
+}
+
+fn print(entry: &SourceEntry, plan: &ListPlan) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hash(&mut hasher, &entry.key);
+    hash(
+        &mut hasher,
+        &format!(
+            "{} {} {:?} {:?}",
+            plan.route, plan.revision, plan.order, plan.filter
+        ),
+    );
+    finish(&hasher)
+}
+
+/// The fingerprint that a cursor is bound to: sources, filters, order, plans, and the policy that decides who takes part.
+fn query(asked: &Asked, lists: &[Listed<'_>]) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hash(
+        &mut hasher,
+        &format!("{:?} {:?}", asked.order, asked.unsupported),
+    );
+    for listed in lists {
+        hash(&mut hasher, &listed.entry.key);
+        match &listed.list {
+            Ok(list) => hash(
+                &mut hasher,
+                &format!(
+                    "{} {:?} {:?} {:?}",
+                    list.print, list.check, list.deleted, list.plan.paging
+                ),
+            ),
+            Err(_) => hash(&mut hasher, "unsupported"),
+        }
+    }
+    finish(&hasher)
+}
+
+fn hash(hasher: &mut blake3::Hasher, text: &str) {
+    hasher
+        .update(&(text.len() as u64).to_le_bytes())
+        .update(text.as_bytes());
+}
+
+fn finish(hasher: &blake3::Hasher) -> u64 {
+    let mut eight = [0; 8];
+    for (to, from) in eight.iter_mut().zip(hasher.finalize().as_bytes()) {
+        *to = *from;
+    }
+    u64::from_le_bytes(eight)
+}

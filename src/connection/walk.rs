@@ -1,0 +1,306 @@
+//! Lists that are chains of pages, read forwards: tokens, links, keys, and lists that are one page.
+//!
+//! A link is followed once. A chain that repeats itself, runs in a circle or leads from empty page to empty page ends in
+//! an error after a bounded number of calls. The way back stands in `back`.
+
+use super::back;
+use super::drift::{Located, SLACK, in_place, locate};
+use super::index::malformed;
+use super::list::{Ask, Halt, List};
+use super::memory::Step;
+use super::place::{Gap, Mark, Spot, Trail, Way};
+use super::strip::{Raw, Strip};
+use crate::source::{Page, Paging, Position, Row, SourceError};
+
+/// Pages read to find a row again that is not where it was.
+const PROBES: u32 = 2;
+
+/// Opens a strip with the rows after, or before, a gap.
+pub(super) async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, Halt> {
+    let mut strip = Strip::default();
+    match (gap, ask.way) {
+        (Gap::Start, Way::Backward) => strip.at_start = true,
+        (Gap::End, Way::Forward) => strip.at_end = true,
+        (Gap::Start, Way::Forward) => {
+            strip.at_start = true;
+            strip.next = Some(Position::Start);
+            forward(list, &mut strip, wanted(list, ask), None).await?;
+        }
+        (Gap::End, Way::Backward) => strip = back::to_end(list).await?,
+        (Gap::After(mark), Way::Forward) if mark.spot.next.is_some() => {
+            strip = resume(mark);
+            forward(list, &mut strip, wanted(list, ask), None).await?;
+        }
+        (Gap::Before(mark), Way::Backward) if back::key_before(list, mark).is_some() => {
+            back::before_key(list, &mut strip, mark, ask.need.max(1)).await?;
+        }
+        (Gap::After(mark), way) => again(list, &mut strip, mark, true, Ask { way, ..ask }).await?,
+        (Gap::Before(mark), way) => {
+            again(list, &mut strip, mark, false, Ask { way, ..ask }).await?;
+        }
+    }
+    Ok(strip)
+}
+
+/// Adds rows at the far end of a strip.
+pub(super) async fn extend(
+    list: &List<'_>,
+    strip: &mut Strip,
+    way: Way,
+    left: u32,
+) -> Result<(), Halt> {
+    match way {
+        Way::Forward => Ok(forward(list, strip, left, None).await?),
+        Way::Backward => back::extend(list, strip, left).await,
+    }
+}
+
+/// How many rows the first page should hold.
+fn wanted(list: &List<'_>, ask: Ask) -> u32 {
+    let looks = matches!(list.plan.paging, Paging::Keyset { .. }) && ask.look && ask.need > 0;
+    ask.need.max(1).saturating_add(u32::from(looks))
+}
+
+/// A strip that begins right after a row, without reading that row again.
+fn resume(mark: &Mark) -> Strip {
+    let [row, before, _] = mark.anchors;
+    Strip {
+        before: [row, before],
+        next: mark.spot.next.clone(),
+        trail: mark.spot.trail,
+        reach: mark.spot.ordinal + 1,
+        ..Strip::default()
+    }
+}
+
+/// Reads the page of a row again and finds the row on it.
+async fn again(
+    list: &List<'_>,
+    strip: &mut Strip,
+    mark: &Mark,
+    after: bool,
+    ask: Ask,
+) -> Result<(), Halt> {
+    let spot = &mark.spot;
+    strip.next = Some(spot.page.clone());
+    strip.at_start = spot.page == Position::Start;
+    strip.reach = spot.ordinal.saturating_sub(u64::from(spot.index));
+    strip.first = Some(spot.page.clone());
+    let upto = spot.index.saturating_add(1);
+    let size = match (spot.size, ask.way) {
+        (0, Way::Forward) => upto.saturating_add(wanted(list, ask)),
+        (0, Way::Backward) => upto,
+        (size, _) => size,
+    };
+    forward(list, strip, size, Some(spot.trail)).await?;
+    let mut probes = 0;
+    while !settle(strip, mark, after, ask.way) {
+        let short = strip.rows.len() < upto as usize;
+        if strip.at_end || (probes >= PROBES && !short) {
+            break;
+        }
+        probes += u32::from(!short);
+        forward(list, strip, upto.max(ask.need), None).await?;
+    }
+    if settle(strip, mark, after, ask.way) {
+        return Ok(());
+    }
+    // The row may have opened its page: then the rows before it end the page before.
+    if spot.index < 2
+        && !strip.at_start
+        && back::one_page(list, strip, SLACK as u32)
+            .await
+            .unwrap_or(false)
+    {
+        let drifted = !settle(strip, mark, after, Way::Backward);
+        strip.drifted |= drifted;
+        if !drifted {
+            return Ok(());
+        }
+    }
+    strip.drifted |= spot.index > 2;
+    let index = if spot.index > 2 {
+        spot.index as usize
+    } else {
+        0
+    };
+    strip.seam = strip.seam.max(index).min(strip.rows.len());
+    Ok(())
+}
+
+/// Puts the seam where the row is, or was; `false` where that is not certain yet.
+fn settle(strip: &mut Strip, mark: &Mark, after: bool, way: Way) -> bool {
+    let expected = mark.spot.index as usize;
+    let enough = |index: usize| {
+        way == Way::Backward || strip.at_end || strip.rows.len() - index >= SLACK as usize
+    };
+    strip.seam = match locate(&strip.rows, expected, mark.anchors, strip.at_start) {
+        Some(Located::At(index)) => index + usize::from(after),
+        Some(Located::Gone(index)) if enough(index) => index,
+        None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),
+        _ => return false,
+    };
+    true
+}
+
+/// Reads the next page of the chain. `trail` where the way to that page is known already.
+pub(super) async fn forward(
+    list: &List<'_>,
+    strip: &mut Strip,
+    want: u32,
+    trail: Option<Trail>,
+) -> Result<(), SourceError> {
+    let Some(at) = strip.next.take() else {
+        strip.at_end = true;
+        return Ok(());
+    };
+    let trail = match trail {
+        Some(trail) => trail,
+        None if at == Position::Start => Trail::default(),
+        None => strip.trail.follow(&at)?,
+    };
+    if !strip.visited.insert(at.clone()) {
+        return Err(malformed("the source's pages lead in a circle"));
+    }
+    let size = size(list, want);
+    let page = list.reader.page(&list.plan, &at, size).await?;
+    strip.pages += 1;
+    let next = following(list, &page);
+    if next
+        .as_ref()
+        .is_some_and(|next| strip.visited.contains(next))
+    {
+        return Err(malformed("the source's pages lead in a circle"));
+    }
+    count_empty(list, strip, page.rows.is_empty() && next.is_some())?;
+    strip.trail = trail;
+    strip.first.get_or_insert_with(|| at.clone());
+    if strip.rows.is_empty() && strip.prev.is_none() {
+        strip.prev.clone_from(&page.prev);
+    }
+    strip.total = page.total.or(strip.total);
+    strip.more = follows(list, &page, next.as_ref());
+    strip.at_end = next.is_none();
+    let begin = strip.reach;
+    let rows = placed(&at, begin, trail, 0, page.rows, next.as_ref());
+    if let Some(next) = &next {
+        let rows = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        list.memory.remember(
+            list.print,
+            next,
+            Step {
+                page: at,
+                rows,
+                ordinal: begin,
+                trail,
+            },
+        );
+    }
+    strip.next = next;
+    add(strip, rows)
+}
+
+fn add(strip: &mut Strip, rows: Vec<Raw>) -> Result<(), SourceError> {
+    let count = rows.len();
+    strip.reach += count as u64;
+    if !strip.append(rows) {
+        return Err(malformed("the source answers the same rows again"));
+    }
+    Ok(())
+}
+
+/// Counts empty pages in a row.
+pub(super) fn count_empty(
+    list: &List<'_>,
+    strip: &mut Strip,
+    empty: bool,
+) -> Result<(), SourceError> {
+    strip.empties = if empty { strip.empties + 1 } else { 0 };
+    if strip.empties > list.limits.empty_pages {
+        return Err(malformed(
+            "the source answers empty pages that lead on and on",
+        ));
+    }
+    Ok(())
+}
+
+/// Where the chain goes on. A source's word that nothing follows ends it; its word that something does never revives it.
+pub(super) fn following(list: &List<'_>, page: &Page) -> Option<Position> {
+    if page.more == Some(false) || page.past_end {
+        return None;
+    }
+    match list.plan.paging {
+        Paging::Token(_) | Paging::Link(_) => page.next.clone(),
+        Paging::Keyset { .. } => page.next.clone().or_else(|| last_key(&page.rows)),
+        Paging::None | Paging::Page(_) | Paging::Offset(_) => None,
+    }
+}
+
+/// Whether it is certain that rows follow a page.
+fn follows(list: &List<'_>, page: &Page, next: Option<&Position>) -> bool {
+    let dangling = match list.plan.paging {
+        Paging::Token(walk) | Paging::Link(walk) => walk.dangling,
+        _ => true,
+    };
+    next.is_some() && (!dangling || page.more == Some(true))
+}
+
+fn last_key(rows: &[Row]) -> Option<Position> {
+    rows.iter()
+        .rev()
+        .find_map(key)
+        .map(|key| Position::After(key.into()))
+}
+
+pub(super) fn key(row: &Row) -> Option<&str> {
+    match row {
+        Row::Customer { key, .. } | Row::Gone { key, .. } | Row::Unreadable { key, .. } => {
+            key.as_deref()
+        }
+    }
+}
+
+/// The page size to ask for so many rows.
+pub(super) fn size(list: &List<'_>, want: u32) -> u32 {
+    let (sizes, locked) = match list.plan.paging {
+        Paging::Token(walk) | Paging::Link(walk) => (walk.sizes, walk.size_locked),
+        Paging::Keyset { sizes, .. } => (Some(sizes), false),
+        Paging::None | Paging::Page(_) | Paging::Offset(_) => (None, false),
+    };
+    match sizes {
+        // A chain keeps its size, and nobody knows what the next window wants.
+        Some(sizes) if locked => sizes.max,
+        Some(sizes) => list
+            .appetite(want, sizes.max)
+            .clamp(sizes.min.max(1), sizes.max.max(1)),
+        None => want.max(1),
+    }
+}
+
+/// The rows of a page with their places. `size` is 0 where the page can be read again with any size.
+pub(super) fn placed(
+    at: &Position,
+    begin: u64,
+    trail: Trail,
+    size: u32,
+    rows: Vec<Row>,
+    next: Option<&Position>,
+) -> Vec<Raw> {
+    let last = rows.len().saturating_sub(1);
+    rows.into_iter()
+        .zip(0u32..)
+        .map(|(row, index)| {
+            let own = key(&row).map(|key| Position::After(key.into()));
+            let spot = Spot {
+                page: at.clone(),
+                index,
+                ordinal: begin + u64::from(index),
+                next: own.or_else(|| next.filter(|_| index as usize == last).cloned()),
+                trail,
+                size,
+                reversed: false,
+            };
+            Raw::new(row, spot)
+        })
+        .collect()
+}

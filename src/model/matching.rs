@@ -1,0 +1,256 @@
+//! Whether one customer satisfies a filter, decided by the gateway itself.
+//!
+//! This is the meaning of every part of [`Filter`]. It knows nothing of where a record came from; whether a record is
+//! deleted is said by its source, so [`Filter::deleted`] is not looked at here.
+
+use super::{Customer, DateTime, Filter, IntRange, PhoneNumber, TimeRange};
+
+impl Filter {
+    /// Whether every given part holds for this customer. `today` decides ages.
+    pub fn matches(&self, customer: &Customer, today: jiff::civil::Date) -> bool {
+        self.matches_identity(customer)
+            && self.matches_words(customer)
+            && self.matches_times(customer, today)
+    }
+
+    fn matches_identity(&self, customer: &Customer) -> bool {
+        given(&self.ids, |ids| ids.contains(&customer.id))
+            && given(&self.email, |email| {
+                customer
+                    .email
+                    .as_deref()
+                    .is_some_and(|have| folded(have.trim()) == folded(email.trim()))
+            })
+            && given(&self.phone, |phone| {
+                customer
+                    .phone
+                    .as_ref()
+                    .is_some_and(|have| same_phone(have, phone))
+            })
+            && given(&self.owner_id, |id| {
+                customer
+                    .owner
+                    .as_ref()
+                    .is_some_and(|owner| *owner.id == **id)
+            })
+            && given(&self.parent_id, |id| {
+                customer.parent_id.as_ref() == Some(id)
+            })
+            && given(&self.operator_id, |id| {
+                customer.operator_id.as_ref() == Some(id)
+            })
+    }
+
+    fn matches_words(&self, customer: &Customer) -> bool {
+        given(&self.search, |text| found(customer, text))
+            && given(&self.tier, |any| {
+                customer.tier.is_some_and(|have| any.contains(&have))
+            })
+            && given(&self.status, |any| {
+                customer.status.is_some_and(|have| any.contains(&have))
+            })
+            && given(&self.kind, |any| {
+                customer.kind.is_some_and(|have| any.contains(&have))
+            })
+            && given(&self.gender, |any| {
+                customer.gender.is_some_and(|have| any.contains(&have))
+            })
+            && given(&self.tags, |all| {
+                let have = customer.tags.as_deref().unwrap_or_default();
+                all.iter().all(|tag| have.iter().any(|one| **one == **tag))
+            })
+    }
+
+    fn matches_times(&self, customer: &Customer, today: jiff::civil::Date) -> bool {
+        given(&self.age, |range| {
+            age(customer, today).is_some_and(|years| within(*range, years))
+        }) && given(&self.created_at, |range| {
+            in_range(*range, customer.created_at)
+        }) && given(&self.updated_at, |range| {
+            in_range(*range, customer.updated_at)
+        })
+    }
+}
+
+/// A part that is not given always holds.
+fn given<T>(part: &Option<T>, holds: impl FnOnce(&T) -> bool) -> bool {
+    part.as_ref().is_none_or(holds)
+}
+
+fn folded(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// Every word of the text stands somewhere in the names, addresses and numbers of the customer, letter case aside.
+fn found(customer: &Customer, text: &str) -> bool {
+    let phone = customer.phone.as_ref().map(|phone| &phone.number);
+    let texts: Vec<String> = [
+        &customer.name,
+        &customer.first_name,
+        &customer.last_name,
+        &customer.email,
+        &customer.company,
+        &customer.customer_number,
+        &customer.external_id,
+    ]
+    .into_iter()
+    .filter_map(Option::as_ref)
+    .chain(phone)
+    .map(|have| folded(have))
+    .collect();
+    text.split_whitespace()
+        .map(folded)
+        .all(|word| texts.iter().any(|have| have.contains(&word)))
+}
+
+/// Digits compared. A number may be asked for with or without its calling code.
+fn same_phone(have: &PhoneNumber, asked: &str) -> bool {
+    let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
+    let asked = digits(asked);
+    if asked.is_empty() {
+        return false;
+    }
+    let number = digits(&have.number);
+    let with_code = have
+        .calling_code
+        .as_deref()
+        .map(|code| digits(code) + &number);
+    number == asked
+        || with_code.as_ref() == Some(&asked)
+        || have.to_e164().is_some_and(|full| digits(&full) == asked)
+}
+
+fn age(customer: &Customer, today: jiff::civil::Date) -> Option<i32> {
+    let born = customer.birth_date?.0;
+    let had_birthday = (today.month(), today.day()) >= (born.month(), born.day());
+    let years = i32::from(today.year()) - i32::from(born.year()) - i32::from(!had_birthday);
+    (years >= 0).then_some(years)
+}
+
+fn within(range: IntRange, value: i32) -> bool {
+    range.gte.is_none_or(|least| value >= least) && range.lte.is_none_or(|most| value <= most)
+}
+
+fn in_range(range: TimeRange, value: Option<DateTime>) -> bool {
+    if range == TimeRange::default() {
+        return true;
+    }
+    value.is_some_and(|at| {
+        range.gte.is_none_or(|least| at >= least) && range.lt.is_none_or(|end| at < end)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{CustomerTier, Date, LocalId, Owner};
+    use jiff::civil::date;
+
+    fn somebody() -> Customer {
+        Customer {
+            first_name: Some("Ada".into()),
+            last_name: Some("Lovelace".into()),
+            email: Some("Ada@Example.com".into()),
+            tier: Some(CustomerTier::Gold),
+            tags: Some(vec!["vip".into(), "math".into()]),
+            birth_date: Some(Date(date(2000, 6, 15))),
+            phone: Some(PhoneNumber {
+                number: "32 12 34 56".into(),
+                country_code: None,
+                calling_code: Some("45".into()),
+            }),
+            owner: Some(Owner {
+                id: "o1".into(),
+                name: None,
+            }),
+            created_at: Some(DateTime("2024-01-15T10:30:00Z".parse().unwrap())),
+            ..Customer::bare(LocalId::new("c1").unwrap())
+        }
+    }
+
+    fn holds(filter: &Filter) -> bool {
+        filter.matches(&somebody(), date(2024, 6, 14))
+    }
+
+    fn text(value: &str) -> Option<String> {
+        Some(value.to_owned())
+    }
+
+    #[test]
+    fn every_given_part_must_hold() {
+        assert!(holds(&Filter::default()));
+        assert!(holds(&Filter {
+            email: text("ada@example.COM"),
+            owner_id: text("o1"),
+            ..Filter::default()
+        }));
+        assert!(!holds(&Filter {
+            email: text("ada@example.com"),
+            owner_id: text("o2"),
+            ..Filter::default()
+        }));
+        assert!(holds(&Filter {
+            search: text("love ADA"),
+            ..Filter::default()
+        }));
+        assert!(!holds(&Filter {
+            search: text("love bob"),
+            ..Filter::default()
+        }));
+        assert!(holds(&Filter {
+            phone: text("+45 32123456"),
+            ..Filter::default()
+        }));
+        assert!(holds(&Filter {
+            phone: text("32123456"),
+            ..Filter::default()
+        }));
+        assert!(!holds(&Filter {
+            phone: text("no digits"),
+            ..Filter::default()
+        }));
+        assert!(holds(&Filter {
+            tier: Some(vec![CustomerTier::Silver, CustomerTier::Gold]),
+            ..Filter::default()
+        }));
+        assert!(!holds(&Filter {
+            tier: Some(vec![]),
+            ..Filter::default()
+        }));
+        assert!(holds(&Filter {
+            tags: Some(vec!["math".into(), "vip".into()]),
+            ..Filter::default()
+        }));
+        assert!(!holds(&Filter {
+            tags: Some(vec!["math".into(), "art".into()]),
+            ..Filter::default()
+        }));
+        assert!(!holds(&Filter {
+            parent_id: Some(LocalId::new("p").unwrap()),
+            ..Filter::default()
+        }));
+    }
+
+    #[test]
+    fn ages_turn_on_the_birthday_and_times_end_before_their_end() {
+        let age = |gte, lte| Filter {
+            age: Some(IntRange { gte, lte }),
+            ..Filter::default()
+        };
+        assert!(holds(&age(Some(23), Some(23))), "a day before the birthday");
+        assert!(!holds(&age(Some(24), None)));
+        let made = |gte: Option<&str>, lt: Option<&str>| Filter {
+            created_at: Some(TimeRange {
+                gte: gte.map(|at| DateTime(at.parse().unwrap())),
+                lt: lt.map(|at| DateTime(at.parse().unwrap())),
+            }),
+            ..Filter::default()
+        };
+        assert!(holds(&made(Some("2024-01-15T10:30:00Z"), None)));
+        assert!(!holds(&made(None, Some("2024-01-15T10:30:00Z"))));
+        assert!(!holds(&Filter {
+            updated_at: made(None, Some("2030-01-01T00:00:00Z")).created_at,
+            ..Filter::default()
+        }));
+    }
+}
