@@ -62,6 +62,11 @@ impl CustomerNode {
         Self(CustomerFields { entry, read, record })
     }
 
+    /// The global id, for interfaces.
+    pub(super) async fn id(&self, _: &Context<'_>) -> async_graphql::Result<ID> {
+        Ok(id::of_customer(&self.0.entry, &self.0.record.id))
+    }
+
     /// The record.
     pub fn record_ref(&self) -> CustomerRef {
         Arc::clone(&self.0.record)
@@ -187,7 +192,7 @@ impl ContainerType for CustomerNode {
         if !self.0.record.problems.is_empty() {
             self.speak_up(ctx, &ctx.item.node.name.node);
         }
-        self.0.resolve_field(ctx).await
+        ContainerType::resolve_field(&self.0, ctx).await
     }
 }
 

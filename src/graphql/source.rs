@@ -14,7 +14,7 @@ pub struct SourceNode(pub Arc<SourceEntry>);
 #[Object(name = "Source")]
 impl SourceNode {
     /// The global id, refetchable through `node`.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         id::of_source(&self.0)
     }
 

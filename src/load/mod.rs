@@ -69,7 +69,7 @@ impl Load {
     /// The source's failure.
     pub async fn customer(&self, entry: &Arc<SourceEntry>, id: LocalId) -> Loaded {
         match self.loader(entry) {
-            Some(loader) => loader.load_one(id).await.unwrap_or_else(Err)?.transpose(),
+            Some(loader) => loader.load_one(id).await?.flatten().transpose(),
             None => Ok(None),
         }
     }
@@ -111,16 +111,6 @@ struct CustomerLoader {
 
 /// Absent or there, or failed on its own: one bad id does not spoil the others of its batch.
 type Slot = Option<Result<Fetched, SourceError>>;
-
-trait Transpose {
-    fn transpose(self) -> Loaded;
-}
-
-impl Transpose for Slot {
-    fn transpose(self) -> Loaded {
-        Option::transpose(self)
-    }
-}
 
 impl Loader<LocalId> for CustomerLoader {
     type Value = Slot;

@@ -573,7 +573,6 @@ impl CustomerSource for MemorySource {
                 error: SourceError::new(SourceErrorKind::Unsupported, "this source is read only"),
             }],
             read_back: None,
-            no_change: false,
         }
     }
 }
