@@ -64,7 +64,7 @@ limits! {
     error_bytes: usize = 300, 80 ..= 4_096;
     /// Checked documents that are kept for the next request with the same text. Enforced by `graphql`.
     prepared_documents: usize = 500, 0 ..= 100_000;
-    /// Text of the kept documents, in bytes; the documents take about twenty times as much. Enforced by `graphql`.
+    /// Text of the kept documents, in bytes; the checked documents take a multiple of it. Enforced by `graphql`.
     prepared_bytes: usize = 1_048_576, 0 ..= 268_435_456;
     /// Ids in one `nodes` field or one `ids` filter. Enforced by `graphql`.
     ids: usize = 100, 1 ..= 1_000;

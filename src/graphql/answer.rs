@@ -81,6 +81,10 @@ fn finish(error: &mut ServerError, request_id: &str, longest: usize) {
     if extensions.get("code").is_none() {
         if is_about_input(&error.message) {
             extensions.set("code", RequestCode::InvalidInput.as_str());
+            // The value that was found is the caller's, and may be personal.
+            if let Some(end) = error.message.find(", found ") {
+                error.message.truncate(end);
+            }
         } else {
             // Nobody gave this error a code, so nobody looked at what its message may say.
             extensions.set("code", RequestCode::Internal.as_str());

@@ -137,7 +137,9 @@ impl Gateway {
 
     /// Runs an operation. The answer still has to be [finished](Self::finish).
     ///
-    /// A mutation runs to its end even when the caller goes away or the deadline passes: half a write helps nobody.
+    /// What is still running `grace_ms` after the deadline is given up and answered with `SOURCE_TIMEOUT`, without data: until
+    /// then, upstream calls that end at the deadline leave the other fields their answer. A mutation goes on all the same, also
+    /// when the caller goes away: half a write helps nobody. See [`Self::written`].
     pub async fn execute(
         &self,
         prepared: &Prepared,

@@ -4,8 +4,9 @@ use super::gateway::Gateway;
 use crate::limits::Limits;
 use crate::source::Operation;
 use async_graphql::{
-    Context, EmptySubscription, Enum, Error, ErrorExtensions, ID, InputObject, Interface,
-    MaybeUndefined, Object, Schema, SimpleObject,
+    Context, EmptySubscription, Enum, Error, ErrorExtensions, ID, InputObject, InputValueError,
+    InputValueResult, Interface, MaybeUndefined, Object, Scalar, ScalarType, Schema, SimpleObject,
+    Value,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,6 +25,28 @@ pub(crate) fn gateway(limits: &Limits) -> Gateway {
 enum Color {
     Red,
     Green,
+}
+
+struct Even(i32);
+
+#[Scalar]
+impl ScalarType for Even {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::Number(number) => match number
+                .as_i64()
+                .and_then(|number| i32::try_from(number).ok())
+            {
+                Some(number) if number % 2 == 0 => Ok(Self(number)),
+                _ => Err(InputValueError::custom("not even")),
+            },
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.into()
+    }
 }
 
 #[derive(InputObject)]
@@ -181,6 +204,10 @@ impl Query {
         (0..count.cast_unsigned())
             .map(|deep| Some(Box2 { deep }))
             .collect()
+    }
+
+    async fn even(&self, value: Even) -> i32 {
+        value.0
     }
 
     async fn request_id(&self, context: &Context<'_>) -> Result<String, Error> {

@@ -4,7 +4,8 @@
 //! use the browser as its messenger. A body is read only as `application/json`, which a page cannot send to another origin
 //! without a preflight, and no preflight is ever answered with permission. A GET has no effects (mutations are refused) and its
 //! answer cannot be read from another origin, but it costs upstream calls; so a GET that the browser marks as coming from
-//! elsewhere (`Sec-Fetch-Site`, `Origin`) needs a header that forces a preflight. Callers that are no browsers send neither mark.
+//! elsewhere (`Sec-Fetch-Site`, `Origin`) needs a header that forces a preflight. Callers that are no browsers send neither mark;
+//! nor does a browser that loads a picture or script from a plain-http address other than loopback.
 //!
 //! **Other names.** A foreign page can point a name of its own at this address and is then no other origin at all. Such a
 //! request gives the foreign name as `Host`; see [`Hosts`].

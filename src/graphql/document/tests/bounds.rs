@@ -65,6 +65,18 @@ async fn the_deepest_document_allowed_is_served() {
 }
 
 #[tokio::test]
+async fn fragments_may_lead_to_fragments() {
+    let chain: String = (0..60)
+        .map(|n| format!("fragment F{n} on Query {{ ...F{} }} ", n + 1))
+        .collect();
+    let answer = ask(&format!(
+        "{{ ...F0 }} {chain} fragment F60 on Query {{ text }}"
+    ))
+    .await;
+    assert_eq!(answer, json!({"data": {"text": "nothing"}}));
+}
+
+#[tokio::test]
 async fn errors_are_bounded_in_number_and_length() {
     let limits = Limits {
         errors: 3,

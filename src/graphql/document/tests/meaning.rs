@@ -241,3 +241,16 @@ fn the_operation_must_be_clear() {
     assert!(gateway.prepare("query A { text }", None).is_ok());
     assert!(gateway.prepare("{ text }", Some("A")).is_err());
 }
+
+#[tokio::test]
+async fn a_scalar_that_refuses_its_value_is_about_input() {
+    for document in ["{ even(value: 3) }", r#"{ even(value: "me@example.com") }"#] {
+        let answer = ask(document).await;
+        let error = &answer["errors"][0];
+        assert_eq!(error["extensions"]["code"], "INVALID_INPUT", "{answer}");
+        assert_eq!(error["path"], json!(["even"]));
+        assert!(!answer.to_string().contains("example"), "{answer}");
+    }
+    let answer = ask_vars("query($v: Even!) { even(value: $v) }", json!({"v": 4})).await;
+    assert_eq!(answer["data"]["even"], 4);
+}
