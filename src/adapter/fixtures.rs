@@ -2,6 +2,10 @@
 use super::Manifest;
 use std::sync::Arc;
 /// x
-pub async fn play(_: &Arc<Manifest>, _: &str) -> Vec<String> { Vec::new() }
+pub async fn play(_: &Arc<Manifest>, _: &str) -> Vec<String> {
+    Vec::new()
+}
 /// x
-pub fn count(_: &str) -> usize { 0 }
+pub fn count(_: &str) -> usize {
+    0
+}

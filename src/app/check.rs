@@ -5,8 +5,8 @@ use crate::adapter::{self, Manifest, fixtures};
 use crate::cli::{Check, Exit};
 use crate::config;
 use crate::document::{Place, Problems};
-use crate::source::{Call, Operation, Paging, Position, SourceEntry};
 use crate::model::Filter;
+use crate::source::{Call, Operation, Paging, Position, SourceEntry};
 use anyhow::Context as _;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -56,7 +56,10 @@ async fn check_file(file: &Path, problems: &Problems) -> Option<String> {
     let manifest = Arc::new(adapter::read(&name, &text, problems)?);
     let beside = file.with_extension("fixtures.json");
     if !beside.exists() {
-        return Some(format!("{name}: fine; it has no fixtures ({} is not there)", beside.display()));
+        return Some(format!(
+            "{name}: fine; it has no fixtures ({} is not there)",
+            beside.display()
+        ));
     }
     let fixtures = config::read_text(&beside, problems)?;
     let mismatches = fixtures::play(&manifest, &fixtures).await;
@@ -65,7 +68,12 @@ async fn check_file(file: &Path, problems: &Problems) -> Option<String> {
         problems.note(&at, mismatch.as_str());
     }
     let cases = fixtures::count(&fixtures);
-    mismatches.is_empty().then(|| format!("{name}: fine, {cases} fixtures played; {}", summary(&manifest)))
+    mismatches.is_empty().then(|| {
+        format!(
+            "{name}: fine, {cases} fixtures played; {}",
+            summary(&manifest)
+        )
+    })
 }
 
 /// What an adapter says of itself that an author should see.
@@ -79,20 +87,44 @@ fn summary(manifest: &Manifest) -> String {
 
 /// One read of a configured source.
 async fn live(entry: &SourceEntry) -> (String, bool) {
-    let operation = Operation { request_id: "check".into(), deadline: Instant::now() + LIVE, fresh: true };
+    let operation = Operation {
+        request_id: "check".into(),
+        deadline: Instant::now() + LIVE,
+        fresh: true,
+    };
     let call = Call::new(Arc::new(operation));
     let started = Instant::now();
     let plan = match entry.source.plan(&Filter::default(), None) {
         Ok(plan) => plan,
-        Err(_) => return (format!("{}: cannot be listed, so nothing was read", entry.key), true),
+        Err(_) => {
+            return (
+                format!("{}: cannot be listed, so nothing was read", entry.key),
+                true,
+            );
+        }
     };
     let size = match plan.paging {
         Paging::Page(sizes) | Paging::Offset(sizes) | Paging::Keyset { sizes, .. } => sizes.min,
         Paging::Token(walk) | Paging::Link(walk) => walk.sizes.map_or(1, |sizes| sizes.min),
         Paging::None => 1,
     };
-    match entry.source.list(&call, &plan, &Position::Start, size).await {
-        Ok(page) => (format!("{}: answered in {} ms, {} row(s) in the first page", entry.key, started.elapsed().as_millis(), page.rows.len()), true),
-        Err(error) => (format!("{}: {} ({})", entry.key, error, error.kind.code()), false),
+    match entry
+        .source
+        .list(&call, &plan, &Position::Start, size)
+        .await
+    {
+        Ok(page) => (
+            format!(
+                "{}: answered in {} ms, {} row(s) in the first page",
+                entry.key,
+                started.elapsed().as_millis(),
+                page.rows.len()
+            ),
+            true,
+        ),
+        Err(error) => (
+            format!("{}: {} ({})", entry.key, error, error.kind.code()),
+            false,
+        ),
     }
 }

@@ -41,7 +41,10 @@ fn schema() -> anyhow::Result<Exit> {
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime")
 }
 
 /// Says everything that is wrong.
@@ -163,7 +166,13 @@ mod tests {
     #[test]
     fn the_banner_names_every_address() {
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let banner = demo_banner(address(8080), &[("one", "http://127.0.0.1:1"), ("three", "http://127.0.0.1:3")]);
+        let banner = demo_banner(
+            address(8080),
+            &[
+                ("one", "http://127.0.0.1:1"),
+                ("three", "http://127.0.0.1:3"),
+            ],
+        );
         assert!(banner.contains(" http://127.0.0.1:8080/\n"), "{banner}");
         assert!(
             banner.contains("    one    http://127.0.0.1:1\n"),

@@ -23,13 +23,17 @@ use tokio::net::TcpListener;
 pub fn serve(file: &Path) -> anyhow::Result<Exit> {
     let problems = Problems::new();
     let config = config::load(file, &problems);
-    let sources = config.as_ref().and_then(|config| sources::build(config, &problems));
+    let sources = config
+        .as_ref()
+        .and_then(|config| sources::build(config, &problems));
     let (Some(config), Some(sources), true) = (config, sources, problems.is_empty()) else {
         return Ok(refuse(&problems));
     };
     let key = config::cursor_key(&config).context("the cursor key")?;
     super::runtime()?.block_on(async {
-        let listener = TcpListener::bind(config.server.listen).await.with_context(|| format!("cannot listen on {}", config.server.listen))?;
+        let listener = TcpListener::bind(config.server.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let address = listener.local_addr()?;
         tracing::info!(%address, sources = sources.all().len(), "listening");
         run(listener, sources, &key, &config.limits).await
@@ -39,14 +43,23 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
 /// Four emulated CRMs and the gateway in front of them.
 pub fn demo(arguments: &DemoArguments) -> anyhow::Result<Exit> {
     let port = arguments.port;
-    let options = demo::Options { customers: arguments.customers as usize, ports: None };
+    let options = demo::Options {
+        customers: arguments.customers as usize,
+        ports: None,
+    };
     super::runtime()?.block_on(async {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
             .await
-            .with_context(|| format!("cannot listen on 127.0.0.1:{port}; try `crmql demo --port 0`"))?;
+            .with_context(|| {
+                format!("cannot listen on 127.0.0.1:{port}; try `crmql demo --port 0`")
+            })?;
         let crms = demo::start(options).await.context("the emulated CRMs")?;
         let sources = demo_sources(&crms)?;
-        let addresses: Vec<(&str, &str)> = crms.crms.iter().map(|crm| (crm.name, crm.url.as_str())).collect();
+        let addresses: Vec<(&str, &str)> = crms
+            .crms
+            .iter()
+            .map(|crm| (crm.name, crm.url.as_str()))
+            .collect();
         say(&super::demo_banner(listener.local_addr()?, &addresses)).context("standard output")?;
         let key = config::random_key().context("a key for cursors")?;
         run(listener, sources, &key, &Limits::default()).await
@@ -61,10 +74,25 @@ pub fn demo_sources(crms: &demo::Demo) -> anyhow::Result<Sources> {
     let mut entries = Vec::new();
     for crm in &crms.crms {
         let problems = Problems::new();
-        let manifest = adapter::built_in(crm.key, &problems).with_context(|| problems.to_string())?;
-        let vars: Vars = crm.vars.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        let site = Site { vars, settings: Settings::default(), total: Duration::from_secs(20), tokens: TokenStore::default() };
-        entries.push(sources::entry(crm.key, entries.len(), Arc::new(manifest), site)?);
+        let manifest =
+            adapter::built_in(crm.key, &problems).with_context(|| problems.to_string())?;
+        let vars: Vars = crm
+            .vars
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        let site = Site {
+            vars,
+            settings: Settings::default(),
+            total: Duration::from_secs(20),
+            tokens: TokenStore::default(),
+        };
+        entries.push(sources::entry(
+            crm.key,
+            entries.len(),
+            Arc::new(manifest),
+            site,
+        )?);
     }
     Ok(Sources::new(entries))
 }
@@ -73,19 +101,39 @@ pub fn demo_sources(crms: &demo::Demo) -> anyhow::Result<Sources> {
 ///
 /// # Errors
 /// The schema is broken.
-pub fn routes(sources: Sources, cursor_key: &[u8], limits: &Limits, readiness: &Readiness) -> anyhow::Result<axum::Router> {
+pub fn routes(
+    sources: Sources,
+    cursor_key: &[u8],
+    limits: &Limits,
+    readiness: &Readiness,
+) -> anyhow::Result<axum::Router> {
     let connector = Arc::new(Connector::new(limits.clone(), cursor_key));
     let gateway = graphql::gateway(sources, connector, limits)?;
-    Ok(http::router(gateway, limits, readiness.clone(), Hosts::Only(Vec::new())))
+    Ok(http::router(
+        gateway,
+        limits,
+        readiness.clone(),
+        Hosts::Only(Vec::new()),
+    ))
 }
 
 /// Serves until a signal asks to stop; a second one ends it at once.
-async fn run(listener: TcpListener, sources: Sources, cursor_key: &[u8], limits: &Limits) -> anyhow::Result<Exit> {
+async fn run(
+    listener: TcpListener,
+    sources: Sources,
+    cursor_key: &[u8],
+    limits: &Limits,
+) -> anyhow::Result<Exit> {
     let mut signals = Signals::new().context("signals")?;
     let readiness = Readiness::new();
     let connector = Arc::new(Connector::new(limits.clone(), cursor_key));
     let gateway = graphql::gateway(sources, connector, limits)?;
-    let routes = http::router(gateway.clone(), limits, readiness.clone(), Hosts::Only(Vec::new()));
+    let routes = http::router(
+        gateway.clone(),
+        limits,
+        readiness.clone(),
+        Hosts::Only(Vec::new()),
+    );
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = http::serve(listener, routes, limits, &readiness, async move {
         drop(stopped.await);

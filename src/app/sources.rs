@@ -14,12 +14,23 @@ pub fn build(config: &Config, problems: &Problems) -> Option<Sources> {
     let before = problems.count();
     let mut entries = Vec::new();
     for source in &config.sources {
-        let Some(manifest) = manifest(source, problems) else { continue };
-        let Some(vars) = vars(source, &manifest, problems) else { continue };
-        let site = Site { vars, settings: settings(source, &config.limits), total: source.timeouts.total, tokens: tokens(config, source) };
+        let Some(manifest) = manifest(source, problems) else {
+            continue;
+        };
+        let Some(vars) = vars(source, &manifest, problems) else {
+            continue;
+        };
+        let site = Site {
+            vars,
+            settings: settings(source, &config.limits),
+            total: source.timeouts.total,
+            tokens: tokens(config, source),
+        };
         match entry(&source.key, entries.len(), manifest, site) {
             Ok(entry) => entries.push(entry),
-            Err(error) => problems.note(&source.vars_at, format!("source `{}`: {error}", source.key)),
+            Err(error) => {
+                problems.note(&source.vars_at, format!("source `{}`: {error}", source.key))
+            }
         }
     }
     (problems.count() == before).then(|| Sources::new(entries))
@@ -29,10 +40,21 @@ pub fn build(config: &Config, problems: &Problems) -> Option<Sources> {
 ///
 /// # Errors
 /// [`BuildError`] names what its vars lack.
-pub fn entry(key: &str, rank: usize, manifest: Arc<Manifest>, site: Site) -> Result<Arc<SourceEntry>, BuildError> {
+pub fn entry(
+    key: &str,
+    rank: usize,
+    manifest: Arc<Manifest>,
+    site: Site,
+) -> Result<Arc<SourceEntry>, BuildError> {
     let (name, id) = (manifest.name.as_str().into(), manifest.id.as_str().into());
     let source = Adapter::new(manifest, site)?;
-    Ok(Arc::new(SourceEntry { key: key.into(), name, adapter: id, rank, source: Arc::new(source) }))
+    Ok(Arc::new(SourceEntry {
+        key: key.into(),
+        name,
+        adapter: id,
+        rank,
+        source: Arc::new(source),
+    }))
 }
 
 /// The manifest a source names.
@@ -42,7 +64,10 @@ fn manifest(source: &SourceConfig, problems: &Problems) -> Option<Arc<Manifest>>
         config::Adapter::BuiltIn(name) => {
             let known = adapter::built_in_names();
             if !known.contains(&name.as_str()) {
-                let message = format!("there is no built-in adapter `{name}`; there are: {}; or name the path of an adapter file", known.join(", "));
+                let message = format!(
+                    "there is no built-in adapter `{name}`; there are: {}; or name the path of an adapter file",
+                    known.join(", ")
+                );
                 problems.note(&source.adapter_at, message);
                 return None;
             }
@@ -61,17 +86,32 @@ fn vars(source: &SourceConfig, manifest: &Manifest, problems: &Problems) -> Opti
     let known: Vec<_> = manifest.vars.keys().map(String::as_str).collect();
     for (name, var) in &source.vars {
         match manifest.vars.get(name) {
-            None => problems.note(&var.at, format!("the adapter `{}` knows no var `{name}`; accepted: {}", manifest.id, known.join(", "))),
+            None => problems.note(
+                &var.at,
+                format!(
+                    "the adapter `{}` knows no var `{name}`; accepted: {}",
+                    manifest.id,
+                    known.join(", ")
+                ),
+            ),
             Some(declared) if declared.secret && var.literal => {
                 problems.note(&var.at, format!("`{name}` is a secret: write {{ env = \"NAME\" }} or {{ file = \"path\" }}, never the value itself"));
             }
             Some(_) => {}
         }
     }
-    for (name, _) in manifest.vars.iter().filter(|(name, var)| var.default.is_none() && !var.optional && !source.vars.contains_key(*name)) {
-        problems.note(&source.vars_at, format!("the adapter `{}` needs the var `{name}`", manifest.id));
+    for (name, _) in manifest.vars.iter().filter(|(name, var)| {
+        var.default.is_none() && !var.optional && !source.vars.contains_key(*name)
+    }) {
+        problems.note(
+            &source.vars_at,
+            format!("the adapter `{}` needs the var `{name}`", manifest.id),
+        );
     }
-    let values = source.vars.iter().map(|(name, var)| (name.clone(), var.value.expose_secret().to_owned()));
+    let values = source
+        .vars
+        .iter()
+        .map(|(name, var)| (name.clone(), var.value.expose_secret().to_owned()));
     (problems.count() == before).then(|| values.collect())
 }
 
@@ -88,6 +128,14 @@ pub fn settings(source: &SourceConfig, limits: &Limits) -> Settings {
 
 /// Where a source's rotated refresh token is kept. Without a state folder it lives as long as the process.
 fn tokens(config: &Config, source: &SourceConfig) -> TokenStore {
-    let Some(given) = source.vars.get("refresh_token") else { return TokenStore::default() };
-    config::token_store(config, &source.key, &given.value).map_or_else(TokenStore::default, |kept| TokenStore { kept: kept.token, keep: Some(kept.keep) })
+    let Some(given) = source.vars.get("refresh_token") else {
+        return TokenStore::default();
+    };
+    config::token_store(config, &source.key, &given.value).map_or_else(
+        TokenStore::default,
+        |kept| TokenStore {
+            kept: kept.token,
+            keep: Some(kept.keep),
+        },
+    )
 }

@@ -11,9 +11,9 @@
 mod outside;
 mod read;
 mod state;
-mod tokens;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use outside::{log_filter, read_text};
 pub use state::{cursor_key, random_key, state_dir};

@@ -18,8 +18,12 @@ pub struct Kept {
 /// The kept refresh token of a source. One that was kept for another configured token is not used: the operator has
 /// given a new one. `None` where there is no state folder.
 pub fn token_store(config: &Config, source: &str, configured: &SecretString) -> Option<Kept> {
-    let file = state_dir(config).ok()?.join(format!("{source}.refresh_token"));
-    let follows = blake3::hash(configured.expose_secret().as_bytes()).to_hex().to_string();
+    let file = state_dir(config)
+        .ok()?
+        .join(format!("{source}.refresh_token"));
+    let follows = blake3::hash(configured.expose_secret().as_bytes())
+        .to_hex()
+        .to_string();
     let token = read(&file, &follows);
     let name: Box<str> = source.into();
     let keep = move |token: &SecretString| {
@@ -27,7 +31,10 @@ pub fn token_store(config: &Config, source: &str, configured: &SecretString) -> 
             tracing::error!(source = %name, kind = ?error.kind(), "a rotated refresh token cannot be kept; after a restart the source will need a new one");
         }
     };
-    Some(Kept { token, keep: Arc::new(keep) })
+    Some(Kept {
+        token,
+        keep: Arc::new(keep),
+    })
 }
 
 /// The token in a file whose first line says which configured token it follows.
@@ -41,7 +48,10 @@ fn read(file: &Path, follows: &str) -> Option<SecretString> {
 fn write(file: &Path, follows: &str, token: &SecretString) -> io::Result<()> {
     let fresh: PathBuf = file.with_extension("new");
     drop(fs::remove_file(&fresh));
-    super::state::write_private(&fresh, format!("{follows}\n{}", token.expose_secret()).as_bytes())?;
+    super::state::write_private(
+        &fresh,
+        format!("{follows}\n{}", token.expose_secret()).as_bytes(),
+    )?;
     fs::rename(&fresh, file)
 }
 
@@ -58,11 +68,17 @@ mod tests {
             write(&file, "a", &token.to_owned().into()).unwrap();
             assert_eq!(read(&file, "a").unwrap().expose_secret(), token);
         }
-        assert!(read(&file, "b").is_none(), "another token was configured since");
+        assert!(
+            read(&file, "b").is_none(),
+            "another token was configured since"
+        );
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
         }
     }
 }

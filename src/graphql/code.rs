@@ -138,17 +138,34 @@ pub fn of_connection(error: &ConnectionError) -> Error {
         ConnectionError::InvalidCursor => coded(ErrorCode::InvalidCursor, error.to_string()),
         ConnectionError::CursorMismatch => coded(ErrorCode::CursorMismatch, error.to_string()),
         ConnectionError::CursorExpired => coded(ErrorCode::CursorExpired, error.to_string()),
-        ConnectionError::FilterNotSupported { source_key, supported, .. } => {
+        ConnectionError::FilterNotSupported {
+            source_key,
+            supported,
+            ..
+        } => {
             let message = format!("{error}; it supports: {}", listed(supported));
             named(ErrorCode::FilterNotSupported, source_key, message)
         }
-        ConnectionError::OrderNotSupported { source_key, supported } => {
+        ConnectionError::OrderNotSupported {
+            source_key,
+            supported,
+        } => {
             let message = format!("{error}; it supports: {}", listed(supported));
             named(ErrorCode::OrderNotSupported, source_key, message)
         }
-        ConnectionError::ListNotSupported { source_key } => named(ErrorCode::OperationNotSupported, source_key, error.to_string()),
-        ConnectionError::BackwardNotSupported { source_key } => named(ErrorCode::BackwardPagingNotSupported, source_key, error.to_string()),
-        ConnectionError::DepthLimit { source_key } => named(ErrorCode::DepthLimit, source_key, error.to_string()),
+        ConnectionError::ListNotSupported { source_key } => named(
+            ErrorCode::OperationNotSupported,
+            source_key,
+            error.to_string(),
+        ),
+        ConnectionError::BackwardNotSupported { source_key } => named(
+            ErrorCode::BackwardPagingNotSupported,
+            source_key,
+            error.to_string(),
+        ),
+        ConnectionError::DepthLimit { source_key } => {
+            named(ErrorCode::DepthLimit, source_key, error.to_string())
+        }
         ConnectionError::Source { source_key, error } => of_source(source_key, error),
     }
 }
@@ -156,19 +173,40 @@ pub fn of_connection(error: &ConnectionError) -> Error {
 /// What a source that gave less has to say: the code, a sentence, a wait.
 pub fn of_report(source: &SourceEntry, error: &ReportError) -> (ErrorCode, String, Option<i32>) {
     match error {
-        ReportError::Source(error) => (error.kind.into(), format!("{}: {error}", source.key), retry_after_seconds(error)),
+        ReportError::Source(error) => (
+            error.kind.into(),
+            format!("{}: {error}", source.key),
+            retry_after_seconds(error),
+        ),
         ReportError::Unsupported(Unsupported::Filter { parts, supported }) => {
-            let message = format!("{} does not support the filter {}; it supports: {}", source.key, listed(parts), listed(supported));
+            let message = format!(
+                "{} does not support the filter {}; it supports: {}",
+                source.key,
+                listed(parts),
+                listed(supported)
+            );
             (ErrorCode::FilterNotSupported, message, None)
         }
         ReportError::Unsupported(Unsupported::Order { supported }) => {
-            let message = format!("{} does not support this order; it supports: {}", source.key, listed(supported));
+            let message = format!(
+                "{} does not support this order; it supports: {}",
+                source.key,
+                listed(supported)
+            );
             (ErrorCode::OrderNotSupported, message, None)
         }
-        ReportError::Unsupported(Unsupported::List) => (ErrorCode::OperationNotSupported, format!("{} cannot list customers", source.key), None),
+        ReportError::Unsupported(Unsupported::List) => (
+            ErrorCode::OperationNotSupported,
+            format!("{} cannot list customers", source.key),
+            None,
+        ),
     }
 }
 
 fn listed(names: &[String]) -> String {
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        names.join(", ")
+    }
 }

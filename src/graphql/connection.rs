@@ -130,15 +130,25 @@ pub struct ConnectionArguments {
 ///
 /// # Errors
 /// Coded, where there is no connection at all.
-pub async fn connect(ctx: &Context<'_>, arguments: ConnectionArguments) -> Result<CustomerConnection, Error> {
+pub async fn connect(
+    ctx: &Context<'_>,
+    arguments: ConnectionArguments,
+) -> Result<CustomerConnection, Error> {
     let load = ctx.data::<Load>()?;
     let limits = ctx.data::<Limits>()?;
     let asked_sources = choose(load.sources(), arguments.sources.as_deref())?;
-    let filter = Decoded::new(arguments.filter.unwrap_or_default(), load.sources(), limits.ids)?;
+    let filter = Decoded::new(
+        arguments.filter.unwrap_or_default(),
+        load.sources(),
+        limits.ids,
+    )?;
     let (mut asked, mut elsewhere) = (Vec::new(), Vec::new());
     for entry in &asked_sources {
         match filter.of(entry) {
-            Some(filter) => asked.push(AskedSource { entry: Arc::clone(entry), filter }),
+            Some(filter) => asked.push(AskedSource {
+                entry: Arc::clone(entry),
+                filter,
+            }),
             None => elsewhere.push(Arc::clone(entry)),
         }
     }
@@ -154,24 +164,52 @@ pub async fn connect(ctx: &Context<'_>, arguments: ConnectionArguments) -> Resul
         want: wanted(ctx),
     };
     let connector = ctx.data::<Arc<Connector>>()?;
-    let connection = connector.connect(asked, load.operation()).await.map_err(|error| of_connection(&error))?;
+    let connection = connector
+        .connect(asked, load.operation())
+        .await
+        .map_err(|error| of_connection(&error))?;
     let shown = show(ctx, connection, &elsewhere);
-    relatives::prefetch(ctx, load, &shown.edges.iter().map(|edge| &edge.node).collect::<Vec<_>>()).await;
+    relatives::prefetch(
+        ctx,
+        load,
+        &shown
+            .edges
+            .iter()
+            .map(|edge| &edge.node)
+            .collect::<Vec<_>>(),
+    )
+    .await;
     Ok(shown)
 }
 
 /// The sources asked, each once, in the order of the configuration.
 fn choose(all: &Sources, keys: Option<&[String]>) -> Result<Vec<Arc<SourceEntry>>, Error> {
-    let Some(keys) = keys else { return Ok(all.all().to_vec()) };
+    let Some(keys) = keys else {
+        return Ok(all.all().to_vec());
+    };
     if keys.is_empty() {
-        return Err(coded(ErrorCode::InvalidInput, "`sources` must not be empty; leave it out to ask all sources"));
+        return Err(coded(
+            ErrorCode::InvalidInput,
+            "`sources` must not be empty; leave it out to ask all sources",
+        ));
     }
     if let Some(unknown) = keys.iter().find(|key| all.by_key(key).is_none()) {
         let known: Vec<_> = all.all().iter().map(|entry| &*entry.key).collect();
         let unknown: String = unknown.chars().take(64).collect();
-        return Err(coded(ErrorCode::InvalidInput, format!("there is no source {unknown:?}; there are: {}", known.join(", "))));
+        return Err(coded(
+            ErrorCode::InvalidInput,
+            format!(
+                "there is no source {unknown:?}; there are: {}",
+                known.join(", ")
+            ),
+        ));
     }
-    Ok(all.all().iter().filter(|entry| keys.iter().any(|key| **key == *entry.key)).cloned().collect())
+    Ok(all
+        .all()
+        .iter()
+        .filter(|entry| keys.iter().any(|key| **key == *entry.key))
+        .cloned()
+        .collect())
 }
 
 /// What the selection needs to know, so that the rest costs no call.
@@ -185,12 +223,20 @@ fn wanted(ctx: &Context<'_>) -> Want {
     }
 }
 
-fn show(ctx: &Context<'_>, connection: Connection, elsewhere: &[Arc<SourceEntry>]) -> CustomerConnection {
+fn show(
+    ctx: &Context<'_>,
+    connection: Connection,
+    elsewhere: &[Arc<SourceEntry>],
+) -> CustomerConnection {
     let read = Freshness::now();
     for report in &connection.reports {
         speak_up(ctx, report);
     }
-    let mut sources: Vec<SourceReport> = connection.reports.into_iter().map(SourceReport::from).collect();
+    let mut sources: Vec<SourceReport> = connection
+        .reports
+        .into_iter()
+        .map(SourceReport::from)
+        .collect();
     sources.extend(elsewhere.iter().map(|entry| SourceReport {
         source: SourceNode(Arc::clone(entry)),
         outcome: SourceOutcome::Complete,
@@ -199,7 +245,14 @@ fn show(ctx: &Context<'_>, connection: Connection, elsewhere: &[Arc<SourceEntry>
     }));
     sources.sort_by_key(|report| report.source.0.rank);
     CustomerConnection {
-        edges: connection.edges.into_iter().map(|edge| CustomerEdge { cursor: edge.cursor, node: CustomerNode::new(edge.source, edge.customer, read) }).collect(),
+        edges: connection
+            .edges
+            .into_iter()
+            .map(|edge| CustomerEdge {
+                cursor: edge.cursor,
+                node: CustomerNode::new(edge.source, edge.customer, read),
+            })
+            .collect(),
         page_info: PageInfo {
             has_next_page: connection.page_info.has_next,
             has_previous_page: connection.page_info.has_previous,
@@ -222,8 +275,12 @@ fn speak_up(ctx: &Context<'_>, report: &Report) {
     }
     for place in &report.unreadable {
         let key = &report.source.key;
-        let message = format!("{key}: the record at position {place} has no usable id and is left out");
-        errors.push(coded(ErrorCode::SourceInvalidResponse, message).extend_with(|_, extensions| extensions.set("source", &**key)));
+        let message =
+            format!("{key}: the record at position {place} has no usable id and is left out");
+        errors.push(
+            coded(ErrorCode::SourceInvalidResponse, message)
+                .extend_with(|_, extensions| extensions.set("source", &**key)),
+        );
     }
     for error in errors {
         ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
@@ -234,7 +291,11 @@ impl From<Report> for SourceReport {
     fn from(report: Report) -> Self {
         let error = report.error.as_ref().map(|error| {
             let (code, message, retry_after_seconds) = of_report(&report.source, error);
-            SourceErrorFields { code, message, retry_after_seconds }
+            SourceErrorFields {
+                code,
+                message,
+                retry_after_seconds,
+            }
         });
         Self {
             source: SourceNode(report.source),

@@ -15,8 +15,8 @@ use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaType, Registry};
 use async_graphql::resolver_utils::resolve_container;
 use async_graphql::{
-    ComplexObject, ContainerType, Context, ContextSelectionSet, Error, ErrorExtensions, ID, Json, Name, ObjectType, OutputType, Positioned, ServerResult, SimpleObject,
-    Value,
+    ComplexObject, ContainerType, Context, ContextSelectionSet, Error, ErrorExtensions, ID, Json,
+    Name, ObjectType, OutputType, Positioned, ServerResult, SimpleObject, Value,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -59,7 +59,11 @@ impl CustomerNode {
 
     /// A customer of a source.
     pub fn new(entry: Arc<SourceEntry>, record: CustomerRef, read: Freshness) -> Self {
-        Self(CustomerFields { entry, read, record })
+        Self(CustomerFields {
+            entry,
+            read,
+            record,
+        })
     }
 
     /// The global id, for interfaces.
@@ -115,25 +119,55 @@ impl CustomerFields {
     async fn children(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which children. `parentId` is this customer already.")] filter: Option<CustomerFilter>,
+        #[graphql(desc = "Which children. `parentId` is this customer already.")] filter: Option<
+            CustomerFilter,
+        >,
         #[graphql(desc = "In which order.")] order_by: Option<CustomerOrder>,
-        #[graphql(desc = "So many from the start, or after a cursor; 20 where neither this nor `last` is given, at most 100.")] first: Option<i32>,
+        #[graphql(
+            desc = "So many from the start, or after a cursor; 20 where neither this nor `last` is given, at most 100."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
-        #[graphql(desc = "So many from the end, or before a cursor; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "So many from the end, or before a cursor; at most 100.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Only what stands before this cursor.")] before: Option<String>,
     ) -> Result<Option<CustomerConnection>, Error> {
-        let relates = |name: &str| self.entry.source.capabilities().filters.iter().any(|filter| filter.name == name);
+        let relates = |name: &str| {
+            self.entry
+                .source
+                .capabilities()
+                .filters
+                .iter()
+                .any(|filter| filter.name == name)
+        };
         if !relates("parent:eq") {
             return Ok(None);
         }
         let own = id::of_customer(&self.entry, &self.record.id);
         let mut filter = filter.unwrap_or_default();
-        if filter.parent_id.as_ref().is_some_and(|parent| *parent != own) {
-            return Err(coded(ErrorCode::InvalidInput, "`parentId` is this customer's id here; leave it out"));
+        if filter
+            .parent_id
+            .as_ref()
+            .is_some_and(|parent| *parent != own)
+        {
+            return Err(coded(
+                ErrorCode::InvalidInput,
+                "`parentId` is this customer's id here; leave it out",
+            ));
         }
         filter.parent_id = Some(own);
         let sources = Some(vec![self.entry.key.to_string()]);
-        let arguments = ConnectionArguments { filter: Some(filter), order_by, first, after, last, before, sources, ..ConnectionArguments::default() };
+        let arguments = ConnectionArguments {
+            filter: Some(filter),
+            order_by,
+            first,
+            after,
+            last,
+            before,
+            sources,
+            ..ConnectionArguments::default()
+        };
         connect(ctx, arguments).await.map(Some)
     }
 
@@ -144,20 +178,34 @@ impl CustomerFields {
 
     /// The CRM's own record, untouched: the way out of the common model.
     async fn native(&self) -> Option<Json<serde_json::Value>> {
-        self.record.native.as_ref().and_then(|native| native.value()).map(Json)
+        self.record
+            .native
+            .as_ref()
+            .and_then(|native| native.value())
+            .map(Json)
     }
 
     /// When and how this record was read.
     async fn freshness(&self) -> FreshnessFields {
-        FreshnessFields { fetched_at: self.read.fetched_at, stale: self.read.stale, from_cache: self.read.from_cache }
+        FreshnessFields {
+            fetched_at: self.read.fetched_at,
+            stale: self.read.stale,
+            from_cache: self.read.from_cache,
+        }
     }
 }
 
 impl CustomerFields {
-    async fn relative(&self, ctx: &Context<'_>, id: Option<&LocalId>) -> Result<Option<CustomerNode>, Error> {
+    async fn relative(
+        &self,
+        ctx: &Context<'_>,
+        id: Option<&LocalId>,
+    ) -> Result<Option<CustomerNode>, Error> {
         let Some(id) = id else { return Ok(None) };
         match ctx.data::<Load>()?.customer(&self.entry, id.clone()).await {
-            Ok(found) => Ok(found.map(|found| CustomerNode::loaded(Arc::clone(&self.entry), found))),
+            Ok(found) => {
+                Ok(found.map(|found| CustomerNode::loaded(Arc::clone(&self.entry), found)))
+            }
             Err(error) => Err(of_source(&self.entry.key, &error)),
         }
     }
@@ -182,7 +230,11 @@ impl OutputType for CustomerNode {
         name
     }
 
-    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, _field: &Positioned<Field>) -> ServerResult<Value> {
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        _field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
         resolve_container(ctx, self).await
     }
 }
@@ -201,10 +253,20 @@ impl ObjectType for CustomerNode {}
 impl CustomerNode {
     /// Adds the error of a field that could not be read.
     fn speak_up(&self, ctx: &Context<'_>, field: &Name) {
-        for problem in self.0.record.problems.iter().filter(|problem| field.as_str() == problem.field) {
+        for problem in self
+            .0
+            .record
+            .problems
+            .iter()
+            .filter(|problem| field.as_str() == problem.field)
+        {
             let key = &self.0.entry.key;
-            let message = format!("{key}: the field `{}` of the customer {} cannot be read: {}", problem.field, self.0.record.id, problem.reason);
-            let error = coded(ErrorCode::SourceInvalidResponse, message).extend_with(|_, extensions| extensions.set("source", &**key));
+            let message = format!(
+                "{key}: the field `{}` of the customer {} cannot be read: {}",
+                problem.field, self.0.record.id, problem.reason
+            );
+            let error = coded(ErrorCode::SourceInvalidResponse, message)
+                .extend_with(|_, extensions| extensions.set("source", &**key));
             ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
         }
     }

@@ -3,7 +3,8 @@
 use super::code::{ErrorCode, coded};
 use super::id;
 use crate::model::{
-    CustomerOrderField, CustomerStatus, CustomerTier, CustomerType, DeletedFilter, Filter, Gender, IntRange, LocalId, Order, OrderDirection, TimeRange,
+    CustomerOrderField, CustomerStatus, CustomerTier, CustomerType, DeletedFilter, Filter, Gender,
+    IntRange, LocalId, Order, OrderDirection, TimeRange,
 };
 use crate::source::{SourceEntry, Sources};
 use async_graphql::{Error, ID, InputObject};
@@ -59,7 +60,10 @@ pub struct CustomerOrder {
 
 impl From<CustomerOrder> for Order {
     fn from(order: CustomerOrder) -> Self {
-        Self { field: order.field, direction: order.direction }
+        Self {
+            field: order.field,
+            direction: order.direction,
+        }
     }
 }
 
@@ -85,20 +89,39 @@ impl Decoded {
             return Err(empty_list("tags"));
         }
         if filter.ids.as_ref().is_some_and(|ids| ids.len() > most_ids) {
-            return Err(coded(ErrorCode::InvalidInput, format!("`ids` takes at most {most_ids} ids")));
+            return Err(coded(
+                ErrorCode::InvalidInput,
+                format!("`ids` takes at most {most_ids} ids"),
+            ));
         }
-        let texts = [("search", &filter.search), ("email", &filter.email), ("phone", &filter.phone), ("ownerId", &filter.owner_id)];
+        let texts = [
+            ("search", &filter.search),
+            ("email", &filter.email),
+            ("phone", &filter.phone),
+            ("ownerId", &filter.owner_id),
+        ];
         for (name, text) in texts {
-            if text.as_ref().is_some_and(|text| text.is_empty() || text.chars().any(char::is_control)) {
-                return Err(coded(ErrorCode::InvalidInput, format!("`{name}` must not be empty or hold control characters")));
+            if text
+                .as_ref()
+                .is_some_and(|text| text.is_empty() || text.chars().any(char::is_control))
+            {
+                return Err(coded(
+                    ErrorCode::InvalidInput,
+                    format!("`{name}` must not be empty or hold control characters"),
+                ));
             }
         }
-        if filter.age.is_some_and(|age| age.gte.is_some_and(|gte| gte < 0) || age.lte.is_some_and(|lte| lte < 0)) {
+        if filter.age.is_some_and(|age| {
+            age.gte.is_some_and(|gte| gte < 0) || age.lte.is_some_and(|lte| lte < 0)
+        }) {
             return Err(coded(ErrorCode::InvalidInput, "`age` must not be negative"));
         }
         let customer = |id: ID| id::customer(sources, &id);
         Ok(Self {
-            ids: filter.ids.map(|ids| ids.into_iter().map(customer).collect::<Result<_, _>>()).transpose()?,
+            ids: filter
+                .ids
+                .map(|ids| ids.into_iter().map(customer).collect::<Result<_, _>>())
+                .transpose()?,
             parent: filter.parent_id.map(customer).transpose()?,
             operator: filter.operator_id.map(customer).transpose()?,
             common: Filter {
@@ -113,8 +136,12 @@ impl Decoded {
                 age: filter.age.filter(|age| *age != IntRange::default()),
                 owner_id: filter.owner_id,
                 deleted: filter.deleted.unwrap_or_default(),
-                created_at: filter.created_at.filter(|range| *range != TimeRange::default()),
-                updated_at: filter.updated_at.filter(|range| *range != TimeRange::default()),
+                created_at: filter
+                    .created_at
+                    .filter(|range| *range != TimeRange::default()),
+                updated_at: filter
+                    .updated_at
+                    .filter(|range| *range != TimeRange::default()),
                 ..Filter::default()
             },
         })
@@ -149,13 +176,19 @@ impl Decoded {
 fn check_list<T: PartialEq>(name: &str, list: Option<&[T]>, unknown: T) -> Result<(), Error> {
     match list {
         Some([]) => Err(empty_list(name)),
-        Some(list) if list.contains(&unknown) => {
-            Err(coded(ErrorCode::InvalidInput, format!("`{name}`: UNKNOWN is what the gateway says of words it does not know; nothing can be asked by it")))
-        }
+        Some(list) if list.contains(&unknown) => Err(coded(
+            ErrorCode::InvalidInput,
+            format!(
+                "`{name}`: UNKNOWN is what the gateway says of words it does not know; nothing can be asked by it"
+            ),
+        )),
         _ => Ok(()),
     }
 }
 
 fn empty_list(name: &str) -> Error {
-    coded(ErrorCode::InvalidInput, format!("`{name}` must not be empty; leave it out to ask for every customer"))
+    coded(
+        ErrorCode::InvalidInput,
+        format!("`{name}` must not be empty; leave it out to ask for every customer"),
+    )
 }

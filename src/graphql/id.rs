@@ -62,20 +62,29 @@ pub fn customer(sources: &Sources, id: &str) -> Result<(Arc<SourceEntry>, LocalI
 
 /// The error for an id that names nothing.
 pub fn invalid() -> Error {
-    coded(ErrorCode::InvalidId, "this is no id of this gateway, or its source is not configured")
+    coded(
+        ErrorCode::InvalidId,
+        "this is no id of this gateway, or its source is not configured",
+    )
 }
 
 fn read(sources: &Sources, id: &str) -> Option<Named> {
     let text = URL_SAFE_NO_PAD.decode(id).ok()?;
     let (kind, rest) = text.split_first()?;
     match *kind {
-        SOURCE => sources.by_key(std::str::from_utf8(rest).ok()?).cloned().map(Named::Source),
+        SOURCE => sources
+            .by_key(std::str::from_utf8(rest).ok()?)
+            .cloned()
+            .map(Named::Source),
         CUSTOMER => {
             let between = rest.iter().position(|byte| *byte == BETWEEN)?;
             let (key, local) = rest.split_at(between);
             let source = sources.by_key(std::str::from_utf8(key).ok()?)?;
             let local = std::str::from_utf8(local.get(1..)?).ok()?;
-            Some(Named::Customer(Arc::clone(source), LocalId::new(local).ok()?))
+            Some(Named::Customer(
+                Arc::clone(source),
+                LocalId::new(local).ok()?,
+            ))
         }
         _ => None,
     }

@@ -2,7 +2,10 @@
 
 use super::code::ErrorCode;
 use super::id;
-use crate::model::{Change, CustomerStatus, CustomerTier, CustomerType, Date, FieldValue, Gender, LocalId, WriteField};
+use crate::model::{
+    Change, CustomerStatus, CustomerTier, CustomerType, Date, FieldValue, Gender, LocalId,
+    WriteField,
+};
 use crate::source::{SourceEntry, Sources};
 use async_graphql::{ID, InputObject, Json, MaybeUndefined};
 use std::sync::Arc;
@@ -28,7 +31,11 @@ pub struct Problem {
 
 impl Problem {
     fn new(field: &'static str, code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { field: vec![field], code, message: message.into() }
+        Self {
+            field: vec![field],
+            code,
+            message: message.into(),
+        }
     }
 }
 
@@ -168,13 +175,19 @@ impl CreateCustomerInput {
     pub fn change(self, sources: &Sources) -> Checked {
         let Some(entry) = sources.by_key(&self.source).cloned() else {
             let known: Vec<_> = sources.all().iter().map(|entry| &*entry.key).collect();
-            return Err(vec![Problem::new("source", ErrorCode::InvalidInput, format!("there is no such source; there are: {}", known.join(", ")))]);
+            return Err(vec![Problem::new(
+                "source",
+                ErrorCode::InvalidInput,
+                format!("there is no such source; there are: {}", known.join(", ")),
+            )]);
         };
         let mut problems = key_problems(self.idempotency_key.as_deref());
         let mut fields = self.given(&entry, sources, &mut problems);
         // A null in a create clears nothing: where the source has no such field there is nothing to say.
         let takes = &entry.source.capabilities().creatable_fields;
-        fields.retain(|(field, value)| *value != FieldValue::Null || takes.iter().any(|name| name == field.name()));
+        fields.retain(|(field, value)| {
+            *value != FieldValue::Null || takes.iter().any(|name| name == field.name())
+        });
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -202,18 +215,31 @@ impl DeleteCustomerInput {
     pub fn change(self, sources: &Sources) -> Checked {
         let (entry, id) = known_customer(sources, &self.id)?;
         let problems = key_problems(self.idempotency_key.as_deref());
-        if problems.is_empty() { Ok((entry, Change::Delete { id })) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok((entry, Change::Delete { id }))
+        } else {
+            Err(problems)
+        }
     }
 }
 
-fn known_customer(sources: &Sources, id: &str) -> Result<(Arc<SourceEntry>, LocalId), Vec<Problem>> {
+fn known_customer(
+    sources: &Sources,
+    id: &str,
+) -> Result<(Arc<SourceEntry>, LocalId), Vec<Problem>> {
     let message = "this is no customer's id of this gateway, or its source is not configured";
     id::customer(sources, id).map_err(|_| vec![Problem::new("id", ErrorCode::InvalidId, message)])
 }
 
 /// A key that is not honoured must not be accepted: the caller would take a repeat to be safe.
 fn key_problems(key: Option<&str>) -> Vec<Problem> {
-    let refuse = |_| Problem::new("idempotencyKey", ErrorCode::OperationNotSupported, "this gateway keeps no idempotency keys; nothing was sent");
+    let refuse = |_| {
+        Problem::new(
+            "idempotencyKey",
+            ErrorCode::OperationNotSupported,
+            "this gateway keeps no idempotency keys; nothing was sent",
+        )
+    };
     key.map(refuse).into_iter().collect()
 }
 
@@ -234,7 +260,10 @@ impl Given<'_> {
         };
         match value {
             Ok(value) => self.fields.push((field, value)),
-            Err(message) => self.problems.push(Problem::new(field.name(), ErrorCode::InvalidInput, message)),
+            Err(message) => {
+                self.problems
+                    .push(Problem::new(field.name(), ErrorCode::InvalidInput, message))
+            }
         }
     }
 }
@@ -246,7 +275,8 @@ trait Writable {
 }
 
 /// What is said about UNKNOWN in an input.
-const UNKNOWN: &str = "UNKNOWN is what the gateway says of words it does not know; it cannot be written";
+const UNKNOWN: &str =
+    "UNKNOWN is what the gateway says of words it does not know; it cannot be written";
 
 /// Declares how plain types become values.
 macro_rules! writable {
@@ -275,11 +305,19 @@ writable! {
 
 impl PhoneNumberInput {
     fn checked(&self) -> Result<FieldValue, &'static str> {
-        let calling_code = self.calling_code.as_deref().map(|code| code.trim_start_matches('+').to_owned());
-        let is_code = |code: &String| (1..=4).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit());
+        let calling_code = self
+            .calling_code
+            .as_deref()
+            .map(|code| code.trim_start_matches('+').to_owned());
+        let is_code = |code: &String| {
+            (1..=4).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit())
+        };
         match calling_code {
             Some(code) if !is_code(&code) => Err("a calling code is one to four digits"),
-            calling_code => Ok(FieldValue::Phone { number: self.number.clone(), calling_code }),
+            calling_code => Ok(FieldValue::Phone {
+                number: self.number.clone(),
+                calling_code,
+            }),
         }
     }
 }

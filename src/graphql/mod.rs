@@ -37,9 +37,17 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// [`ContractError`] where the schema's SDL cannot be read back.
-pub fn gateway(sources: Sources, connector: Arc<Connector>, limits: &Limits) -> Result<Gateway, ContractError> {
-    let schema = Schema::build(Query, Mutation, EmptySubscription).data(connector).data(limits.clone());
-    Gateway::new(schema, limits, move |operation, data| data.insert(Load::new(sources.clone(), Arc::clone(operation))))
+pub fn gateway(
+    sources: Sources,
+    connector: Arc<Connector>,
+    limits: &Limits,
+) -> Result<Gateway, ContractError> {
+    let schema = Schema::build(Query, Mutation, EmptySubscription)
+        .data(connector)
+        .data(limits.clone());
+    Gateway::new(schema, limits, move |operation, data| {
+        data.insert(Load::new(sources.clone(), Arc::clone(operation)))
+    })
 }
 
 /// The schema in the schema definition language. It does not depend on the sources.

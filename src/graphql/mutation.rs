@@ -80,7 +80,11 @@ pub struct Mutation;
 #[Object]
 impl Mutation {
     /// Makes a customer in one CRM.
-    async fn create_customer(&self, ctx: &Context<'_>, #[graphql(desc = "The new customer.")] input: CreateCustomerInput) -> Result<CreateCustomerPayload, Error> {
+    async fn create_customer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The new customer.")] input: CreateCustomerInput,
+    ) -> Result<CreateCustomerPayload, Error> {
         let load = ctx.data::<Load>()?;
         let client_mutation_id = input.client_mutation_id.clone();
         let done = match input.change(load.sources()) {
@@ -88,17 +92,34 @@ impl Mutation {
             Err(problems) => Done::refused(problems),
         };
         let edge_wanted = ctx.look_ahead().field("customerEdge").exists();
-        let customer_edge = done.written.as_ref().filter(|_| edge_wanted).and_then(|(entry, written)| {
-            let customer = written.customer.clone()?;
-            let cursor = id::of_customer(entry, &customer.id).0;
-            Some(CreatedEdge { cursor, node: CustomerNode::new(Arc::clone(entry), customer, Freshness::now()) })
-        });
+        let customer_edge =
+            done.written
+                .as_ref()
+                .filter(|_| edge_wanted)
+                .and_then(|(entry, written)| {
+                    let customer = written.customer.clone()?;
+                    let cursor = id::of_customer(entry, &customer.id).0;
+                    Some(CreatedEdge {
+                        cursor,
+                        node: CustomerNode::new(Arc::clone(entry), customer, Freshness::now()),
+                    })
+                });
         let (customer, outcome, user_errors) = done.payload();
-        Ok(CreateCustomerPayload { customer, customer_edge, outcome, user_errors, client_mutation_id })
+        Ok(CreateCustomerPayload {
+            customer,
+            customer_edge,
+            outcome,
+            user_errors,
+            client_mutation_id,
+        })
     }
 
     /// Changes a customer. A field that is left out is left alone; a null clears it.
-    async fn update_customer(&self, ctx: &Context<'_>, #[graphql(desc = "The customer and what to change.")] input: UpdateCustomerInput) -> Result<UpdateCustomerPayload, Error> {
+    async fn update_customer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The customer and what to change.")] input: UpdateCustomerInput,
+    ) -> Result<UpdateCustomerPayload, Error> {
         let load = ctx.data::<Load>()?;
         let client_mutation_id = input.client_mutation_id.clone();
         let done = match input.change(load.sources()) {
@@ -106,11 +127,20 @@ impl Mutation {
             Err(problems) => Done::refused(problems),
         };
         let (customer, outcome, user_errors) = done.payload();
-        Ok(UpdateCustomerPayload { customer, outcome, user_errors, client_mutation_id })
+        Ok(UpdateCustomerPayload {
+            customer,
+            outcome,
+            user_errors,
+            client_mutation_id,
+        })
     }
 
     /// Deletes a customer, the way its CRM deletes: for good, or out of sight.
-    async fn delete_customer(&self, ctx: &Context<'_>, #[graphql(desc = "The customer.")] input: DeleteCustomerInput) -> Result<DeleteCustomerPayload, Error> {
+    async fn delete_customer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The customer.")] input: DeleteCustomerInput,
+    ) -> Result<DeleteCustomerPayload, Error> {
         let load = ctx.data::<Load>()?;
         let (client_mutation_id, asked) = (input.client_mutation_id.clone(), input.id.clone());
         let done = match input.change(load.sources()) {
@@ -119,7 +149,12 @@ impl Mutation {
         };
         let (_, outcome, user_errors) = done.payload();
         let deleted_customer_id = (outcome == WriteOutcome::Applied).then_some(asked);
-        Ok(DeleteCustomerPayload { deleted_customer_id, outcome, user_errors, client_mutation_id })
+        Ok(DeleteCustomerPayload {
+            deleted_customer_id,
+            outcome,
+            user_errors,
+            client_mutation_id,
+        })
     }
 }
 
@@ -131,7 +166,10 @@ struct Done {
 
 impl Done {
     fn refused(problems: Vec<Problem>) -> Self {
-        Self { written: None, problems: problems.into_iter().map(UserError::from).collect() }
+        Self {
+            written: None,
+            problems: problems.into_iter().map(UserError::from).collect(),
+        }
     }
 
     async fn of(ctx: &Context<'_>, load: &Load, entry: Arc<SourceEntry>, change: &Change) -> Self {
@@ -140,19 +178,29 @@ impl Done {
             && !matches!(change, Change::Delete { .. })
         {
             // The write is done; only showing it failed. That is no reason to make the caller try again.
-            let mut error = ctx.set_error_path(of_source(&entry.key, error).into_server_error(ctx.item.pos));
+            let mut error =
+                ctx.set_error_path(of_source(&entry.key, error).into_server_error(ctx.item.pos));
             error.path.push(PathSegment::Field("customer".to_owned()));
             ctx.add_error(error);
         }
-        let problems = written.problems.iter().map(|problem| user_error(&entry, problem, change)).collect();
-        Self { written: Some((entry, written)), problems }
+        let problems = written
+            .problems
+            .iter()
+            .map(|problem| user_error(&entry, problem, change))
+            .collect();
+        Self {
+            written: Some((entry, written)),
+            problems,
+        }
     }
 
     fn payload(self) -> (Option<CustomerNode>, WriteOutcome, Vec<UserError>) {
         match self.written {
             None => (None, WriteOutcome::NotApplied, self.problems),
             Some((entry, written)) => {
-                let customer = written.customer.map(|customer| CustomerNode::new(entry, customer, Freshness::now()));
+                let customer = written
+                    .customer
+                    .map(|customer| CustomerNode::new(entry, customer, Freshness::now()));
                 (customer, written.outcome, self.problems)
             }
         }
@@ -161,21 +209,42 @@ impl Done {
 
 impl From<Problem> for UserError {
     fn from(problem: Problem) -> Self {
-        Self { field: Some(std::iter::once("input").chain(problem.field).map(str::to_owned).collect()), code: problem.code, message: problem.message }
+        Self {
+            field: Some(
+                std::iter::once("input")
+                    .chain(problem.field)
+                    .map(str::to_owned)
+                    .collect(),
+            ),
+            code: problem.code,
+            message: problem.message,
+        }
     }
 }
 
 fn user_error(entry: &SourceEntry, problem: &WriteProblem, change: &Change) -> UserError {
-    let path = |names: &[&str]| Some(std::iter::once("input").chain(names.iter().copied()).map(str::to_owned).collect());
+    let path = |names: &[&str]| {
+        Some(
+            std::iter::once("input")
+                .chain(names.iter().copied())
+                .map(str::to_owned)
+                .collect(),
+        )
+    };
     let code = ErrorCode::from(problem.error.kind);
-    let about_id = matches!(code, ErrorCode::NotFound | ErrorCode::InvalidId) && written_id(change).is_some();
+    let about_id =
+        matches!(code, ErrorCode::NotFound | ErrorCode::InvalidId) && written_id(change).is_some();
     let field = match &problem.field {
         Some(WriteProblemField::Common(field)) => path(&[field.name()]),
         Some(WriteProblemField::Native(name)) => path(&["native", name]),
         None if about_id => path(&["id"]),
         None => None,
     };
-    UserError { field, code, message: format!("{}: {}", entry.key, problem.error) }
+    UserError {
+        field,
+        code,
+        message: format!("{}: {}", entry.key, problem.error),
+    }
 }
 
 fn written_id(change: &Change) -> Option<&LocalId> {
@@ -184,4 +253,3 @@ fn written_id(change: &Change) -> Option<&LocalId> {
         Change::Update { id, .. } | Change::Delete { id } => Some(id),
     }
 }
-

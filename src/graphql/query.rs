@@ -17,7 +17,11 @@ use std::sync::Arc;
 
 /// Anything that has a global id and can be fetched again by it.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "The global id. Opaque, stable, and refetchable through `node`."))]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "The global id. Opaque, stable, and refetchable through `node`."
+))]
 pub enum Node {
     /// A customer.
     Customer(CustomerNode),
@@ -35,7 +39,11 @@ pub struct Query;
 #[Object]
 impl Query {
     /// Anything by its global id; null where there is no such thing any more.
-    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "A global id.")] id: ID) -> Result<Option<Node>, Error> {
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A global id.")] id: ID,
+    ) -> Result<Option<Node>, Error> {
         let load = ctx.data::<Load>()?;
         match id::named(load.sources(), &id)? {
             Named::Source(entry) => Ok(Some(Node::Source(SourceNode(entry)))),
@@ -45,19 +53,31 @@ impl Query {
 
     /// Several things by their global ids, in the order asked, in as few upstream calls as the CRMs allow; null where
     /// there is no such thing any more.
-    async fn nodes(&self, ctx: &Context<'_>, #[graphql(desc = "Global ids; each counts, also one that is asked twice.")] ids: Vec<ID>) -> Result<Vec<NodeSlot>, Error> {
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Global ids; each counts, also one that is asked twice.")] ids: Vec<ID>,
+    ) -> Result<Vec<NodeSlot>, Error> {
         let load = ctx.data::<Load>()?;
         let most = ctx.data::<Limits>()?.ids;
         if ids.len() > most {
-            return Err(coded(ErrorCode::InvalidInput, format!("`nodes` takes at most {most} ids")));
+            return Err(coded(
+                ErrorCode::InvalidInput,
+                format!("`nodes` takes at most {most} ids"),
+            ));
         }
-        let named: Vec<Result<Named, Error>> = ids.iter().map(|id| id::named(load.sources(), id)).collect();
+        let named: Vec<Result<Named, Error>> =
+            ids.iter().map(|id| id::named(load.sources(), id)).collect();
         let found = fetch(load, &named).await;
         Ok(named.into_iter().map(|named| slot(named, &found)).collect())
     }
 
     /// One customer by its global id; null where the CRM has no such customer.
-    async fn customer(&self, ctx: &Context<'_>, #[graphql(desc = "The global id of a customer.")] id: ID) -> Result<Option<CustomerNode>, Error> {
+    async fn customer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The global id of a customer.")] id: ID,
+    ) -> Result<Option<CustomerNode>, Error> {
         let load = ctx.data::<Load>()?;
         let (entry, id) = id::customer(load.sources(), &id)?;
         one(load, entry, id).await
@@ -72,20 +92,46 @@ impl Query {
         #[graphql(desc = "Keys of the sources to ask; all sources where it is not given.")] sources: Option<Vec<String>>,
         #[graphql(desc = "Which customers.")] filter: Option<CustomerFilter>,
         #[graphql(desc = "In which order.")] order_by: Option<CustomerOrder>,
-        #[graphql(desc = "So many from the start, or after a cursor; 20 where neither this nor `last` is given, at most 100.")] first: Option<i32>,
+        #[graphql(
+            desc = "So many from the start, or after a cursor; 20 where neither this nor `last` is given, at most 100."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
-        #[graphql(desc = "So many from the end, or before a cursor; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "So many from the end, or before a cursor; at most 100.")] last: Option<
+            i32,
+        >,
         #[graphql(desc = "Only what stands before this cursor.")] before: Option<String>,
-        #[graphql(desc = "What to do when a source fails.", default_with = "SourceFailurePolicy::Skip")] on_source_failure: SourceFailurePolicy,
-        #[graphql(desc = "What to do when a source cannot serve a part of the filter.", default_with = "UnsupportedFilterPolicy::Refuse")]
+        #[graphql(
+            desc = "What to do when a source fails.",
+            default_with = "SourceFailurePolicy::Skip"
+        )]
+        on_source_failure: SourceFailurePolicy,
+        #[graphql(
+            desc = "What to do when a source cannot serve a part of the filter.",
+            default_with = "UnsupportedFilterPolicy::Refuse"
+        )]
         unsupported_filter: UnsupportedFilterPolicy,
     ) -> Result<Option<CustomerConnection>, Error> {
-        let arguments = ConnectionArguments { sources, filter, order_by, first, after, last, before, on_source_failure, unsupported_filter };
+        let arguments = ConnectionArguments {
+            sources,
+            filter,
+            order_by,
+            first,
+            after,
+            last,
+            before,
+            on_source_failure,
+            unsupported_filter,
+        };
         connect(ctx, arguments).await.map(Some)
     }
 
     /// One source by its key; null where none is configured under it.
-    async fn source(&self, ctx: &Context<'_>, #[graphql(desc = "The key from the configuration.")] key: String) -> Result<Option<SourceNode>, Error> {
+    async fn source(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The key from the configuration.")] key: String,
+    ) -> Result<Option<SourceNode>, Error> {
         let load = ctx.data::<Load>()?;
         Ok(load.sources().by_key(&key).cloned().map(SourceNode))
     }
@@ -93,11 +139,21 @@ impl Query {
     /// Every configured source, in the order of the configuration.
     async fn sources(&self, ctx: &Context<'_>) -> Result<Vec<SourceNode>, Error> {
         let load = ctx.data::<Load>()?;
-        Ok(load.sources().all().iter().cloned().map(SourceNode).collect())
+        Ok(load
+            .sources()
+            .all()
+            .iter()
+            .cloned()
+            .map(SourceNode)
+            .collect())
     }
 }
 
-async fn one(load: &Load, entry: Arc<SourceEntry>, id: LocalId) -> Result<Option<CustomerNode>, Error> {
+async fn one(
+    load: &Load,
+    entry: Arc<SourceEntry>,
+    id: LocalId,
+) -> Result<Option<CustomerNode>, Error> {
     match load.customer(&entry, id).await {
         Ok(found) => Ok(found.map(|found| CustomerNode::loaded(entry, found))),
         Err(error) => Err(of_source(&entry.key, &error)),
@@ -113,12 +169,16 @@ async fn fetch(load: &Load, named: &[Result<Named, Error>]) -> Found {
         Ok(Named::Customer(entry, id)) => Some((entry, id)),
         _ => None,
     }) {
-        let (_, ids) = wanted.entry(entry.rank).or_insert_with(|| (Arc::clone(entry), Vec::new()));
+        let (_, ids) = wanted
+            .entry(entry.rank)
+            .or_insert_with(|| (Arc::clone(entry), Vec::new()));
         if !ids.contains(id) {
             ids.push(id.clone());
         }
     }
-    let loading = wanted.into_values().map(|(entry, ids)| async move { (entry.rank, load.customers(&entry, ids).await) });
+    let loading = wanted
+        .into_values()
+        .map(|(entry, ids)| async move { (entry.rank, load.customers(&entry, ids).await) });
     join_all(loading).await.into_iter().collect()
 }
 
@@ -128,7 +188,10 @@ fn slot(named: Result<Named, Error>, found: &Found) -> NodeSlot {
         Ok(Named::Source(entry)) => Some(Ok(Node::Source(SourceNode(entry)))),
         Ok(Named::Customer(entry, id)) => match found.get(&entry.rank)?.get(&id)? {
             Ok(None) => None,
-            Ok(Some(fetched)) => Some(Ok(Node::Customer(CustomerNode::loaded(Arc::clone(&entry), fetched.clone())))),
+            Ok(Some(fetched)) => Some(Ok(Node::Customer(CustomerNode::loaded(
+                Arc::clone(&entry),
+                fetched.clone(),
+            )))),
             Err(error) => Some(Err(of_source(&entry.key, error))),
         },
     }

@@ -32,7 +32,11 @@ pub struct Freshness {
 impl Freshness {
     /// Sent by the CRM just now.
     pub fn now() -> Self {
-        Self { fetched_at: DateTime(jiff::Timestamp::now()), stale: false, from_cache: false }
+        Self {
+            fetched_at: DateTime(jiff::Timestamp::now()),
+            stale: false,
+            from_cache: false,
+        }
     }
 }
 
@@ -50,7 +54,11 @@ impl Load {
     /// Loaders that have loaded nothing yet.
     pub fn new(sources: Sources, operation: Arc<Operation>) -> Self {
         let loaders = sources.all().iter().map(|_| OnceLock::new()).collect();
-        Self { sources, operation, loaders }
+        Self {
+            sources,
+            operation,
+            loaders,
+        }
     }
 
     /// All configured sources.
@@ -75,10 +83,17 @@ impl Load {
     }
 
     /// Several customers of one source at once. Asking for one of them later costs nothing.
-    pub async fn customers(&self, entry: &Arc<SourceEntry>, ids: Vec<LocalId>) -> HashMap<LocalId, Loaded> {
+    pub async fn customers(
+        &self,
+        entry: &Arc<SourceEntry>,
+        ids: Vec<LocalId>,
+    ) -> HashMap<LocalId, Loaded> {
         match self.loader(entry) {
             Some(loader) => match loader.load_many(ids.iter().cloned()).await {
-                Ok(found) => found.into_iter().map(|(id, loaded)| (id, loaded.transpose())).collect(),
+                Ok(found) => found
+                    .into_iter()
+                    .map(|(id, loaded)| (id, loaded.transpose()))
+                    .collect(),
                 Err(error) => ids.into_iter().map(|id| (id, Err(error.clone()))).collect(),
             },
             None => HashMap::new(),
@@ -87,19 +102,30 @@ impl Load {
 
     /// Makes a change. What was loaded of the source before is forgotten.
     pub async fn write(&self, entry: &Arc<SourceEntry>, change: &Change) -> Written {
-        let written = entry.source.write(&Call::new(Arc::clone(&self.operation)), change).await;
+        let written = entry
+            .source
+            .write(&Call::new(Arc::clone(&self.operation)), change)
+            .await;
         if let Some(loader) = self.loader(entry) {
             loader.clear::<LocalId>();
         }
         written
     }
 
-    fn loader(&self, entry: &Arc<SourceEntry>) -> Option<&DataLoader<CustomerLoader, HashMapCache>> {
+    fn loader(
+        &self,
+        entry: &Arc<SourceEntry>,
+    ) -> Option<&DataLoader<CustomerLoader, HashMapCache>> {
         let make = || {
-            let loader = CustomerLoader { entry: Arc::clone(entry), operation: Arc::clone(&self.operation) };
+            let loader = CustomerLoader {
+                entry: Arc::clone(entry),
+                operation: Arc::clone(&self.operation),
+            };
             DataLoader::with_cache(loader, tokio::spawn, HashMapCache::default())
         };
-        self.loaders.get(entry.rank).map(|loader| loader.get_or_init(make))
+        self.loaders
+            .get(entry.rank)
+            .map(|loader| loader.get_or_init(make))
     }
 }
 
@@ -121,8 +147,19 @@ impl Loader<LocalId> for CustomerLoader {
         let fetched = self.entry.source.fetch(&call, ids).await;
         let freshness = Freshness::now();
         let slot = |found: Result<Option<CustomerRef>, SourceError>| {
-            found.map(|found| found.map(|customer| Fetched { customer, freshness })).transpose()
+            found
+                .map(|found| {
+                    found.map(|customer| Fetched {
+                        customer,
+                        freshness,
+                    })
+                })
+                .transpose()
         };
-        Ok(ids.iter().cloned().zip(fetched.into_iter().map(slot)).collect())
+        Ok(ids
+            .iter()
+            .cloned()
+            .zip(fetched.into_iter().map(slot))
+            .collect())
     }
 }
