@@ -1,6 +1,7 @@
 //! The integration tests, one binary; files are named after behaviours.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a test may fail loudly, and reads and writes files of its own"
@@ -8,6 +9,9 @@
 
 mod browser;
 mod cli;
+mod clients;
 mod dependencies;
 mod page;
+mod readme;
+mod running;
 mod tidy;
