@@ -82,3 +82,26 @@ impl SourceError {
         )
     }
 }
+
+impl SourceErrorKind {
+    /// The public error code, see the schema's `ErrorCode`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Credentials => "SOURCE_CREDENTIALS",
+            Self::Forbidden => "FORBIDDEN",
+            Self::Throttled => "SOURCE_RATE_LIMITED",
+            Self::Timeout => "SOURCE_TIMEOUT",
+            Self::Unavailable => "SOURCE_UNAVAILABLE",
+            Self::Rejected => "INVALID_INPUT",
+            Self::InvalidId => "INVALID_ID",
+            Self::NotFound => "NOT_FOUND",
+            Self::Conflict => "CONFLICT",
+            Self::NoChanges => "NO_CHANGES",
+            Self::Malformed => "SOURCE_INVALID_RESPONSE",
+            Self::Unsupported => "OPERATION_NOT_SUPPORTED",
+            Self::CursorExpired => "CURSOR_EXPIRED",
+            Self::DepthLimit => "DEPTH_LIMIT",
+            Self::Saturated => "OVERLOADED",
+        }
+    }
+}

@@ -1,1 +1,10 @@
-//! The integration tests, one binary.
+//! Tests of the crate as its users see it, over real HTTP.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod conformance;
