@@ -184,7 +184,7 @@ async fn rescan(list: &List<'_>, strip: &mut Strip) -> Result<(), Halt> {
     while !whole.at_end && whole.pages < list.limits.rescan_pages {
         forward(list, &mut whole, u32::MAX, None).await?;
         let expected = usize::try_from(mark.spot.ordinal).unwrap_or(usize::MAX);
-        if let Some(Located::At(end)) = locate(&whole.rows, expected, mark.anchors, true) {
+        if let Some(Located::At(end)) = locate(&whole.prints(), expected, mark.anchors, true) {
             whole.rows.truncate(end);
             strip.pages += whole.pages;
             strip.first = Some(Position::Start);
@@ -198,6 +198,28 @@ async fn rescan(list: &List<'_>, strip: &mut Strip) -> Result<(), Halt> {
         }
     }
     Err(Halt::Backward)
+}
+
+/// Finds a row again whose token the source no longer knows, where that is near enough to the start.
+pub(super) async fn recover(
+    list: &List<'_>,
+    mark: &Mark,
+    after: bool,
+) -> Result<Option<Strip>, Halt> {
+    let mut whole = from_start();
+    let expected = usize::try_from(mark.spot.ordinal).unwrap_or(usize::MAX);
+    while !whole.at_end && whole.pages < list.limits.rescan_pages {
+        forward(list, &mut whole, u32::MAX, None).await?;
+        whole.seam = match locate(&whole.prints(), expected, mark.anchors, true) {
+            Some(Located::At(index)) => index + usize::from(after),
+            Some(Located::Gone(index)) if whole.at_end => index,
+            _ => continue,
+        };
+        // What follows is counted against the budget of the window, not this.
+        whole.pages = 0;
+        return Ok(Some(whole));
+    }
+    Ok(None)
 }
 
 fn from_start() -> Strip {

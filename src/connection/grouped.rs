@@ -10,7 +10,7 @@ use super::plan::{Listed, Planned};
 use super::strip::Found;
 use super::{ConnectionError, Report, ReportError};
 use crate::model::{SourceFailurePolicy, SourceOutcome};
-use crate::source::{SourceError, SourceErrorKind, TotalKind};
+use crate::source::{SourceError, SourceErrorKind, TotalKind, Unsupported};
 use std::sync::Arc;
 
 /// What to read.
@@ -34,15 +34,27 @@ pub(super) struct Tally {
     error: Option<SourceError>,
     failed: bool,
     truncated: bool,
+    unsupported: Option<Unsupported>,
     total: Option<u64>,
     unreadable: Vec<u64>,
+}
+
+/// A row of the connection, and where each source stands once it is read.
+#[derive(Debug)]
+pub(super) struct Placed {
+    /// The source.
+    pub(super) source: u16,
+    /// The row.
+    pub(super) found: Found,
+    /// The place in each source that matters.
+    pub(super) here: Gaps,
 }
 
 /// Rows of several sources, in reading order.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
-    /// The rows, each with its source.
-    pub(super) edges: Vec<(u16, Found)>,
+    /// The rows.
+    pub(super) edges: Vec<Placed>,
     /// More follow, or may.
     pub(super) more: bool,
     /// Where to go on, where the budget ended before the window was filled.
@@ -79,8 +91,11 @@ impl Gathered {
         self.note(source, &run);
         let was_full = std::mem::replace(full, *full || run.full);
         let from = u16::try_from(source).unwrap_or(u16::MAX);
-        self.edges
-            .extend(run.rows.into_iter().map(|found| (from, found)));
+        self.edges.extend(run.rows.into_iter().map(|found| Placed {
+            source: from,
+            here: vec![(from, Gap::After(found.mark.clone()))],
+            found,
+        }));
         match run.rest {
             Rest::End => {}
             Rest::More => self.more = true,
@@ -113,6 +128,11 @@ impl Gathered {
                     SourceOutcome::Unsupported,
                     Some(ReportError::Unsupported(why.clone())),
                     0,
+                ),
+                Ok(list) if tally.unsupported.is_some() => (
+                    SourceOutcome::Unsupported,
+                    tally.unsupported.map(ReportError::Unsupported),
+                    list.reader.call.calls(),
                 ),
                 Ok(list) => {
                     let outcome = match (tally.failed, tally.truncated) {
@@ -200,6 +220,28 @@ impl Gathered {
         });
     }
 
+    /// The source turned out not to be able to serve the order.
+    pub(super) fn exclude(&mut self, source: usize, why: Unsupported) {
+        self.tally(source, |tally| tally.unsupported = Some(why));
+    }
+
+    /// A source that cannot serve the order, and why.
+    pub(super) fn excluded<'a, 'b>(
+        &self,
+        lists: &'a [Listed<'b>],
+    ) -> Option<(&'a Listed<'b>, Unsupported)> {
+        let why =
+            |(listed, tally): (&'a Listed<'b>, &Tally)| Some((listed, tally.unsupported.clone()?));
+        lists.iter().zip(&self.tallies).find_map(why)
+    }
+
+    /// Whether the source takes part.
+    pub(super) fn takes_part(&self, source: usize) -> bool {
+        self.tallies
+            .get(source)
+            .is_some_and(|tally| !tally.failed && tally.unsupported.is_none())
+    }
+
     pub(super) fn truncate(&mut self, source: usize) {
         self.tally(source, |tally| tally.truncated = true);
     }
@@ -271,6 +313,7 @@ async fn visit(
     let Some(Listed {
         entry,
         list: Ok(list),
+        ..
     }) = lists.get(source)
     else {
         return Ok(None);
@@ -312,6 +355,13 @@ pub(super) async fn count(
         let Ok(list) = &listed.list else {
             return Ok(());
         };
+        if gathered
+            .tallies
+            .get(source)
+            .is_some_and(|tally| tally.unsupported.is_some())
+        {
+            return Ok(());
+        }
         let known = gathered
             .tallies
             .get(source)

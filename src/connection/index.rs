@@ -119,7 +119,7 @@ fn settle(strip: &mut Strip, mark: &Mark, after: bool, way: Way) -> bool {
         .ordinal
         .saturating_sub(begin(strip, mark.spot.ordinal));
     let expected = usize::try_from(expected).unwrap_or(usize::MAX);
-    let seam = match locate(&strip.rows, expected, mark.anchors, strip.at_start) {
+    let seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
         Some(Located::At(index)) => index + usize::from(after),
         // Rows inserted before the row may have pushed it out of sight.
         Some(Located::Gone(index))

@@ -6,7 +6,7 @@
 use super::memory::Memory;
 use super::place::{Gap, Way};
 use super::strip::{Found, Pick, Raw, Strip, Verdict, pick};
-use super::{index, walk};
+use super::{back, index, walk};
 use crate::limits::Limits;
 use crate::model::{DeletedFilter, Filter};
 use crate::source::{
@@ -116,6 +116,9 @@ impl List<'_> {
         look: bool,
     ) -> Result<Run, Halt> {
         let ask = Ask { way, need, look };
+        if let Some(gap) = self.after_key(gap, way) {
+            return self.read_straight(&gap, ask).await;
+        }
         match (self.turned(), reversal(gap)) {
             (Some(turned), true) => turned.read_turned(gap, ask).await,
             (None, true) => Err(Halt::Backward),
@@ -137,6 +140,18 @@ impl List<'_> {
             print: !self.print,
             ..*self
         })
+    }
+
+    /// A key leads forward whichever way its row was come by.
+    fn after_key(&self, gap: &Gap, way: Way) -> Option<Gap> {
+        match (self.plan.paging, gap, way) {
+            (Paging::Keyset { .. }, Gap::After(mark), Way::Forward)
+                if mark.spot.reversed && mark.spot.next.is_some() =>
+            {
+                Some(gap.crossed())
+            }
+            _ => None,
+        }
     }
 
     /// Whether the reversed list leads there sooner.
@@ -162,8 +177,9 @@ impl List<'_> {
             Way::Forward => Way::Backward,
             Way::Backward => Way::Forward,
         };
+        let there = if reversed { gap.crossed() } else { gap.clone() };
         let mut run = self
-            .read_straight(&gap.turned(), Ask { way, ..ask })
+            .read_straight(&there.turned(), Ask { way, ..ask })
             .await?;
         for found in &mut run.rows {
             found.mark.spot.reversed = reversed;
@@ -229,7 +245,15 @@ impl List<'_> {
         match self.plan.paging {
             Paging::Page(_) | Paging::Offset(_) => index::open(self, gap, ask).await,
             Paging::Token(_) | Paging::Link(_) | Paging::Keyset { .. } | Paging::None => {
-                walk::open(self, gap, ask).await
+                match (walk::open(self, gap, ask).await, gap) {
+                    (Err(Halt::Source(error)), Gap::Before(mark) | Gap::After(mark))
+                        if error.kind == SourceErrorKind::CursorExpired =>
+                    {
+                        let found = back::recover(self, mark, matches!(gap, Gap::After(_))).await?;
+                        found.ok_or(Halt::Source(error))
+                    }
+                    (opened, _) => opened,
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ mod grouped;
 mod index;
 mod list;
 mod memory;
+mod merge;
 mod place;
 mod plan;
 mod scan;
@@ -30,9 +31,9 @@ use crate::model::{
 };
 use crate::source::{CustomerRef, Operation, SourceEntry, SourceError, Unsupported};
 use cursor::{Cursor, Gaps, Sealer};
-use grouped::Gathered;
+use grouped::{Gathered, Placed};
 use memory::Memory;
-use place::{Gap, Way};
+use place::Way;
 use plan::Planned;
 use std::sync::Arc;
 
@@ -186,7 +187,15 @@ impl Connector {
         };
         let gaps = cursor.as_ref().map(|cursor| cursor.gaps(window.way));
         let failed = cursor.as_ref().map_or(&[][..], |cursor| &cursor.failed);
-        let gathered = grouped::read(&planned.lists, gaps.as_ref(), failed, reading).await?;
+        let gathered = match asked
+            .order
+            .filter(|_| planned.order == ConnectionOrder::Merged)
+        {
+            Some(order) => {
+                merge::read(&planned.lists, gaps.as_ref(), failed, reading, order).await?
+            }
+            None => grouped::read(&planned.lists, gaps.as_ref(), failed, reading).await?,
+        };
         Ok(answer(
             &planned,
             &sealer,
@@ -210,14 +219,21 @@ fn answer(
     let last = gathered.edges.len().saturating_sub(1);
     let failed: Vec<u16> = gathered.failed();
     let mut edges: Vec<Edge> = Vec::with_capacity(gathered.edges.len());
-    for (index, (source, found)) in gathered.edges.iter().enumerate() {
-        let Some(listed) = planned.lists.get(usize::from(*source)) else {
+    for (
+        index,
+        Placed {
+            source,
+            found,
+            here,
+        },
+    ) in gathered.edges.drain(..).enumerate()
+    {
+        let Some(listed) = planned.lists.get(usize::from(source)) else {
             continue;
         };
-        let here = vec![(*source, Gap::After(found.mark.clone()))];
         let cursor = Cursor {
             failed: failed.clone(),
-            edge: Some(*source),
+            edge: Some(source),
             here,
             onward: cut.clone().filter(|_| index == last),
             blank: false,
@@ -225,7 +241,7 @@ fn answer(
         edges.push(Edge {
             cursor: sealer.seal(&cursor),
             source: Arc::clone(&listed.entry),
-            customer: Arc::clone(&found.customer),
+            customer: found.customer,
         });
     }
     let here: Option<Gaps> = cut.map(|(_, gaps)| gaps);

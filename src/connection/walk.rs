@@ -134,7 +134,7 @@ fn settle(strip: &mut Strip, mark: &Mark, after: bool, way: Way) -> bool {
     let enough = |index: usize| {
         way == Way::Backward || strip.at_end || strip.rows.len() - index >= SLACK as usize
     };
-    strip.seam = match locate(&strip.rows, expected, mark.anchors, strip.at_start) {
+    strip.seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
         Some(Located::At(index)) => index + usize::from(after),
         Some(Located::Gone(index)) if enough(index) => index,
         None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),
