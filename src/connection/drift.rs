@@ -7,7 +7,7 @@ use super::place::{Anchors, BEGINNING, Mark, NAMELESS};
 use super::strip::Raw;
 
 /// Rows read on both sides of a window beyond what it needs, so that a shift of up to so many rows costs no call.
-pub(super) const SLACK: u64 = 4;
+pub(super) const SLACK: usize = 4;
 
 /// Where the row of a cursor stands among rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

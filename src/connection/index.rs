@@ -91,16 +91,16 @@ async fn around(
         Way::Forward => at..at + 1 + rows,
         Way::Backward => at.saturating_sub(rows)..at + 1,
     };
-    let wide = core.start.saturating_sub(SLACK)..core.end + SLACK;
+    let wide = core.start.saturating_sub(SLACK as u64)..core.end + SLACK as u64;
     let range = cheapest(list, &[wide, core.start..core.end + 1, core]);
     let mut strip = Strip::default();
     read(list, &mut strip, range).await?;
-    if settle(&mut strip, mark, after, way) {
+    if settle(&mut strip, mark, after) {
         return Ok(strip);
     }
     for side in [Way::Backward, Way::Forward] {
         probe(list, &mut strip, side).await?;
-        if settle(&mut strip, mark, after, way) {
+        if settle(&mut strip, mark, after) {
             return Ok(strip);
         }
     }
@@ -113,7 +113,7 @@ async fn around(
 }
 
 /// Puts the seam where the row of the cursor is, or was; `false` where nothing of it is in hand.
-fn settle(strip: &mut Strip, mark: &Mark, after: bool, way: Way) -> bool {
+fn settle(strip: &mut Strip, mark: &Mark, after: bool) -> bool {
     let expected = mark
         .spot
         .ordinal
@@ -122,13 +122,7 @@ fn settle(strip: &mut Strip, mark: &Mark, after: bool, way: Way) -> bool {
     let seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
         Some(Located::At(index)) => index + usize::from(after),
         // Rows inserted before the row may have pushed it out of sight.
-        Some(Located::Gone(index))
-            if way == Way::Backward
-                || strip.at_end
-                || (strip.rows.len() - index) as u64 >= SLACK =>
-        {
-            index
-        }
+        Some(Located::Gone(index)) if strip.at_end || strip.rows.len() - index >= SLACK => index,
         None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),
         _ => return false,
     };

@@ -170,22 +170,23 @@ impl List<'_> {
         }
     }
 
-    /// Reads the reversed list from a place of this one, or the other way round.
+    /// Reads this list, which is the reversed one, from a place of either.
     async fn read_turned(&self, gap: &Gap, ask: Ask) -> Result<Run, Halt> {
-        let reversed = !reversal(gap);
         let way = match ask.way {
             Way::Forward => Way::Backward,
             Way::Backward => Way::Forward,
         };
-        let there = if reversed { gap.crossed() } else { gap.clone() };
-        let mut run = self
-            .read_straight(&there.turned(), Ask { way, ..ask })
-            .await?;
+        let there = if reversal(gap) {
+            gap.turned()
+        } else {
+            gap.crossed().turned()
+        };
+        let mut run = self.read_straight(&there, Ask { way, ..ask }).await?;
         for found in &mut run.rows {
-            found.mark.spot.reversed = reversed;
+            found.mark.spot.reversed = true;
         }
         if let Rest::Cut(gap) = run.rest {
-            run.rest = Rest::Cut(gap.turned_as(reversed));
+            run.rest = Rest::Cut(gap.turned_as(true));
         }
         Ok(run)
     }
@@ -264,7 +265,7 @@ impl List<'_> {
                 index::extend(self, strip, Ask { need: left, ..ask }).await
             }
             Paging::Token(_) | Paging::Link(_) | Paging::Keyset { .. } | Paging::None => {
-                walk::extend(self, strip, ask.way, left).await
+                walk::extend(self, strip, Ask { need: left, ..ask }).await
             }
         }
     }

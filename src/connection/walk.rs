@@ -43,19 +43,14 @@ pub(super) async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, 
 }
 
 /// Adds rows at the far end of a strip.
-pub(super) async fn extend(
-    list: &List<'_>,
-    strip: &mut Strip,
-    way: Way,
-    left: u32,
-) -> Result<(), Halt> {
-    match way {
-        Way::Forward => Ok(forward(list, strip, left, None).await?),
-        Way::Backward => back::extend(list, strip, left).await,
+pub(super) async fn extend(list: &List<'_>, strip: &mut Strip, ask: Ask) -> Result<(), Halt> {
+    match ask.way {
+        Way::Forward => Ok(forward(list, strip, wanted(list, ask), None).await?),
+        Way::Backward => back::extend(list, strip, ask.need).await,
     }
 }
 
-/// How many rows the first page should hold.
+/// How many rows the next page should hold.
 fn wanted(list: &List<'_>, ask: Ask) -> u32 {
     let looks = matches!(list.plan.paging, Paging::Keyset { .. }) && ask.look && ask.need > 0;
     ask.need.max(1).saturating_add(u32::from(looks))
@@ -89,12 +84,12 @@ async fn again(
     let upto = spot.index.saturating_add(1);
     let size = match (spot.size, ask.way) {
         (0, Way::Forward) => upto.saturating_add(wanted(list, ask)),
-        (0, Way::Backward) => upto,
+        (0, Way::Backward) => upto.saturating_add(SLACK as u32),
         (size, _) => size,
     };
     forward(list, strip, size, Some(spot.trail)).await?;
     let mut probes = 0;
-    while !settle(strip, mark, after, ask.way) {
+    while !settle(strip, mark, after) {
         let short = strip.rows.len() < upto as usize;
         if strip.at_end || (probes >= PROBES && !short) {
             break;
@@ -102,7 +97,7 @@ async fn again(
         probes += u32::from(!short);
         forward(list, strip, upto.max(ask.need), None).await?;
     }
-    if settle(strip, mark, after, ask.way) {
+    if settle(strip, mark, after) {
         return Ok(());
     }
     // The row may have opened its page: then the rows before it end the page before.
@@ -112,7 +107,7 @@ async fn again(
             .await
             .unwrap_or(false)
     {
-        let drifted = !settle(strip, mark, after, Way::Backward);
+        let drifted = !settle(strip, mark, after);
         strip.drifted |= drifted;
         if !drifted {
             return Ok(());
@@ -129,11 +124,9 @@ async fn again(
 }
 
 /// Puts the seam where the row is, or was; `false` where that is not certain yet.
-fn settle(strip: &mut Strip, mark: &Mark, after: bool, way: Way) -> bool {
+fn settle(strip: &mut Strip, mark: &Mark, after: bool) -> bool {
     let expected = mark.spot.index as usize;
-    let enough = |index: usize| {
-        way == Way::Backward || strip.at_end || strip.rows.len() - index >= SLACK as usize
-    };
+    let enough = |index: usize| strip.at_end || strip.rows.len() - index >= SLACK;
     strip.seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
         Some(Located::At(index)) => index + usize::from(after),
         Some(Located::Gone(index)) if enough(index) => index,

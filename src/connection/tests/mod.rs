@@ -1,6 +1,7 @@
 //! Connections over sources in memory, held against the list they should show.
 
 mod backward;
+mod bounds;
 mod drift;
 mod forward;
 mod liars;
