@@ -4,9 +4,9 @@
 //! list is short enough to be read again from its start. Else it is refused: never a wrong slice.
 
 use super::drift::{Located, locate};
-use super::index::malformed;
 use super::list::{Halt, List};
 use super::memory::Step;
+use super::pages::malformed;
 use super::place::{Mark, NAMELESS, Trail};
 use super::strip::{Raw, Strip};
 use super::walk::{count_empty, forward, key, placed, size};

@@ -5,6 +5,7 @@
 
 use super::memory::Memory;
 use super::place::{Gap, Way};
+use super::run::{Rest, Run};
 use super::strip::{Found, Pick, Raw, Strip, Verdict, pick};
 use super::{back, index, walk};
 use crate::limits::Limits;
@@ -50,38 +51,6 @@ impl From<SourceError> for Halt {
     fn from(error: SourceError) -> Self {
         Self::Source(error)
     }
-}
-
-/// What stands beyond the rows of a run.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Rest {
-    /// Nothing.
-    End,
-    /// At least one more row; or, where nobody asked, perhaps one.
-    More,
-    /// Nobody knows: the budget of pages ended at this gap.
-    Cut(Gap),
-    /// Nobody knows: the source lets nobody read on.
-    Refused(SourceError),
-}
-
-/// Rows read from a gap.
-#[derive(Debug)]
-pub(super) struct Run {
-    /// In reading order.
-    pub(super) rows: Vec<Found>,
-    /// Places of the window taken, those of rows that cannot be shown included.
-    pub(super) taken: u32,
-    /// The window is filled.
-    pub(super) full: bool,
-    /// What follows them.
-    pub(super) rest: Rest,
-    /// The exact number of rows in the list, where it is known.
-    pub(super) total: Option<u64>,
-    /// Positions of rows that cannot be shown.
-    pub(super) unreadable: Vec<u64>,
-    /// The place of the cursor was not found again.
-    pub(super) drifted: bool,
 }
 
 /// One source's list.

@@ -1,26 +1,30 @@
 //! Relay connections over one CRM or several: windows, cursors, merging, and honesty about what is not known.
 //!
 //! Read in this order: `window` (which pages cover a window), `strip` and `list` (rows of one source from a gap),
-//! `index`, `walk` and `back` (how each paging style gets them), `drift` (rows that move), `cursor`, then `grouped` and
-//! `merge` (several sources). It takes pages and knows neither CRMs nor GraphQL.
+//! `index` with `pages`, `walk` with `back` (how each paging style gets them), `drift` (rows that move), `cursor`, then
+//! `grouped` and `merge` (several sources). It takes pages and knows neither CRMs nor GraphQL.
 
 mod arguments;
 mod back;
 mod cursor;
 mod drift;
 mod error;
+mod gathered;
 mod grouped;
 mod index;
 mod list;
 mod memory;
 mod merge;
+mod pages;
 mod place;
 mod plan;
+mod run;
 mod scan;
 mod strip;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod whole;
 mod window;
 
 pub use error::ConnectionError;
@@ -31,7 +35,7 @@ use crate::model::{
 };
 use crate::source::{CustomerRef, Operation, SourceEntry, SourceError, Unsupported};
 use cursor::{Cursor, Gaps, Sealer};
-use grouped::{Gathered, Placed};
+use gathered::{Gathered, Placed, Reading};
 use memory::Memory;
 use place::Way;
 use plan::Planned;
@@ -178,7 +182,7 @@ impl Connector {
             Way::Forward => asked.want.has_next,
             Way::Backward => asked.want.has_previous,
         };
-        let reading = grouped::Reading {
+        let reading = Reading {
             way: window.way,
             need: window.rows,
             look: looks,

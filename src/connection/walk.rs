@@ -5,9 +5,9 @@
 
 use super::back;
 use super::drift::{Located, SLACK, in_place, locate};
-use super::index::malformed;
 use super::list::{Ask, Halt, List};
 use super::memory::Step;
+use super::pages::malformed;
 use super::place::{Gap, Mark, Spot, Trail, Way};
 use super::strip::{Raw, Strip};
 use crate::source::{Page, Paging, Position, Row, SourceError};

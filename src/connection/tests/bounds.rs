@@ -166,6 +166,11 @@ fn the_way_back_costs_little_where_somebody_knows_it() {
             "{name} {costs:?}"
         );
     }
+}
+
+#[test]
+fn the_way_back_along_a_chain_costs_little_where_somebody_knows_it() {
+    let chain = walk(SIZES);
     for (name, paging) in [
         ("remembered", Paging::Token(chain)),
         (

@@ -10,7 +10,7 @@ fn dated(values: &[Option<u8>], begin: usize) -> Vec<Row> {
     let name = |value: u8| {
         Box::from(format!(
             "{}{}",
-            if value % 2 == 0 { "a" } else { "B" },
+            if value.is_multiple_of(2) { "a" } else { "B" },
             value % 7
         ))
     };
