@@ -102,7 +102,8 @@ async fn previous(list: &List<'_>, strip: &mut Strip, at: Position, want: u32) -
     if !strip.visited.insert(at.clone()) {
         return Err(malformed("the source's pages lead in a circle").into());
     }
-    let size = size(list, want);
+    // Two rows more, so that the first row wanted can be found again by those before it.
+    let size = size(list, want.saturating_add(2));
     let page = list.reader.page(&list.plan, &at, size).await?;
     strip.pages += 1;
     strip.total = page.total.or(strip.total);

@@ -11,6 +11,8 @@ use super::strip::Strip;
 use crate::source::TotalKind;
 use std::ops::Range;
 
+/// Rows read before the first row of a window that ends at a place, so that the first row can be found again by them.
+const BEFORE: u64 = 2;
 /// How often the end of a list is looked for again when rows come or go meanwhile.
 const END_TRIES: u32 = 3;
 
@@ -88,10 +90,12 @@ async fn around(
     }
     let core = match way {
         Way::Forward => at..at + 1 + rows,
-        Way::Backward => at.saturating_sub(rows)..at + 1,
+        Way::Backward => at.saturating_sub(rows + BEFORE)..at + 1,
     };
-    let wide = core.start.saturating_sub(SLACK as u64)..core.end + SLACK as u64;
-    let range = cheapest(list, &[wide, core.start..core.end + 1, core]);
+    let slack = |rows: u64| core.start.saturating_sub(rows)..core.end + rows;
+    let mut ranges: Vec<Range<u64>> = (1..=SLACK as u64).rev().map(slack).collect();
+    ranges.extend([core.start..core.end + 1, core.clone()]);
+    let range = cheapest(list, &ranges);
     let mut strip = Strip::default();
     read(list, &mut strip, range).await?;
     if settle(&mut strip, mark, after) {
@@ -119,7 +123,13 @@ fn settle(strip: &mut Strip, mark: &Mark, after: bool) -> bool {
         .saturating_sub(begin(strip, mark.spot.ordinal));
     let expected = usize::try_from(expected).unwrap_or(usize::MAX);
     let seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
-        Some(Located::At(index)) => index + usize::from(after),
+        Some(Located::At(index)) => {
+            if index == 0 && !strip.at_start {
+                let [_, before, before_that] = mark.anchors;
+                strip.before = [before, before_that];
+            }
+            index + usize::from(after)
+        }
         // Rows inserted before the row may have pushed it out of sight.
         Some(Located::Gone(index)) if strip.at_end || strip.rows.len() - index >= SLACK => index,
         None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),
@@ -181,7 +191,8 @@ async fn from_end(list: &List<'_>, rows: u64) -> Result<Strip, Halt> {
             pages,
             ..Strip::default()
         };
-        read(list, &mut strip, total.saturating_sub(rows)..total.max(1)).await?;
+        let begin = total.saturating_sub(rows + BEFORE);
+        read(list, &mut strip, begin..total.max(1)).await?;
     }
     if strip.at_end {
         strip.seam = strip.rows.len();

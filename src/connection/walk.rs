@@ -88,6 +88,7 @@ async fn again(
         (size, _) => size,
     };
     forward(list, strip, size, Some(spot.trail)).await?;
+    let held = strip.rows.len();
     let mut probes = 0;
     while !settle(strip, mark, after) {
         let short = strip.rows.len() < upto as usize;
@@ -101,26 +102,31 @@ async fn again(
         return Ok(());
     }
     // The row may have opened its page: then the rows before it end the page before.
-    if spot.index < 2
-        && !strip.at_start
+    let opened = spot.index < 2 && !strip.at_start;
+    if opened
         && back::one_page(list, strip, SLACK as u32)
             .await
             .unwrap_or(false)
+        && settle(strip, mark, after)
     {
-        let drifted = !settle(strip, mark, after);
-        strip.drifted |= drifted;
-        if !drifted {
-            return Ok(());
-        }
+        return Ok(());
     }
-    strip.drifted |= spot.index > 2;
-    let index = if spot.index > 2 {
-        spot.index as usize
-    } else {
-        0
-    };
-    strip.seam = strip.seam.max(index).min(strip.rows.len());
+    guess(strip, spot, held);
     Ok(())
+}
+
+/// Puts the seam of a row of which nothing is left where counting says. A page that begins at a fixed place is counted
+/// from its beginning: of its first three rows none can be left, so nothing is guessed. Others are counted from their end.
+fn guess(strip: &mut Strip, spot: &Spot, held: usize) {
+    let begin = strip.seam;
+    let index = spot.index as usize;
+    let on_page = match (spot.size, index) {
+        (0, 0..3) => 0,
+        (0, _) => index,
+        (size, _) => (held + index + 1).saturating_sub(size as usize),
+    };
+    strip.drifted |= spot.size != 0 || index > 2;
+    strip.seam = (begin + on_page).min(strip.rows.len());
 }
 
 /// Puts the seam where the row is, or was; `false` where that is not certain yet.
