@@ -10,6 +10,7 @@
 mod browser;
 mod cli;
 mod clients;
+mod conformance;
 mod dependencies;
 mod page;
 mod readme;
