@@ -481,7 +481,7 @@ impl Adapter {
                 written.read_back = Some(SourceError::new(
                     SourceErrorKind::NotFound,
                     "the CRM does not show the customer it just wrote",
-                ))
+                ));
             }
             Err(error) => written.read_back = Some(error),
         }

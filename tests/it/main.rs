@@ -8,3 +8,5 @@
 )]
 
 mod conformance;
+mod engine;
+mod support;
