@@ -567,7 +567,7 @@ mod tests {
             picker.add(&path("/error")),
             picker.add(&path("/error/code")),
         );
-        let mut pick = |body: &'static [u8]| picker.pick(body, &mut NoRows::new()).unwrap().leaves;
+        let pick = |body: &'static [u8]| picker.pick(body, &mut NoRows::new()).unwrap().leaves;
         let leaves = pick(br#"{"error":"gone"}"#);
         assert_eq!(
             (&leaves[whole], &leaves[code]),

@@ -38,7 +38,7 @@ pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
             "`via = \"list\"` needs a list with the filter `id:in`".into(),
         );
     }
-    if manifest.lists.is_empty() && manifest.get.is_none() {
+    if !root.has("list") && !root.has("get") {
         note(
             "id",
             "the file names neither a list nor a way to read one customer".into(),

@@ -577,3 +577,6 @@ fn statuses(table: &mut Table<'_>, key: &str) -> Vec<u16> {
 fn destination(text: &str) -> Result<Destination, String> {
     Destination::parse(text)
 }
+
+#[cfg(test)]
+mod tests;
