@@ -95,6 +95,8 @@ const ATTACKS: &[&str] = &[
     "\"}]} , {\"a\":1",
     "a)(b,c\\",
     "$value",
+    "$field",
+    "$op",
     "{value}",
     "{field}",
     "a;b==c",
