@@ -181,7 +181,7 @@ async fn a_rotated_token_is_kept_even_when_nobody_waits_any_more_and_a_kept_one_
     let tokens = TokenStore {
         kept: Some(SecretString::from("kept")),
         keep: Some(Arc::new(move |token: &SecretString| {
-            keep.lock().unwrap().push(token.expose_secret().to_owned())
+            keep.lock().unwrap().push(token.expose_secret().to_owned());
         })),
     };
     let source = source_with(&crm.base, &getting(REFRESH), tokens, Settings::default());

@@ -307,6 +307,11 @@ async fn what_cannot_be_served_is_named_with_its_reason() {
         source.plan(&tags(&[]), None).is_ok(),
         "everything has all of no tags"
     );
+}
+
+#[tokio::test]
+async fn an_expression_holds_no_more_conditions_than_the_crm_takes() {
+    let crm = Crm::json(json!({ "data": [] })).await;
     let most = "compose = { into = \"query:f\", each = \"{field}={value}\", join = \"&\", max = 1 }\n[list.filter]\n\"search\" = { field = \"n\" }\n\"email:eq\" = { field = \"m\" }";
     let source = crate::support::crm::source(&crm, &listing_with(NONE, most));
     let both = Filter {
@@ -316,7 +321,7 @@ async fn what_cannot_be_served_is_named_with_its_reason() {
     };
     match source.plan(&both, None) {
         Err(Unsupported::Filter { parts, .. }) => {
-            assert_eq!(parts, ["search, email:eq (at most 1 together)"])
+            assert_eq!(parts, ["search, email:eq (at most 1 together)"]);
         }
         other => panic!("{other:?}"),
     }

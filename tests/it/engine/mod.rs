@@ -54,10 +54,12 @@ fn token(text: &str) -> Position {
 }
 
 fn ids(page: &Page) -> Vec<&str> {
-    let of = |row| match row {
-        &Row::Customer { ref customer, .. } => customer.id.as_str(),
-        Row::Gone { .. } => "gone",
-        Row::Unreadable { .. } => "unreadable",
-    };
+    fn of(row: &Row) -> &str {
+        match row {
+            Row::Customer { customer, .. } => customer.id.as_str(),
+            Row::Gone { .. } => "gone",
+            Row::Unreadable { .. } => "unreadable",
+        }
+    }
     page.rows.iter().map(of).collect()
 }
