@@ -2,6 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "a test may fail loudly, and reads and writes files of its own"
 )]
@@ -10,4 +11,6 @@ mod browser;
 mod cli;
 mod dependencies;
 mod page;
+mod paging;
+mod support;
 mod tidy;

@@ -1,0 +1,3 @@
+//! What several integration tests share. It holds no assertions about behaviour.
+
+pub mod gateway;
