@@ -10,6 +10,7 @@
 mod browser;
 mod cli;
 mod dependencies;
+mod filters;
 mod page;
 mod paging;
 mod support;
