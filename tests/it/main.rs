@@ -11,6 +11,7 @@ mod browser;
 mod cli;
 mod dependencies;
 mod filters;
+mod mutations;
 mod page;
 mod paging;
 mod support;
