@@ -7,12 +7,18 @@
     reason = "a test may fail loudly, and reads and writes files of its own"
 )]
 
+mod batching;
 mod browser;
 mod cli;
 mod dependencies;
 mod filters;
+mod ids;
+mod lifecycle;
 mod mutations;
+mod odd_data;
 mod page;
 mod paging;
+mod privacy;
+mod schema;
 mod support;
 mod tidy;

@@ -341,7 +341,7 @@ async fn several_mutations_run_one_after_the_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_whose_answer_is_lost_is_unknown_and_sent_once() {
-    let limits = Limits { request_ms: 400, grace_ms: 5_000, ..Limits::default() };
+    let limits = Limits { request_ms: 1_500, grace_ms: 5_000, ..Limits::default() };
     let slow = Fault::Latency(Duration::from_secs(20));
     for (fault, code) in [
         (Fault::ApplyThenDrop, "SOURCE_UNAVAILABLE"),
