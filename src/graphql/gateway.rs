@@ -10,8 +10,8 @@ use crate::limits::Limits;
 use crate::source::Operation;
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
-    Data, EmptySubscription, ObjectType, Request, Response, Schema, SchemaBuilder, ValidationMode,
-    Value,
+    Data, EmptySubscription, ObjectType, Request, Response, SDLExportOptions, Schema,
+    SchemaBuilder, ValidationMode, Value,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -105,7 +105,7 @@ impl Gateway {
             .validation_mode(ValidationMode::Fast)
             .disable_suggestions()
             .finish();
-        let sdl = schema.sdl();
+        let sdl = schema.sdl_with_options(SDLExportOptions::new().include_specified_by());
         let inner = Inner {
             documents: Documents::new(&sdl, limits)?,
             sdl,

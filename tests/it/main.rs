@@ -10,6 +10,7 @@
 mod batching;
 mod browser;
 mod cli;
+mod clients;
 mod conformance;
 mod dependencies;
 mod engine;
@@ -21,6 +22,8 @@ mod odd_data;
 mod page;
 mod paging;
 mod privacy;
+mod readme;
+mod running;
 mod schema;
 mod support;
 mod tidy;
