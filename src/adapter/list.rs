@@ -183,6 +183,36 @@ impl Adapter {
         self.page_of(route, listing, &reply, &asked)
     }
 
+    /// Maps the body of a good answer as if it had just come for this page. Nothing is sent; for measuring and trying out.
+    ///
+    /// # Errors
+    /// As [`crate::source::CustomerSource::list`], where the body is not what the adapter describes.
+    pub fn map_page(
+        &self,
+        plan: &ListPlan,
+        at: &Position,
+        size: u32,
+        body: Bytes,
+    ) -> Result<Page, SourceError> {
+        let (Some(listing), Some(route)) = (
+            self.lists.get(plan.route),
+            self.manifest.lists.get(plan.route),
+        ) else {
+            return Err(malformed("the plan names a route that is not there"));
+        };
+        let reply = Reply {
+            status: 200,
+            headers: http::HeaderMap::new(),
+            body,
+        };
+        let asked = Asked {
+            at,
+            size,
+            from: None,
+        };
+        self.page_of(route, listing, &reply, &asked)
+    }
+
     fn page_of(
         &self,
         route: &ListRoute,

@@ -113,6 +113,10 @@ impl Picker {
         path.is_plain()
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the place was just found, or just pushed"
+    )]
     fn branch(&mut self, steps: &[Step]) -> &mut Branch {
         steps.iter().fold(&mut self.root, |branch, step| {
             let name: &str = match step {

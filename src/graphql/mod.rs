@@ -12,6 +12,7 @@ pub mod gateway;
 mod id;
 mod input;
 mod mutation;
+mod notes;
 mod query;
 mod relatives;
 mod source;
