@@ -108,8 +108,14 @@ fn every_command_exists() {
     {
         for line in block.text.replace("\\\n", " ").lines() {
             let command = line.split(" #").next().unwrap().trim();
-            let command = command.trim_start_matches("ACME_KEY=s3cret ");
-            let words: Vec<&str> = command.split_whitespace().collect();
+            let variable = |word: &&str| {
+                word.split('=')
+                    .next()
+                    .unwrap()
+                    .chars()
+                    .all(|c| c.is_ascii_uppercase() || c == '_')
+            };
+            let words: Vec<&str> = command.split_whitespace().skip_while(variable).collect();
             match words.as_slice() {
                 [] => {}
                 ["cargo", "run", ..] => {
