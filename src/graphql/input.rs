@@ -262,7 +262,7 @@ impl Given<'_> {
             Ok(value) => self.fields.push((field, value)),
             Err(message) => {
                 self.problems
-                    .push(Problem::new(field.name(), ErrorCode::InvalidInput, message))
+                    .push(Problem::new(field.name(), ErrorCode::InvalidInput, message));
             }
         }
     }

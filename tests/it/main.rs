@@ -1,10 +1,13 @@
 //! The integration tests, one binary; files are named after behaviours.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
+    clippy::too_many_lines,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test may fail loudly, and reads and writes files of its own"
+    reason = "a test may fail loudly, say that it was skipped, tell a long story, and read and write files of its own"
 )]
 
 mod batching;
