@@ -106,7 +106,7 @@ pub fn routes(
     cursor_key: &[u8],
     limits: &Limits,
     readiness: &Readiness,
-) -> anyhow::Result<axum::Router> {
+) -> anyhow::Result<http::Router> {
     wire(sources, cursor_key, limits, readiness).map(|(_, routes)| routes)
 }
 
@@ -115,7 +115,7 @@ fn wire(
     cursor_key: &[u8],
     limits: &Limits,
     readiness: &Readiness,
-) -> anyhow::Result<(Gateway, axum::Router)> {
+) -> anyhow::Result<(Gateway, http::Router)> {
     let connector = Arc::new(Connector::new(limits.clone(), cursor_key));
     let gateway = graphql::gateway(sources, connector, limits)?;
     let hosts = Hosts::Only(Vec::new());

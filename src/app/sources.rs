@@ -29,7 +29,7 @@ pub fn build(config: &Config, problems: &Problems) -> Option<Sources> {
         match entry(&source.key, entries.len(), manifest, site) {
             Ok(entry) => entries.push(entry),
             Err(error) => {
-                problems.note(&source.vars_at, format!("source `{}`: {error}", source.key))
+                problems.note(&source.vars_at, format!("source `{}`: {error}", source.key));
             }
         }
     }

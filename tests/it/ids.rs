@@ -39,12 +39,19 @@ async fn what_is_no_id_of_this_gateway_is_refused_before_any_call() {
             let shown: String = text.chars().take(60).collect();
             assert_eq!(codes(&answer), ["INVALID_ID"], "{shown:?}: {answer:#}");
             let message = answer["errors"][0]["message"].as_str().unwrap();
-            assert!(text.is_empty() || !message.contains(text.as_str()), "{message}");
+            assert!(
+                text.is_empty() || !message.contains(text.as_str()),
+                "{message}"
+            );
         }
     }
-    let answer = gateway.ask_with(CUSTOMER, json!({ "id": raw_id("sspirii") })).await;
+    let answer = gateway
+        .ask_with(CUSTOMER, json!({ "id": raw_id("sspirii") }))
+        .await;
     assert_eq!(codes(&answer), ["INVALID_ID"], "a source is no customer");
-    let answer = gateway.ask_with(NODE, json!({ "id": raw_id("snobody") })).await;
+    let answer = gateway
+        .ask_with(NODE, json!({ "id": raw_id("snobody") }))
+        .await;
     assert_eq!(codes(&answer), ["INVALID_ID"]);
     assert_eq!(gateway.call_count(), 0);
 }
@@ -52,14 +59,21 @@ async fn what_is_no_id_of_this_gateway_is_refused_before_any_call() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_id_stays_one_segment_of_the_path() {
     let gateway = start(5).await;
-    for local in ["../x", "a/b", "a?b=c", "a#b", "a%2Fb", "a b", "é", "a&b;c", "..%2f"] {
+    for local in [
+        "../x", "a/b", "a?b=c", "a#b", "a%2Fb", "a b", "é", "a&b;c", "..%2f",
+    ] {
         gateway.forget();
-        let answer = gateway.ask_with(NODE, json!({ "id": id("gormic", local) })).await;
+        let answer = gateway
+            .ask_with(NODE, json!({ "id": id("gormic", local) }))
+            .await;
         assert_eq!(answer["data"]["node"], Value::Null);
         let calls = gateway.calls("gormic");
         assert_eq!(calls.len(), 1, "{calls:?}");
         let segment = calls[0].strip_prefix("GET /v1/crm/customers/").unwrap();
-        assert!(!segment.contains(['/', '?', '#', ' ']), "{local}: {segment}");
+        assert!(
+            !segment.contains(['/', '?', '#', ' ']),
+            "{local}: {segment}"
+        );
     }
 }
 
@@ -91,13 +105,26 @@ async fn every_customer_and_source_is_found_again_by_its_id() {
     for source in sources["sources"].as_array().unwrap() {
         asked.push(source["id"].clone());
         let found = gateway.data(NODE, json!({ "id": source["id"] })).await;
-        assert_eq!(found["node"], json!({ "__typename": "Source", "id": source["id"] }));
+        assert_eq!(
+            found["node"],
+            json!({ "__typename": "Source", "id": source["id"] })
+        );
     }
     let found = gateway.data(NODES, json!({ "ids": asked })).await;
-    let back: Vec<Value> = found["nodes"].as_array().unwrap().iter().map(|node| node["id"].clone()).collect();
+    let back: Vec<Value> = found["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["id"].clone())
+        .collect();
     assert_eq!(back, asked);
     for key in ["gtateth", "nobody"] {
-        let data = gateway.data("query($k: String!) { source(key: $k) { key } }", json!({ "k": key })).await;
+        let data = gateway
+            .data(
+                "query($k: String!) { source(key: $k) { key } }",
+                json!({ "k": key }),
+            )
+            .await;
         assert_eq!(data["source"].is_null(), key == "nobody");
     }
 }
@@ -120,9 +147,19 @@ async fn nodes_keep_the_order_and_fail_one_by_one() {
         ])
     );
     assert_eq!(codes(&answer), ["INVALID_ID", "INVALID_ID"]);
-    let paths: Vec<&Value> = answer["errors"].as_array().unwrap().iter().map(|error| &error["path"]).collect();
+    let paths: Vec<&Value> = answer["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| &error["path"])
+        .collect();
     assert_eq!(paths, [&json!(["nodes", 1]), &json!(["nodes", 6])]);
-    let answer = gateway.ask_with(NODES, json!({ "ids": vec![own; 101] })).await;
+    let answer = gateway
+        .ask_with(NODES, json!({ "ids": vec![own; 101] }))
+        .await;
     assert_eq!(codes(&answer), ["INVALID_INPUT"]);
-    assert_eq!(gateway.data(NODES, json!({ "ids": [] })).await["nodes"], json!([]));
+    assert_eq!(
+        gateway.data(NODES, json!({ "ids": [] })).await["nodes"],
+        json!([])
+    );
 }

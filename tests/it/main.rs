@@ -19,6 +19,7 @@ mod odd_data;
 mod page;
 mod paging;
 mod privacy;
+mod query;
 mod schema;
 mod support;
 mod tidy;

@@ -44,12 +44,13 @@ async fn a_thousand_customers_of_four_crms_come_once_each_in_25_pages_of_40() {
     assert_eq!(sources.iter().filter(|key| **key == "spirii").count(), 250);
     sources.dedup();
     assert_eq!(sources, SOURCES, "one source after the other");
-    assert!(
-        rows.iter()
-            .all(|edge| edge["node"]["displayName"] != "")
-    );
+    assert!(rows.iter().all(|edge| edge["node"]["displayName"] != ""));
     let other = gateway.walk("", "", &[100, 3, 61, 33]).await;
-    assert_eq!(ids(&other), ids(&rows), "the windows do not change the order");
+    assert_eq!(
+        ids(&other),
+        ids(&rows),
+        "the windows do not change the order"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,7 +59,11 @@ async fn every_window_size_walks_the_same_list() {
     let expected = ids(&gateway.walk("", "", &[100]).await);
     assert_each_once(&expected, 52);
     for sizes in [&[1][..], &[7], &[33], &[5, 1, 12, 2], &[13], &[26]] {
-        assert_eq!(ids(&gateway.walk("", "", sizes).await), expected, "{sizes:?}");
+        assert_eq!(
+            ids(&gateway.walk("", "", sizes).await),
+            expected,
+            "{sizes:?}"
+        );
     }
 }
 
@@ -104,7 +109,11 @@ async fn every_edge_is_a_place_to_go_on_from_in_both_directions() {
         let next = ids(after["edges"].as_array().unwrap());
         let end = (place + 4).min(expected.len());
         assert_eq!(next, expected[place + 1..end], "after {place}");
-        assert_eq!(after["pageInfo"]["hasNextPage"], json!(end < expected.len()), "after {place}");
+        assert_eq!(
+            after["pageInfo"]["hasNextPage"],
+            json!(end < expected.len()),
+            "after {place}"
+        );
         let before = gateway
             .data(
                 "query($c: String) { customers(last: 3, before: $c) { edges { node { id } } pageInfo { hasPreviousPage } } }",
@@ -112,7 +121,11 @@ async fn every_edge_is_a_place_to_go_on_from_in_both_directions() {
             )
             .await;
         let previous = ids(before["customers"]["edges"].as_array().unwrap());
-        assert_eq!(previous, expected[place.saturating_sub(3)..place], "before {place}");
+        assert_eq!(
+            previous,
+            expected[place.saturating_sub(3)..place],
+            "before {place}"
+        );
     }
 }
 
@@ -130,11 +143,22 @@ async fn a_subset_of_sources_is_asked_alone_and_in_the_order_of_the_configuratio
     let mut keys: Vec<_> = data["customers"]["nodes"].as_array().unwrap().clone();
     assert_eq!(keys.len(), 12);
     keys.dedup();
-    assert_eq!(json!(keys), json!([{ "source": { "key": "gtateth" } }, { "source": { "key": "spirii" } }]));
+    assert_eq!(
+        json!(keys),
+        json!([{ "source": { "key": "gtateth" } }, { "source": { "key": "spirii" } }])
+    );
     assert_eq!(data["customers"]["order"], "GROUPED_BY_SOURCE");
-    assert_eq!((gateway.calls("gormic").len(), gateway.calls("flextell").len()), (0, 0));
+    assert_eq!(
+        (
+            gateway.calls("gormic").len(),
+            gateway.calls("flextell").len()
+        ),
+        (0, 0)
+    );
     for report in data["customers"]["sources"].as_array().unwrap() {
-        let calls = gateway.calls(report["source"]["key"].as_str().unwrap()).len();
+        let calls = gateway
+            .calls(report["source"]["key"].as_str().unwrap())
+            .len();
         assert_eq!(report["upstreamCalls"], json!(calls));
     }
 }
@@ -156,13 +180,22 @@ async fn arguments_that_make_no_window_are_refused_before_any_call() {
         "first: 3, sources: []",
         "first: 3, sources: [\"nobody\"]",
     ] {
-        let answer = gateway.ask(&format!("{{ customers({arguments}) {{ nodes {{ id }} }} }}")).await;
+        let answer = gateway
+            .ask(&format!(
+                "{{ customers({arguments}) {{ nodes {{ id }} }} }}"
+            ))
+            .await;
         assert_eq!(codes(&answer), ["INVALID_INPUT"], "{arguments}: {answer:#}");
         assert_eq!(answer["data"], json!({ "customers": null }), "{arguments}");
         assert_eq!(answer["errors"][0]["path"], json!(["customers"]));
     }
     assert_eq!(gateway.call_count(), 0);
-    let none = gateway.data("{ customers(first: 0) { edges { cursor } pageInfo { hasNextPage endCursor } } }", json!({})).await;
+    let none = gateway
+        .data(
+            "{ customers(first: 0) { edges { cursor } pageInfo { hasNextPage endCursor } } }",
+            json!({}),
+        )
+        .await;
     assert_eq!(none["customers"]["edges"], json!([]));
     assert_eq!(none["customers"]["pageInfo"]["hasNextPage"], true);
 }
@@ -177,27 +210,57 @@ async fn a_cursor_is_good_for_its_list_alone() {
     for (arguments, cursor, code) in [
         ("", cursor, "CURSOR_MISMATCH"),
         ("sources: [\"flextell\"]", cursor, "CURSOR_MISMATCH"),
-        ("sources: [\"gtateth\", \"gormic\"]", cursor, "CURSOR_MISMATCH"),
-        ("sources: [\"gtateth\"], filter: { tier: [GOLD] }", cursor, "CURSOR_MISMATCH"),
-        ("sources: [\"gtateth\"], unsupportedFilter: SCAN", cursor, "CURSOR_MISMATCH"),
+        (
+            "sources: [\"gtateth\", \"gormic\"]",
+            cursor,
+            "CURSOR_MISMATCH",
+        ),
+        (
+            "sources: [\"gtateth\"], filter: { tier: [GOLD] }",
+            cursor,
+            "CURSOR_MISMATCH",
+        ),
+        (
+            "sources: [\"gtateth\"], unsupportedFilter: SCAN",
+            cursor,
+            "CURSOR_MISMATCH",
+        ),
         ("sources: [\"gtateth\"]", "x", "INVALID_CURSOR"),
         ("sources: [\"gtateth\"]", "", "INVALID_CURSOR"),
         ("sources: [\"gtateth\"]", &cursor[1..], "INVALID_CURSOR"),
-        ("sources: [\"gtateth\"]", &cursor[..cursor.len() - 1], "INVALID_CURSOR"),
-        ("sources: [\"gtateth\"]", &"A".repeat(20_000), "INVALID_CURSOR"),
+        (
+            "sources: [\"gtateth\"]",
+            &cursor[..cursor.len() - 1],
+            "INVALID_CURSOR",
+        ),
+        (
+            "sources: [\"gtateth\"]",
+            &"A".repeat(20_000),
+            "INVALID_CURSOR",
+        ),
     ] {
-        let query = format!("query($c: String) {{ customers(first: 2, after: $c, {arguments}) {{ nodes {{ id }} }} }}");
+        let query = format!(
+            "query($c: String) {{ customers(first: 2, after: $c, {arguments}) {{ nodes {{ id }} }} }}"
+        );
         let answer = gateway.ask_with(&query, json!({ "c": cursor })).await;
         assert_eq!(codes(&answer), [code], "{arguments} {cursor}: {answer:#}");
     }
-    assert_eq!(gateway.call_count(), 0, "nothing is asked for a cursor that is not good");
+    assert_eq!(
+        gateway.call_count(),
+        0,
+        "nothing is asked for a cursor that is not good"
+    );
     for place in 0..cursor.len() {
         let mut bytes = cursor.as_bytes().to_vec();
         bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
         let tampered = String::from_utf8(bytes).unwrap();
         let query = "query($c: String) { customers(first: 2, after: $c, sources: [\"gtateth\"]) { nodes { id } } }";
         let answer = gateway.ask_with(query, json!({ "c": tampered })).await;
-        assert_eq!(codes(&answer), ["INVALID_CURSOR"], "byte {place}: {answer:#}");
+        assert_eq!(
+            codes(&answer),
+            ["INVALID_CURSOR"],
+            "byte {place}: {answer:#}"
+        );
     }
 }
 

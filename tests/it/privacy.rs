@@ -15,7 +15,16 @@ const MARKER: &str = "mArk3r";
 async fn talkative(status: u16, body: String) -> String {
     let routes = axum::Router::new().fallback(any(move || {
         let body = body.clone();
-        async move { (StatusCode::from_u16(status).unwrap(), [("x-request-id", MARKER), ("content-type", "application/json")], body) }
+        async move {
+            (
+                StatusCode::from_u16(status).unwrap(),
+                [
+                    ("x-request-id", MARKER),
+                    ("content-type", "application/json"),
+                ],
+                body,
+            )
+        }
     }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -35,7 +44,12 @@ fn said(answer: &Value) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn markers_stand_in_no_log_line_and_no_error() {
-    let demo = demo::start(Options { customers: 5, ports: None }).await.unwrap();
+    let demo = demo::start(Options {
+        customers: 5,
+        ports: None,
+    })
+    .await
+    .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (mut text, mut environment) = configuration(&demo);
     let error = json!({ "error": { "code": MARKER, "message": MARKER, "param": MARKER }, "code": MARKER, "message": MARKER });
@@ -49,7 +63,10 @@ async fn markers_stand_in_no_log_line_and_no_error() {
         (302, error.to_string()),
         (200, format!("<html>{MARKER}</html>")),
         (200, odd.to_string()),
-    ].into_iter().enumerate() {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let url = talkative(status, body).await;
         write!(text, "\n[[source]]\nkey = \"odd{place}\"\nadapter = \"spirii\"\nvars = {{ base_url = {url:?}, api_key = {{ env = \"TEST_ODD\" }} }}\n").unwrap();
     }
@@ -94,13 +111,24 @@ async fn markers_stand_in_no_log_line_and_no_error() {
         said_of_all += &said(&ask(&address, list, variables).await);
     }
     for place in 0..7 {
-        let list = format!("{{ customers(sources: [\"odd{place}\"], onSourceFailure: FAIL, first: 2) {{ nodes {{ id name createdAt type }} }} }}");
+        let list = format!(
+            "{{ customers(sources: [\"odd{place}\"], onSourceFailure: FAIL, first: 2) {{ nodes {{ id name createdAt type }} }} }}"
+        );
         let answer = ask(&address, &list, json!({})).await;
-        assert!(place == 6 || answer["data"]["customers"].is_null(), "{place}: {answer:#}");
+        assert!(
+            place == 6 || answer["data"]["customers"].is_null(),
+            "{place}: {answer:#}"
+        );
         assert!(!answer["errors"].is_null(), "{place}");
         said_of_all += &said(&answer);
     }
-    for fault in [Fault::Garbage, Fault::Reset, Fault::Truncated, Fault::ApplyThenDrop, Fault::Latency(Duration::from_millis(5))] {
+    for fault in [
+        Fault::Garbage,
+        Fault::Reset,
+        Fault::Truncated,
+        Fault::ApplyThenDrop,
+        Fault::Latency(Duration::from_millis(5)),
+    ] {
         demo.crms[0].set_fault(Some(fault));
         let input = json!({ "source": "gtateth", "firstName": MARKER, "lastName": MARKER });
         said_of_all += &said(&ask(&address, create, json!({ "input": input })).await);
@@ -112,10 +140,17 @@ async fn markers_stand_in_no_log_line_and_no_error() {
     assert_eq!(process.ended().await, Some(0));
     let log = process.err();
     assert!(log.contains("graphql") && log.lines().count() > 30, "{log}");
-    for word in environment.iter().map(|(_, secret)| secret.as_str()).filter(|word| !word.contains("crmql=trace")).chain([MARKER]) {
+    for word in environment
+        .iter()
+        .map(|(_, secret)| secret.as_str())
+        .filter(|word| !word.contains("crmql=trace"))
+        .chain([MARKER])
+    {
         let line = log.lines().find(|line| line.contains(word));
         assert!(line.is_none(), "{word:?} in the log: {line:?}");
     }
-    let records = log.lines().find(|line| line.contains("people.") || line.contains("@"));
+    let records = log
+        .lines()
+        .find(|line| line.contains("people.") || line.contains("@"));
     assert!(records.is_none(), "{records:?}");
 }

@@ -23,7 +23,10 @@ fn the_file_in_the_tree_is_what_the_code_says() {
         std::fs::write(&file, &sdl).unwrap();
     }
     let kept = std::fs::read_to_string(&file).unwrap();
-    assert!(kept == sdl, "schema.graphql is not what the code says; `{REFRESH}=1 cargo test schema` writes it");
+    assert!(
+        kept == sdl,
+        "schema.graphql is not what the code says; `{REFRESH}=1 cargo test schema` writes it"
+    );
 }
 
 /// Every line of a schema: `Type.field: String!`, `Type.field(argument): Int = 1`, `Enum.VALUE`, with its description.
@@ -50,7 +53,10 @@ fn lines(schema: &Schema) -> Vec<(String, bool)> {
             ExtendedType::Interface(interface) => &interface.fields,
             ExtendedType::Enum(words) => {
                 let values = words.values.values();
-                lines.extend(values.map(|word| (format!("{name}.{}", word.value), word.description.is_some())));
+                lines
+                    .extend(values.map(|word| {
+                        (format!("{name}.{}", word.value), word.description.is_some())
+                    }));
                 continue;
             }
             ExtendedType::InputObject(input) => {
@@ -61,9 +67,15 @@ fn lines(schema: &Schema) -> Vec<(String, bool)> {
             _ => continue,
         };
         for field in fields.values() {
-            lines.push((format!("{name}.{}: {}", field.name, field.ty), field.description.is_some()));
+            lines.push((
+                format!("{name}.{}: {}", field.name, field.ty),
+                field.description.is_some(),
+            ));
             let arguments = field.arguments.iter();
-            lines.extend(arguments.map(|known| value(format!("{name}.{}({})", field.name, known.name), known)));
+            lines.extend(
+                arguments
+                    .map(|known| value(format!("{name}.{}({})", field.name, known.name), known)),
+            );
         }
     }
     lines
@@ -81,8 +93,21 @@ fn every_promised_name_and_shape_is_there() {
         .collect();
     assert!(missing.is_empty(), "{missing:#?}");
     // What is promised in full has nothing more either, but for what a source can do.
-    for closed in ["Customer.", "Query.", "Mutation.", "CustomerFilter.", "ErrorCode.", "PageInfo.", "CreateCustomerInput."] {
-        let count = |lines: &[(String, bool)]| lines.iter().filter(|(line, _)| line.starts_with(closed)).count();
+    for closed in [
+        "Customer.",
+        "Query.",
+        "Mutation.",
+        "CustomerFilter.",
+        "ErrorCode.",
+        "PageInfo.",
+        "CreateCustomerInput.",
+    ] {
+        let count = |lines: &[(String, bool)]| {
+            lines
+                .iter()
+                .filter(|(line, _)| line.starts_with(closed))
+                .count()
+        };
         assert_eq!(count(&have), count(&promised), "{closed}");
     }
 }
@@ -90,7 +115,11 @@ fn every_promised_name_and_shape_is_there() {
 #[test]
 fn everything_is_described() {
     let schema = lines(&parsed(&graphql::sdl().unwrap()));
-    let silent: Vec<&String> = schema.iter().filter(|(_, described)| !described).map(|(line, _)| line).collect();
+    let silent: Vec<&String> = schema
+        .iter()
+        .filter(|(_, described)| !described)
+        .map(|(line, _)| line)
+        .collect();
     assert!(silent.is_empty(), "{silent:#?}");
 }
 
@@ -101,20 +130,35 @@ fn relay_finds_what_it_looks_for() {
     schema.validate().unwrap();
     let schema = parsed(&sdl);
     for (name, kind) in &schema.types {
-        let ExtendedType::Object(object) = kind else { continue };
+        let ExtendedType::Object(object) = kind else {
+            continue;
+        };
         let ty = |field: &str| object.fields.get(field).map(|field| field.ty.to_string());
         if let Some(of) = name.strip_suffix("Connection") {
             assert_eq!(ty("pageInfo").as_deref(), Some("PageInfo!"));
             assert_eq!(ty("edges"), Some(format!("[{of}Edge!]!")));
         }
         if let Some(of) = name.strip_suffix("Edge") {
-            assert_eq!((ty("node"), ty("cursor").as_deref()), (Some(format!("{of}!")), Some("String!")));
+            assert_eq!(
+                (ty("node"), ty("cursor").as_deref()),
+                (Some(format!("{of}!")), Some("String!"))
+            );
         }
         if let Some(payload) = name.strip_suffix("Payload") {
-            assert_eq!(ty("clientMutationId").as_deref(), Some("String"), "{payload}");
+            assert_eq!(
+                ty("clientMutationId").as_deref(),
+                Some("String"),
+                "{payload}"
+            );
         }
         if ty("id").as_deref() == Some("ID!") {
-            assert!(object.implements_interfaces.iter().any(|known| known.name == "Node"), "{name}");
+            assert!(
+                object
+                    .implements_interfaces
+                    .iter()
+                    .any(|known| known.name == "Node"),
+                "{name}"
+            );
         }
     }
 }
@@ -128,12 +172,28 @@ async fn capabilities_say_what_a_source_can_do() {
         updatableFields nativeFields readableFields assumptions { at why } } } }";
     let data = gateway.data(query, json!({})).await;
     let of = |place: usize| &data["sources"][place]["capabilities"];
-    let names = |place: usize| of(place)["filters"].as_array().unwrap().iter().map(|filter| filter["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let names = |place: usize| {
+        of(place)["filters"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|filter| filter["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(names(0), ["search", "tier:eq", "status:eq", "tags:all"]);
     assert_eq!(names(1), ["updatedAt:gte"]);
-    assert_eq!((&of(2)["delete"], &of(0)["delete"]), (&json!(false), &json!(true)));
-    assert_eq!((&of(3)["batchSize"], &of(0)["batchSize"]), (&json!(100), &json!(null)));
-    assert_eq!((&of(1)["totalCount"], &of(2)["totalCount"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        (&of(2)["delete"], &of(0)["delete"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(
+        (&of(3)["batchSize"], &of(0)["batchSize"]),
+        (&json!(100), &json!(null))
+    );
+    assert_eq!(
+        (&of(1)["totalCount"], &of(2)["totalCount"]),
+        (&json!(false), &json!(true))
+    );
     assert_eq!(of(1)["nativeFields"], json!(["passcode"]));
     assert_eq!(gateway.call_count(), 0, "it stands in the adapter file");
 }
@@ -141,10 +201,18 @@ async fn capabilities_say_what_a_source_can_do() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_schema_can_be_asked_and_downloaded() {
     let gateway = start(1).await;
-    let text = reqwest::get(format!("{}/schema.graphql", gateway.url)).await.unwrap().text().await.unwrap();
+    let text = reqwest::get(format!("{}/schema.graphql", gateway.url))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     assert_eq!(text, graphql::sdl().unwrap());
     let data = gateway.data("{ __schema { queryType { name } types { name } } __type(name: \"CustomerEdge\") { kind fields { name } } }", json!({})).await;
-    assert_eq!(data["__type"]["fields"], json!([{ "name": "cursor" }, { "name": "node" }]));
+    assert_eq!(
+        data["__type"]["fields"],
+        json!([{ "name": "cursor" }, { "name": "node" }])
+    );
     let answer = gateway.ask("{ customers { nodes { surname } } }").await;
     assert_eq!(codes(&answer)[0], "INVALID_INPUT");
     assert!(answer.get("data").is_none());

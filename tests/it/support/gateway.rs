@@ -29,7 +29,10 @@ pub async fn start(customers: usize) -> Running {
 
 /// The same with other ceilings.
 pub async fn start_with(customers: usize, limits: Limits) -> Running {
-    let options = Options { customers, ports: None };
+    let options = Options {
+        customers,
+        ports: None,
+    };
     let demo = demo::start(options).await.unwrap();
     let readiness = Readiness::new();
     let sources = demo_sources(&demo).unwrap();
@@ -37,7 +40,14 @@ pub async fn start_with(customers: usize, limits: Limits) -> Running {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
-        serve(listener, routes, &limits, &readiness, std::future::pending()).await
+        serve(
+            listener,
+            routes,
+            &limits,
+            &readiness,
+            std::future::pending(),
+        )
+        .await
     });
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     Running { demo, url, client }
@@ -59,13 +69,15 @@ impl Running {
     /// What a CRM was asked for since, but for tokens.
     pub fn seen(&self, key: &str) -> Vec<Seen> {
         let log = self.crm(key).log().into_iter();
-        log.filter(|seen| seen.path_and_query != "/oauth/token").collect()
+        log.filter(|seen| seen.path_and_query != "/oauth/token")
+            .collect()
     }
 
     /// The same as `METHOD path?query`.
     pub fn calls(&self, key: &str) -> Vec<String> {
         let seen = self.seen(key).into_iter();
-        seen.map(|seen| format!("{} {}", seen.method, seen.path_and_query)).collect()
+        seen.map(|seen| format!("{} {}", seen.method, seen.path_and_query))
+            .collect()
     }
 
     /// How many calls reached any CRM since.
@@ -87,7 +99,9 @@ impl Running {
     pub async fn ask_as(&self, query: &str, variables: Value, headers: &[(&str, &str)]) -> Value {
         let body = json!({ "query": query, "variables": variables }).to_string();
         let mut request = self.client.post(format!("{}/graphql", self.url));
-        request = request.header("content-type", "application/json").body(body);
+        request = request
+            .header("content-type", "application/json")
+            .body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -112,16 +126,20 @@ impl Running {
         let kind = format!("{}{}Input", field[..1].to_uppercase(), &field[1..]);
         let fragment = match field {
             "deleteCustomer" => "",
-            _ => "fragment shown on Customer { id sourceId displayName name firstName lastName email phone { number \
+            _ => {
+                "fragment shown on Customer { id sourceId displayName name firstName lastName email phone { number \
                   callingCode } company jobTitle customerNumber externalId type tier status gender birthDate tags \
-                  address city country note unsubscribed owner { id name } parent { sourceId } customFields native }",
+                  address city country note unsubscribed owner { id name } parent { sourceId } customFields native }"
+            }
         };
         let query = format!(
             "mutation($input: {kind}!) {{ it: {field}(input: $input) {{ outcome userErrors {{ field code message }} \
              clientMutationId {more} }} }} {fragment}"
         );
         let mut answer = self.ask_with(&query, json!({ "input": input })).await;
-        let fatal = answer.get("errors").filter(|_| answer["data"]["it"].is_null());
+        let fatal = answer
+            .get("errors")
+            .filter(|_| answer["data"]["it"].is_null());
         assert!(fatal.is_none(), "{answer:#}");
         let mut it = answer["data"]["it"].take();
         it["errors"] = answer["errors"].take();
@@ -136,7 +154,9 @@ impl Running {
         );
         let (mut rows, mut after) = (Vec::new(), Value::Null);
         for size in sizes.iter().cycle() {
-            let mut answer = self.ask_with(&query, json!({ "first": size, "after": after })).await;
+            let mut answer = self
+                .ask_with(&query, json!({ "first": size, "after": after }))
+                .await;
             let page = answer["data"]["customers"].take();
             assert!(!page.is_null(), "{arguments}: {answer:#}");
             let edges = page["edges"].as_array().unwrap();
@@ -145,8 +165,14 @@ impl Running {
             if page["pageInfo"]["hasNextPage"] == json!(false) {
                 break;
             }
-            assert!(!edges.is_empty(), "a page without rows that says more follow");
-            assert_eq!(page["pageInfo"]["endCursor"], edges[edges.len() - 1]["cursor"]);
+            assert!(
+                !edges.is_empty(),
+                "a page without rows that says more follow"
+            );
+            assert_eq!(
+                page["pageInfo"]["endCursor"],
+                edges[edges.len() - 1]["cursor"]
+            );
             after = page["pageInfo"]["endCursor"].clone();
         }
         rows
@@ -162,7 +188,9 @@ impl Running {
 
 /// The ids of rows.
 pub fn ids(rows: &[Value]) -> Vec<String> {
-    let ids = rows.iter().map(|edge| edge["node"]["id"].as_str().unwrap().to_owned());
+    let ids = rows
+        .iter()
+        .map(|edge| edge["node"]["id"].as_str().unwrap().to_owned());
     ids.collect()
 }
 
@@ -179,7 +207,9 @@ pub fn raw_id(text: &str) -> String {
 /// The codes of an answer's errors.
 pub fn codes(answer: &Value) -> Vec<&str> {
     let errors = answer["errors"].as_array().into_iter().flatten();
-    errors.map(|error| error["extensions"]["code"].as_str().unwrap()).collect()
+    errors
+        .map(|error| error["extensions"]["code"].as_str().unwrap())
+        .collect()
 }
 
 /// Path and code of each of a payload's user errors.
@@ -187,9 +217,14 @@ pub fn refusals(payload: &Value) -> Vec<(String, String)> {
     let errors = payload["userErrors"].as_array().unwrap().iter();
     let path = |error: &Value| {
         let parts = error["field"].as_array().into_iter().flatten();
-        parts.map(|part| part.as_str().unwrap()).collect::<Vec<_>>().join(".")
+        parts
+            .map(|part| part.as_str().unwrap())
+            .collect::<Vec<_>>()
+            .join(".")
     };
-    errors.map(|error| (path(error), error["code"].as_str().unwrap().to_owned())).collect()
+    errors
+        .map(|error| (path(error), error["code"].as_str().unwrap().to_owned()))
+        .collect()
 }
 
 /// The parameters of a path with a query.

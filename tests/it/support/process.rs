@@ -22,8 +22,15 @@ pub struct Process {
 
 /// A command in a folder, with its output in files there.
 pub fn spawn(folder: &Path, arguments: &[&str], environment: &[(String, String)]) -> Process {
-    let name = format!("{}-{}", arguments[0], std::fs::read_dir(folder).unwrap().count());
-    let (out, err) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.err")));
+    let name = format!(
+        "{}-{}",
+        arguments[0],
+        std::fs::read_dir(folder).unwrap().count()
+    );
+    let (out, err) = (
+        folder.join(format!("{name}.out")),
+        folder.join(format!("{name}.err")),
+    );
     let child = Command::new(env!("CARGO_BIN_EXE_crmql"))
         .current_dir(folder)
         .args(arguments)
@@ -65,7 +72,9 @@ impl Process {
 
     /// Sends a signal.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status();
         assert!(sent.unwrap().success());
     }
 
@@ -76,7 +85,11 @@ impl Process {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(started.elapsed() < PATIENCE, "it does not end: {}", self.err());
+            assert!(
+                started.elapsed() < PATIENCE,
+                "it does not end: {}",
+                self.err()
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -94,7 +107,12 @@ pub fn configuration(demo: &Demo) -> (String, Vec<(String, String)>) {
     let mut text = "[server]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"state\"\n".to_owned();
     let mut environment = Vec::new();
     for crm in &demo.crms {
-        write!(text, "\n[[source]]\nkey = {:?}\nadapter = {:?}\n\n[source.vars]\n", crm.key, crm.key).unwrap();
+        write!(
+            text,
+            "\n[[source]]\nkey = {:?}\nadapter = {:?}\n\n[source.vars]\n",
+            crm.key, crm.key
+        )
+        .unwrap();
         for (name, value) in &crm.vars {
             if SECRETS.contains(name) {
                 let variable = format!("TEST_{}_{}", crm.key, name).to_uppercase();
@@ -111,8 +129,17 @@ pub fn configuration(demo: &Demo) -> (String, Vec<(String, String)>) {
 /// Asks a gateway at an address.
 pub async fn ask(address: &str, query: &str, variables: Value) -> Value {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = client.post(format!("http://{address}/graphql")).header("content-type", "application/json");
+    let request = client
+        .post(format!("http://{address}/graphql"))
+        .header("content-type", "application/json");
     let body = json!({ "query": query, "variables": variables }).to_string();
-    let answer = request.body(body).send().await.unwrap().text().await.unwrap();
+    let answer = request
+        .body(body)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     serde_json::from_str(&answer).unwrap_or_else(|_| panic!("no JSON: {answer}"))
 }
