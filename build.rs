@@ -5,7 +5,7 @@
 //! are used instead, under the same hashes.
 #![expect(
     clippy::disallowed_methods,
-    reason = "a build script is told by the environment where to put its files"
+    reason = "a build script reads files and its environment"
 )]
 
 use std::path::{Path, PathBuf};

@@ -113,7 +113,7 @@ timeuots = { total = '1s' }
             "crmql.toml:2:10: `server.listen` is 0.0.0.0:8080",
             "crmql.toml:4:10: `limits.window` is 0; accepted: 1 to 1000",
             "crmql.toml:6:7: `source[0].key`: a key is made of",
-            "crmql.toml:7:1: there is no built-in adapter `some`",
+            "crmql.toml:7:1: there is no built-in adapter `some`; there are: ",
             "crmql.toml:8:28: `source[0].vars.api_key`: the variable `CRMQL_TEST_ABSENT` is not set",
             "crmql.toml:9:1: unknown key of `source[0]`: `timeuots` (did you mean `timeouts`?)",
         ];

@@ -25,6 +25,7 @@ mod odd_data;
 mod page;
 mod paging;
 mod privacy;
+mod query;
 mod readme;
 mod running;
 mod schema;

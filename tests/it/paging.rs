@@ -30,6 +30,7 @@ async fn a_thousand_customers_of_four_crms_come_once_each_in_25_pages_of_40() {
         }
         assert_eq!(page["totalCount"], Value::Null, "one CRM has no total");
         rows.extend(page["edges"].as_array().unwrap().clone());
+        assert!(pages <= 25, "the walk goes on for ever");
         if page["pageInfo"]["hasNextPage"] == json!(false) {
             break;
         }
@@ -84,6 +85,7 @@ async fn each_source_is_walked_forwards_and_backwards() {
             let mut rows = ids(page["edges"].as_array().unwrap());
             rows.extend(backwards);
             backwards = rows;
+            assert!(backwards.len() <= 45, "the walk goes on for ever");
             if page["pageInfo"]["hasPreviousPage"] == json!(false) {
                 break;
             }

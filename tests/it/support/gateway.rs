@@ -162,6 +162,10 @@ impl Running {
             let edges = page["edges"].as_array().unwrap();
             assert!(edges.len() <= usize::try_from(*size).unwrap());
             rows.extend(edges.iter().cloned());
+            assert!(
+                rows.len() <= 2_000,
+                "the walk goes on for ever: {arguments}"
+            );
             if page["pageInfo"]["hasNextPage"] == json!(false) {
                 break;
             }
