@@ -9,7 +9,7 @@ use super::paging::{Asked, Pages, Said};
 use super::pick::{Leaf, Picker, Rows, RowsSeen};
 use super::place::JsonPath;
 use super::request::Prepared;
-use crate::model::{Filter, Native, NativeReader, Order};
+use crate::model::{CustomerOrderField, Filter, Native, NativeReader, Order};
 use crate::source::{Call, ListPlan, Page, Position, Row, SourceError, Unsupported};
 use crate::upstream::Reply;
 use bytes::Bytes;
@@ -119,6 +119,8 @@ impl Adapter {
             filter: filter.clone(),
             residual: route.residual(&self.manifest, filter),
             order,
+            numeric_ids: sent.is_some_and(|sent| sent.field == CustomerOrderField::Id)
+                && self.counts_ids(),
             unique_order: sent
                 .is_some_and(|sent| sort.is_some_and(|sort| sort.is_unique(sent.field))),
             paging: listing.pages.paging(),

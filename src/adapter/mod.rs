@@ -93,7 +93,7 @@ pub struct Site {
     pub vars: Vars,
     /// How the CRM may be called.
     pub settings: Settings,
-    /// How long one use of the source may take, retries included.
+    /// How long one call may take in all: waiting for a place, signing in, and a second try with fresh credentials.
     pub total: Duration,
     /// Where a rotated refresh token is kept.
     pub tokens: TokenStore,
