@@ -89,6 +89,11 @@ fn finish(error: &mut ServerError, request_id: &str, longest: usize) {
     let extensions = error.extensions.get_or_insert_default();
     if extensions.get("code").is_none() {
         if is_about_input(&error.message) {
+            // What follows would repeat the value.
+            if let Some(at) = error.message.find("invalid type: ") {
+                error.message.truncate(at);
+                error.message.push_str("a value of another type is needed");
+            }
             extensions.set("code", RequestCode::InvalidInput.as_str());
             // The value that was found is the caller's, and may be personal.
             if let Some(end) = error.message.find(", found ") {

@@ -707,3 +707,20 @@ async fn a_write_that_cannot_be_read_back_is_still_applied() {
         json!({ "data": { "updateCustomer": { "outcome": "APPLIED" } } })
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_field_that_stands_twice_is_one_write() {
+    let gateway = start(3).await;
+    let before = gateway.crm("gtateth").len();
+    let create = "createCustomer(input: { source: \"gtateth\", firstName: \"Once\" })";
+    let query = format!(
+        "mutation {{ {create} {{ outcome }} ...A ... on Mutation {{ {create} {{ customer {{ id }} }} }} }} \
+         fragment A on Mutation {{ {create} {{ customer {{ firstName }} }} }}"
+    );
+    let data = gateway.data(&query, json!({})).await;
+    assert_eq!(gateway.crm("gtateth").len(), before + 1);
+    let payload = &data["createCustomer"];
+    assert_eq!(payload["outcome"], "APPLIED");
+    assert_eq!(payload["customer"]["firstName"], "Once");
+    assert!(payload["customer"]["id"].is_string());
+}

@@ -308,6 +308,10 @@ impl Adapter {
         };
         if let Some(single) = &writing.single {
             match single.read(&self.manifest, &reply) {
+                Ok(Some(customer)) if id.is_some_and(|asked| *asked != customer.id) => {
+                    let other = "the CRM answered another customer than asked";
+                    written.read_back = Some(faults::malformed(other));
+                }
                 Ok(Some(customer)) => {
                     written.id = Some(customer.id.clone());
                     written.customer = Some(Arc::new(customer));
