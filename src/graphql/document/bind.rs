@@ -85,7 +85,7 @@ fn gather(
                 }
             }
             to::Selection::InlineFragment(fragment) => {
-                gather(fragment.node.selection_set.node.items, fragments, merged)
+                gather(fragment.node.selection_set.node.items, fragments, merged);
             }
             to::Selection::FragmentSpread(spread) => {
                 if let Some(fragment) = fragments.get(&spread.node.fragment_name.node) {
