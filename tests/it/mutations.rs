@@ -724,3 +724,13 @@ async fn a_field_that_stands_twice_is_one_write() {
     assert_eq!(payload["customer"]["firstName"], "Once");
     assert!(payload["customer"]["id"].is_string());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_of_another_type_is_not_repeated() {
+    let gateway = start(3).await;
+    let query = "mutation($i: CreateCustomerInput!) { createCustomer(input: $i) { outcome } }";
+    let input = json!({ "source": "gtateth", "native": "PLANTED marker" });
+    let answer = gateway.ask_with(query, json!({ "i": input })).await;
+    assert_eq!(codes(&answer), ["INVALID_INPUT"], "{answer:#}");
+    assert!(!answer.to_string().contains("PLANTED"), "{answer:#}");
+}
