@@ -9,6 +9,7 @@ mod contract;
 mod error;
 mod measure;
 mod nesting;
+mod scalars;
 mod shape;
 mod translate;
 
@@ -109,8 +110,10 @@ impl Documents {
                 "an introspection query may not nest its lists that deep",
             )]);
         }
+        scalars::check_literals(&self.schema, &document, &operation)
+            .map_err(|error| vec![error])?;
         Ok(Checked {
-            template: translate::translate(&document, &operation),
+            template: translate::translate(&self.schema, &document, &operation),
             shape: Shape::of(&document, &operation.selection_set),
             sources: Arc::clone(&document.sources),
             conditional: text.contains("@"),
