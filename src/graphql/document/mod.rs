@@ -15,6 +15,7 @@ mod translate;
 
 pub use contract::ContractError;
 pub use error::{RequestCode, RequestError};
+pub(super) use translate::is_hidden;
 
 use crate::limits::Limits;
 use apollo_compiler::executable::Operation;

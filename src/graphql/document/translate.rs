@@ -252,6 +252,14 @@ fn hidden(pos: Pos) -> Positioned<to::Field> {
     Positioned::new(field, pos)
 }
 
+/// Whether a field is the hidden `__typename`, which no answer shows.
+pub(in crate::graphql) fn is_hidden(field: &to::Field) -> bool {
+    field
+        .alias
+        .as_ref()
+        .is_some_and(|alias| alias.node == HIDDEN)
+}
+
 /// Whether a selection may be left out by its directives.
 fn is_conditional(directives: &from::DirectiveList) -> bool {
     directives.has("skip") || directives.has("include")
