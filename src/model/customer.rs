@@ -245,6 +245,23 @@ impl Customer {
         }
     }
 
+    /// How many bytes its texts take beside the struct itself.
+    pub fn text_bytes(&self) -> usize {
+        let texts = [
+            &self.operator_name, &self.parent_name, &self.name, &self.first_name, &self.last_name, &self.email, &self.company, &self.job_title,
+            &self.customer_number, &self.external_id, &self.address, &self.city, &self.country, &self.identity_number, &self.avatar_url, &self.note,
+            &self.created_by, &self.created_via, &self.updated_by, &self.updated_via, &self.archived_by, &self.archived_via,
+        ];
+        // An allocation costs about this much beside what it holds.
+        const ALLOCATION: usize = 16;
+        let text = |text: &Text| text.len() + ALLOCATION;
+        let texts: usize = texts.into_iter().flatten().map(text).sum();
+        let tags: usize = self.tags.iter().flatten().map(|tag| text(tag) + size_of::<Text>()).sum();
+        let phone = self.phone.as_ref().map_or(0, |phone| text(&phone.number));
+        let custom = self.custom_fields.as_ref().map_or(0, json_bytes);
+        texts + tags + phone + custom + self.id.as_str().len() + ALLOCATION
+    }
+
     /// What to call this customer: the name, else first and last name, else company, e-mail, phone or id.
     pub fn display_name(&self) -> String {
         fn said(text: Option<&Text>) -> Option<&str> {
@@ -264,4 +281,16 @@ impl Customer {
             .or_else(|| said(self.phone.as_ref().map(|phone| &phone.number)).map(str::to_owned))
             .unwrap_or_else(|| self.id.as_str().to_owned())
     }
+}
+
+/// About how many bytes a JSON value takes.
+fn json_bytes(value: &serde_json::Value) -> usize {
+    use serde_json::Value;
+    size_of::<Value>()
+        + match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(json_bytes).sum(),
+            Value::Object(members) => members.iter().map(|(key, value)| key.len() + 48 + json_bytes(value)).sum(),
+        }
 }
