@@ -152,6 +152,16 @@ struct State {
     refresh: Option<SecretString>,
     token: Option<(HeaderValue, Instant)>,
     generation: u64,
+    /// The last fetch that failed, for all who were waiting for it.
+    failure: Option<(Instant, SourceError)>,
+}
+
+impl State {
+    /// The token there is, where it lasts.
+    fn current(&self) -> Option<(HeaderValue, Used)> {
+        let (value, until) = self.token.as_ref()?;
+        (*until > Instant::now()).then(|| (value.clone(), Used(self.generation)))
+    }
 }
 
 #[derive(Deserialize)]
@@ -206,6 +216,7 @@ impl Tokens {
                 refresh,
                 token: None,
                 generation: 0,
+                failure: None,
             }),
         })
     }
@@ -215,22 +226,44 @@ impl Tokens {
         self: &Arc<Self>,
         upstream: &Arc<Upstream>,
     ) -> Result<(HeaderValue, Used), SourceError> {
+        let since = Instant::now();
+        if let Some(found) = self.state.lock().await.current() {
+            return Ok(found);
+        }
         let (this, upstream) = (Arc::clone(self), Arc::clone(upstream));
-        let fetching = tokio::spawn(async move { this.fetched(&upstream).await });
+        let fetching = tokio::spawn(async move { this.fetched(&upstream, since).await });
         fetching.await.unwrap_or_else(|_| Err(unreadable()))
     }
 
-    /// Only one fetches; the others wait for the lock and find its token.
-    async fn fetched(&self, upstream: &Upstream) -> Result<(HeaderValue, Used), SourceError> {
+    /// Only one fetches; the others wait for the lock and find its token, or its failure.
+    async fn fetched(
+        &self,
+        upstream: &Upstream,
+        since: Instant,
+    ) -> Result<(HeaderValue, Used), SourceError> {
         let mut state = self.state.lock().await;
-        if let Some((value, until)) = &state.token
-            && *until > Instant::now()
-        {
-            return Ok((value.clone(), Used(state.generation)));
+        if let Some(found) = state.current() {
+            return Ok(found);
         }
+        if let Some((at, error)) = &state.failure
+            && *at >= since
+        {
+            return Err(error.clone());
+        }
+        let fetched = self.fetch(upstream, &mut state).await;
+        state.failure = fetched
+            .as_ref()
+            .err()
+            .map(|error| (Instant::now(), error.clone()));
+        fetched
+    }
+
+    async fn fetch(
+        &self,
+        upstream: &Upstream,
+        state: &mut State,
+    ) -> Result<(HeaderValue, Used), SourceError> {
         let answer = self.ask(upstream, state.refresh.as_ref()).await?;
-        let value = secret_header(&format!("{}{}", self.prefix, answer.access_token))
-            .ok_or_else(unreadable)?;
         if let Some(refresh) = answer.refresh_token {
             let refresh = SecretString::from(refresh);
             if let Some(keep) = &self.keep {
@@ -238,6 +271,8 @@ impl Tokens {
             }
             state.refresh = state.refresh.is_some().then_some(refresh);
         }
+        let value = secret_header(&format!("{}{}", self.prefix, answer.access_token))
+            .ok_or_else(unreadable)?;
         let life = answer
             .expires_in
             .as_ref()

@@ -50,7 +50,7 @@ pub fn derive(manifest: &Manifest) -> Capabilities {
                 route
                     .requires
                     .iter()
-                    .map(|field| field.name().to_owned())
+                    .map(super::manifest::Needed::name)
                     .collect()
             })
             .unwrap_or_default(),

@@ -1,11 +1,13 @@
 //! One signed exchange with the CRM, and what its answer means.
 
+use super::Adapter;
 use super::faults::{self, Refusal};
+use super::judge::{note_warnings, refused_in_body};
 use super::manifest::Success;
 use super::request::Draft;
-use super::{Adapter, Manifest};
 use crate::source::{Call, SourceError, SourceErrorKind};
 use crate::upstream::{Fault, Reply, Request};
+use bytes::Buf;
 use serde_json::Value;
 use std::time::Instant;
 use url::Url;
@@ -57,10 +59,10 @@ impl Adapter {
         follow: Option<Url>,
         deadline: Instant,
     ) -> Result<(Reply, super::auth::Used), Failed> {
-        let used = self
-            .auth
-            .sign(&mut draft, &self.upstream)
+        let signing = self.auth.sign(&mut draft, &self.upstream);
+        let used = tokio::time::timeout_at(deadline.into(), signing)
             .await
+            .map_err(|_| Failed::Unsent(faults::of_fault(Fault::Timeout)))?
             .map_err(Failed::Unsent)?;
         let request = self.finished(draft, follow).map_err(Failed::Unsent)?;
         call.count();
@@ -69,7 +71,9 @@ impl Adapter {
         let outcome = self.upstream.send(request, deadline).await;
         let status = outcome.as_ref().map_or(0, |reply| reply.status);
         tracing::debug!(adapter = %self.manifest.id, %method, status, ms = started.elapsed().as_millis(), request = %call.operation().request_id, "upstream call");
-        outcome.map(|reply| (reply, used)).map_err(Failed::Fault)
+        outcome
+            .map(|reply| (without_mark(reply), used))
+            .map_err(Failed::Fault)
     }
 
     fn finished(&self, draft: Draft<'_>, follow: Option<Url>) -> Result<Request, SourceError> {
@@ -121,7 +125,8 @@ impl Adapter {
     /// The body as a tree, of an answer that is a success.
     pub(super) fn judged_body(&self, success: &Success, reply: &Reply) -> Result<Value, Refusal> {
         self.judge_status(success, reply)?;
-        if reply.body.is_empty() {
+        let nothing_to_say = reply.status == 204 || success.value.is_none();
+        if reply.body.is_empty() && nothing_to_say {
             return Ok(Value::Null);
         }
         let body: Value = serde_json::from_slice(&reply.body).map_err(|_| {
@@ -129,28 +134,23 @@ impl Adapter {
             error.upstream_status = Some(reply.status);
             Refusal::from(error)
         })?;
-        let warnings = faults::warnings(&self.manifest, &body);
-        if warnings > 0 {
-            tracing::info!(adapter = %self.manifest.id, warnings, "the CRM's answer carries warnings");
-        }
+        note_warnings(&self.manifest, faults::warnings(&self.manifest, &body));
         if faults::value_is_good(success, &body) {
             Ok(body)
         } else {
-            Err(refused_in_body(&self.manifest, reply))
+            let said = success
+                .value
+                .as_ref()
+                .is_some_and(|(path, _)| path.find(&body).is_some_and(|found| !found.is_null()));
+            Err(refused_in_body(&self.manifest, reply, said))
         }
     }
 }
 
-/// A good status with a body that is none: the code says what it means, else it is unlike what the file describes.
-pub(super) fn refused_in_body(manifest: &Manifest, reply: &Reply) -> Refusal {
-    let coded = faults::refusal(manifest, reply)
-        .filter(|refusal| refusal.error.kind != SourceErrorKind::Malformed);
-    coded.unwrap_or_else(|| {
-        let error = SourceError::new(
-            SourceErrorKind::Rejected,
-            "the CRM says that it did not do it",
-        )
-        .with_status(reply.status);
-        Refusal::from(error)
-    })
+/// A byte order mark is no part of a JSON text; some servers send one nonetheless (RFC 8259, section 8.1).
+fn without_mark(mut reply: Reply) -> Reply {
+    if reply.body.starts_with(b"\xef\xbb\xbf") {
+        reply.body.advance(3);
+    }
+    reply
 }

@@ -3,8 +3,7 @@
 //!
 //! The CRM's own words go nowhere: messages here are fixed text, because a CRM may well repeat personal data in its own.
 
-use super::manifest::{ErrorKind, Errors, Manifest, RateLimits, Success, Wait, WaitUnit};
-use super::pick::Leaf;
+use super::manifest::{ErrorKind, Manifest, RateLimits, Success, Wait, WaitUnit};
 use super::place::{Pointer, find, says};
 use super::wire;
 use crate::model::WriteField;
@@ -290,16 +289,6 @@ pub fn looks_like(status: u16, contains: Option<&str>, reply: &Reply) -> bool {
     reply.status == status && contains.is_none_or(holds)
 }
 
-/// The leaf a pointer leads to: from the answer's headers or from what was picked of its body.
-pub fn leaf_of<'de>(pointer: &Pointer, picked: Option<Leaf<'de>>, reply: &Reply) -> Leaf<'de> {
-    match pointer {
-        Pointer::Body(_) | Pointer::Last(_) => picked.unwrap_or_default(),
-        Pointer::Header(..) | Pointer::Link(_) => {
-            header_text(pointer, reply).map_or(Leaf::Absent, |text| Leaf::Text(text.into()))
-        }
-    }
-}
-
 /// How many warnings an answer carries.
 pub fn warnings(manifest: &Manifest, body: &Value) -> usize {
     match &manifest.http.warnings {
@@ -307,13 +296,6 @@ pub fn warnings(manifest: &Manifest, body: &Value) -> usize {
             .and_then(Value::as_array)
             .map_or(0, Vec::len),
         _ => 0,
-    }
-}
-
-impl Errors {
-    /// Whether the file says anything about refusals.
-    pub fn is_empty(&self) -> bool {
-        self.code.is_empty() && self.status.is_empty() && self.codes.is_empty()
     }
 }
 

@@ -1,13 +1,15 @@
 //! Customers by id: in batches where the CRM can, else one call each, in parallel within the source's limit.
 
-use super::exchange::{Failed, refused_in_body};
+use super::Adapter;
+use super::exchange::Failed;
 use super::faults::{Refusal, malformed};
 use super::filter::push_ids;
-use super::manifest::{Get, GetMany, Gone, Manifest, Success, WireType};
+use super::judge::Judge;
+use super::list::{Batch, refused_list};
+use super::manifest::{FilterKey, Get, GetMany, Gone, Manifest, Success, WireType};
 use super::mapping::CustomerMap;
 use super::pick::NoRows;
 use super::place::JsonPath;
-use super::{Adapter, Reading};
 use crate::model::{Customer, Filter, LocalId, Native, NativeReader};
 use crate::source::{
     Call, CustomerRef, CustomerSource, Paging, Position, Row, SourceError, SourceErrorKind,
@@ -28,7 +30,7 @@ impl Adapter {
             (Some(many), get)
                 if ids.len() > 1 || get.is_none() || matches!(get, Some(Get::ViaList)) =>
             {
-                Some(many.max().max(1))
+                Some(self.batch_size(many))
             }
             _ => None,
         };
@@ -40,6 +42,20 @@ impl Adapter {
                 .collect(),
             None => join_all(ids.iter().map(|id| self.fetch_one(call, id))).await,
         }
+    }
+
+    /// How many ids a call takes. Through a list, no more than one of its pages can hold.
+    fn batch_size(&self, many: &GetMany) -> usize {
+        let page = match many {
+            GetMany::Route { .. } => None,
+            GetMany::ViaList { .. } => self
+                .manifest
+                .lists
+                .iter()
+                .find(|list| list.filters.iter().any(|(key, _)| *key == FilterKey::IdIn))
+                .and_then(|list| usize::try_from(list.page.sizes?.1).ok()),
+        };
+        many.max().min(page.unwrap_or(usize::MAX)).max(1)
     }
 
     /// Ids of CRMs that count are numbers; anything else cannot be one.
@@ -129,9 +145,9 @@ impl Adapter {
                 .collect();
         }
         match (&self.manifest.get_many, &self.get_many) {
-            (Some(GetMany::Route { .. }), Some(reading)) => {
-                let rows = self.batch_rows(call, reading, ids).await;
-                spread(ids, rows)
+            (Some(GetMany::Route { .. }), Some(batch)) => {
+                let rows = self.batch_rows(call, batch, ids).await;
+                spread(ids, rows.map(|rows| (rows, true)))
             }
             _ => self.fetch_listed(call, ids).await,
         }
@@ -140,20 +156,16 @@ impl Adapter {
     async fn batch_rows(
         &self,
         call: &Call,
-        reading: &Reading,
+        batch: &Batch,
         ids: &[LocalId],
     ) -> Result<Vec<Row>, SourceError> {
         let Some(GetMany::Route {
-            route,
-            ids: wire,
-            items,
-            unwrap,
-            ..
+            route, ids: wire, ..
         }) = &self.manifest.get_many
         else {
             return Err(malformed("the adapter names no batch route"));
         };
-        let mut draft = reading.prepared.draft(None);
+        let mut draft = batch.prepared.draft(None);
         let texts: Vec<&str> = ids.iter().map(LocalId::as_str).collect();
         let unplaceable = |_| {
             SourceError::new(
@@ -166,9 +178,9 @@ impl Adapter {
             .exchange(call, draft, None)
             .await
             .map_err(Failed::into_error)?;
-        self.judged_body(self.success(route.ok.as_ref()), &reply)
-            .map_err(|refusal| refusal.error)?;
-        Self::rows_of(&reading.map, items, unwrap, &reply)
+        self.judge_status(self.success(route.ok.as_ref()), &reply)
+            .map_err(|refusal| refused_list(refusal.error))?;
+        batch.read(&self.manifest, &reply)
     }
 
     /// Through the list's filter by id.
@@ -177,7 +189,12 @@ impl Adapter {
         spread(ids, rows)
     }
 
-    async fn listed_rows(&self, call: &Call, ids: &[LocalId]) -> Result<Vec<Row>, SourceError> {
+    /// The rows, and whether they are all that there are.
+    async fn listed_rows(
+        &self,
+        call: &Call,
+        ids: &[LocalId],
+    ) -> Result<(Vec<Row>, bool), SourceError> {
         let filter = Filter {
             ids: Some(ids.to_vec()),
             ..Filter::default()
@@ -200,15 +217,20 @@ impl Adapter {
             Paging::None => count,
         };
         let page = self.list_page(call, &plan, &Position::Start, size).await?;
-        Ok(page.rows)
+        let more = page.next.is_some()
+            || page.more == Some(true)
+            || page
+                .total
+                .is_some_and(|total| total > page.rows.len() as u64);
+        Ok((page.rows, !more))
     }
 }
 
-/// Puts rows in the order of the ids asked. A row nobody asked for shows that the CRM did not narrow its answer, so that
-/// an absent id proves nothing.
-fn spread(ids: &[LocalId], rows: Result<Vec<Row>, SourceError>) -> Vec<Fetched> {
-    let rows = match rows {
-        Ok(rows) => rows,
+/// Puts rows in the order of the ids asked. Where the rows are not all, or one of them was not asked for (so that the CRM
+/// did not narrow its answer), an absent id proves nothing.
+fn spread(ids: &[LocalId], rows: Result<(Vec<Row>, bool), SourceError>) -> Vec<Fetched> {
+    let (rows, all) = match rows {
+        Ok(found) => found,
         Err(error) => return ids.iter().map(|_| Err(error.clone())).collect(),
     };
     let mut found: HashMap<LocalId, Option<CustomerRef>> = HashMap::with_capacity(rows.len());
@@ -220,7 +242,10 @@ fn spread(ids: &[LocalId], rows: Result<Vec<Row>, SourceError>) -> Vec<Fetched> 
                 strangers |= !ids.contains(&customer.id);
                 found.insert(customer.id.clone(), Some(customer));
             }
-            Row::Gone { customer, .. } => drop(found.insert(customer.id.clone(), None)),
+            Row::Gone { customer, .. } => {
+                strangers |= !ids.contains(&customer.id);
+                found.insert(customer.id.clone(), None);
+            }
             Row::Unreadable { .. } => unreadable = true,
         }
     }
@@ -229,6 +254,9 @@ fn spread(ids: &[LocalId], rows: Result<Vec<Row>, SourceError>) -> Vec<Fetched> 
             "the CRM answered customers that were not asked for",
         )),
         (_, true) => Err(malformed("a record of the CRM's answer has no usable id")),
+        _ if !all => Err(malformed(
+            "the CRM answered only a part of the customers asked for",
+        )),
         _ => Ok(None),
     };
     ids.iter()
@@ -243,7 +271,7 @@ fn spread(ids: &[LocalId], rows: Result<Vec<Row>, SourceError>) -> Vec<Fetched> 
 /// An answer that holds one record, compiled: the record and what makes the answer a success are read in one pass.
 pub(super) struct Single {
     map: CustomerMap,
-    ok: Option<(usize, Value)>,
+    judge: Judge,
     native: Arc<NativeReader>,
 }
 
@@ -256,10 +284,7 @@ impl Single {
         success: &Success,
     ) -> Self {
         let mut map = CustomerMap::new_below(manifest, gone, None, item);
-        let ok = success
-            .value
-            .as_ref()
-            .map(|(path, wanted)| (map.also(path), wanted.clone()));
+        let judge = Judge::new(manifest, success, |path| map.also(path));
         let item = item.clone();
         let native = move |body: &Bytes, _: usize| {
             item.find(&serde_json::from_slice::<Value>(body).ok()?)
@@ -267,7 +292,7 @@ impl Single {
         };
         Self {
             map,
-            ok,
+            judge,
             native: Arc::new(native),
         }
     }
@@ -285,11 +310,7 @@ impl Single {
             .pick(&reply.body, &mut NoRows::new())
             .map_err(|_| unlike("the CRM's answer is not JSON"))?;
         let mut leaves = picked.leaves;
-        if let Some((slot, wanted)) = &self.ok
-            && !leaves.get(*slot).is_some_and(|leaf| leaf.is(wanted))
-        {
-            return Err(refused_in_body(manifest, reply));
-        }
+        self.judge.check(manifest, reply, &leaves)?;
         let native = Native::new(reply.body.clone(), 0, Arc::clone(&self.native));
         let read = self.map.read(&mut leaves, true, Some(native));
         match read.customer {

@@ -1,11 +1,11 @@
 //! One page of a list: asked, judged and mapped in a single pass over the answer's bytes.
 
 use super::Adapter;
-use super::exchange::refused_in_body;
 use super::faults::{self, malformed};
-use super::manifest::{ListRoute, Manifest};
+use super::judge::Judge;
+use super::manifest::{Gone, ListRoute, Manifest, Success};
 use super::mapping::CustomerMap;
-use super::paging::{Pages, Said};
+use super::paging::{Asked, Pages, Said};
 use super::pick::{Leaf, Picker, Rows, RowsSeen};
 use super::place::JsonPath;
 use super::request::Prepared;
@@ -22,7 +22,7 @@ pub struct Listing {
     map: CustomerMap,
     pages: Pages,
     envelope: Picker,
-    ok: Option<usize>,
+    judge: Judge,
 }
 
 impl Listing {
@@ -31,7 +31,7 @@ impl Listing {
         let mut envelope = Picker::default();
         envelope.rows_at(&route.items);
         let success = route.route.ok.as_ref().unwrap_or(&manifest.http.ok);
-        let ok = success.value.as_ref().map(|(path, _)| envelope.add(path));
+        let judge = Judge::new(manifest, success, |path| envelope.add(path));
         let pages = Pages::new(&route.page, &mut envelope);
         let map = CustomerMap::new_below(
             manifest,
@@ -44,7 +44,7 @@ impl Listing {
             map,
             pages,
             envelope,
-            ok,
+            judge,
         }
     }
 }
@@ -76,7 +76,7 @@ impl Adapter {
                         .capabilities
                         .orderings
                         .iter()
-                        .map(|order| format!("{:?}", order.field))
+                        .map(|order| order.field.schema_word().to_owned())
                         .collect(),
                 }
             } else {
@@ -153,6 +153,7 @@ impl Adapter {
             .push(&self.manifest, &plan.filter, plan.order, &mut draft)
             .map_err(unplaceable)?;
         let follow = listing.pages.place(at, size, &self.hosts, &mut draft)?;
+        let from = follow.clone().or_else(|| draft.address(&self.base));
         let reply = self
             .exchange(call, draft, follow)
             .await
@@ -178,7 +179,8 @@ impl Adapter {
                 return Err(refused_list(refusal.error));
             }
         }
-        self.page_of(route, listing, &reply, at, size)
+        let asked = Asked { at, size, from };
+        self.page_of(route, listing, &reply, &asked)
     }
 
     fn page_of(
@@ -186,8 +188,7 @@ impl Adapter {
         route: &ListRoute,
         listing: &Listing,
         reply: &Reply,
-        at: &Position,
-        size: u32,
+        asked: &Asked<'_>,
     ) -> Result<Page, SourceError> {
         let mut rows = Mapped::new(&listing.map, &reply.body, route);
         let broken = |_| malformed("the CRM's answer is not JSON").with_status(reply.status);
@@ -195,57 +196,87 @@ impl Adapter {
             .envelope
             .pick(&reply.body, &mut rows)
             .map_err(broken)?;
-        let success = self.success(route.route.ok.as_ref());
-        if let (Some(slot), Some((_, wanted))) = (listing.ok, &success.value) {
-            if !picked.leaves.get(slot).is_some_and(|leaf| leaf.is(wanted)) {
-                return Err(refused_list(refused_in_body(&self.manifest, reply).error));
-            }
-        }
+        listing
+            .judge
+            .check(&self.manifest, reply, &picked.leaves)
+            .map_err(|refusal| refused_list(refusal.error))?;
         match picked.rows {
             RowsSeen::Array => {}
             RowsSeen::Absent | RowsSeen::Null if route.missing_is_empty => {}
             _ => {
-                return Err(malformed(
-                    "the CRM's answer has no list of records where its adapter says",
-                )
-                .with_status(reply.status));
+                return Err(no_records(reply));
             }
         }
         let last = rows.last_key.take();
         let said = Said {
             leaves: &picked.leaves,
             reply,
-            at,
-            size,
+            asked,
             last,
         };
         listing.pages.read(&said, rows.rows, &self.hosts)
     }
+}
 
-    /// Maps the records of an answer that lists them, without paging.
-    pub(super) fn rows_of(
-        map: &CustomerMap,
-        items: &JsonPath,
-        unwrap: &JsonPath,
-        reply: &Reply,
-    ) -> Result<Vec<Row>, SourceError> {
+/// A route that reads several records by id, compiled.
+pub struct Batch {
+    /// The request.
+    pub prepared: Prepared,
+    map: CustomerMap,
+    envelope: Picker,
+    judge: Judge,
+    items: JsonPath,
+    unwrap: JsonPath,
+}
+
+impl Batch {
+    /// Compiles a route whose vars are filled in.
+    pub fn new(
+        manifest: &Manifest,
+        gone: Option<&Gone>,
+        (items, unwrap): (&JsonPath, &JsonPath),
+        success: &Success,
+        prepared: Prepared,
+    ) -> Self {
         let mut envelope = Picker::default();
         envelope.rows_at(items);
-        let mut rows = Mapped::below(map, &reply.body, items.clone(), unwrap.clone());
+        Self {
+            judge: Judge::new(manifest, success, |path| envelope.add(path)),
+            map: CustomerMap::new_below(manifest, gone, None, unwrap),
+            items: items.clone(),
+            unwrap: unwrap.clone(),
+            envelope,
+            prepared,
+        }
+    }
+
+    /// Maps the records of an answer with a good status.
+    pub fn read(&self, manifest: &Manifest, reply: &Reply) -> Result<Vec<Row>, SourceError> {
+        let mut rows = Mapped::below(
+            &self.map,
+            &reply.body,
+            self.items.clone(),
+            self.unwrap.clone(),
+        );
         let broken = |_| malformed("the CRM's answer is not JSON").with_status(reply.status);
-        let picked = envelope.pick(&reply.body, &mut rows).map_err(broken)?;
+        let picked = self.envelope.pick(&reply.body, &mut rows).map_err(broken)?;
+        self.judge
+            .check(manifest, reply, &picked.leaves)
+            .map_err(|refusal| refused_list(refusal.error))?;
         match picked.rows {
             RowsSeen::Array => Ok(rows.rows),
-            _ => Err(
-                malformed("the CRM's answer has no list of records where its adapter says")
-                    .with_status(reply.status),
-            ),
+            _ => Err(no_records(reply)),
         }
     }
 }
 
+fn no_records(reply: &Reply) -> SourceError {
+    malformed("the CRM's answer has no list of records where its adapter says")
+        .with_status(reply.status)
+}
+
 /// "Not found" for a list is not an absent customer: the route itself is missing.
-fn refused_list(mut error: SourceError) -> SourceError {
+pub fn refused_list(mut error: SourceError) -> SourceError {
     use crate::source::SourceErrorKind;
     if error.kind == SourceErrorKind::NotFound {
         error.kind = SourceErrorKind::Malformed;
@@ -280,6 +311,11 @@ impl<'m> Mapped<'m> {
 }
 
 impl<'de> Rows<'de> for Mapped<'_> {
+    fn begin(&mut self) {
+        self.rows.clear();
+        self.last_key = None;
+    }
+
     fn picker(&self) -> &Picker {
         self.map.picker()
     }

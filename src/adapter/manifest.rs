@@ -265,6 +265,25 @@ pub struct Paginator {
     pub past_end: Vec<u16>,
 }
 
+impl Paginator {
+    /// Every place it puts something to.
+    pub fn destinations(&self) -> Vec<&Destination> {
+        let of_style: Vec<Option<&Destination>> = match &self.style {
+            Style::Page { page: to, .. } | Style::Offset { offset: to, .. } => vec![Some(to)],
+            Style::Token(token) => vec![Some(&token.send), token.send_prev.as_ref()],
+            Style::Keyset {
+                send, send_before, ..
+            } => vec![Some(send), send_before.as_ref()],
+            Style::Link { .. } | Style::None => Vec::new(),
+        };
+        of_style
+            .into_iter()
+            .chain([self.size.as_ref()])
+            .flatten()
+            .collect()
+    }
+}
+
 /// What a total counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TotalSaid {
@@ -509,6 +528,8 @@ pub struct Compose {
     pub filter_prefix: String,
     /// What stands before the sort, where there is one.
     pub sort_prefix: String,
+    /// The most conditions.
+    pub max: Option<usize>,
 }
 
 /// How one condition looks.
@@ -639,15 +660,34 @@ pub struct WriteRoute {
     /// Below what every written field goes.
     pub wrap: JsonPath,
     /// Fields that must be there.
-    pub requires: Vec<WriteField>,
+    pub requires: Vec<Needed>,
     /// At least one of these must be there.
-    pub any_of: Vec<WriteField>,
+    pub any_of: Vec<Needed>,
     /// Whether the whole record is sent.
     pub replace: bool,
     /// What the answer gives.
     pub returns: Returns,
     /// A header that makes the CRM refuse a repeat.
     pub idempotency_header: Option<HeaderName>,
+}
+
+/// A field that a create needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// A field of the common model.
+    Common(WriteField),
+    /// A vendor field.
+    Native(String),
+}
+
+impl Needed {
+    /// Its name: `email`, or `native.contactName`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Common(field) => field.name().to_owned(),
+            Self::Native(name) => format!("native.{name}"),
+        }
+    }
 }
 
 /// What the answer of a write gives.
@@ -678,6 +718,8 @@ pub struct Field {
     pub format: Option<WireFormat>,
     /// Its word list.
     pub words: Option<String>,
+    /// The word list it is written with, where that is another one.
+    pub write_words: Option<String>,
     /// What an unknown word becomes.
     pub unknown: UnknownWord,
     /// The words for "there is a value" and "there is none".

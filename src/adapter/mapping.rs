@@ -5,13 +5,14 @@
 
 use super::manifest::{Field, Gone, Manifest, UnknownWord, WireFormat, WireType, Words};
 use super::pick::{Leaf, Picker};
-use super::place::{JsonPath, says};
+use super::place::JsonPath;
 use super::wire;
 use crate::model::{
     Customer, CustomerStatus, CustomerTier, CustomerType, Date, DateTime, FieldProblem, Gender,
     LocalId, Native, Owner, PhoneNumber,
 };
 use serde_json::Value;
+use std::sync::Arc;
 
 /// How one field is read.
 #[derive(Clone, Debug)]
@@ -19,8 +20,8 @@ struct Reading {
     /// The field's name in the schema, for problems.
     name: &'static str,
     slots: Box<[usize]>,
-    field: Field,
-    words: Option<Words>,
+    field: Arc<Field>,
+    words: Option<Arc<Words>>,
 }
 
 /// The field of the schema that a name in an adapter file belongs to.
@@ -97,7 +98,7 @@ readings! {
 #[derive(Debug)]
 pub struct CustomerMap {
     picker: Picker,
-    readings: Readings,
+    readings: Box<Readings>,
     id: Option<Reading>,
     reserved: Vec<String>,
     gone: Option<(usize, Gone)>,
@@ -128,12 +129,8 @@ const SCHEMA_NAMES: &[(&str, &str)] = &[
 ];
 
 impl CustomerMap {
-    /// Compiles the reading of a manifest's fields for records of one route.
-    pub fn new(manifest: &Manifest, gone: Option<&Gone>, key: Option<&JsonPath>) -> Self {
-        Self::new_below(manifest, gone, key, &JsonPath::default())
-    }
-
-    /// The same for records that stand below `unwrap` in the elements of a list.
+    /// Compiles the reading of a manifest's fields for records of one route, which stand below `unwrap` in the elements
+    /// of its list.
     pub fn new_below(
         manifest: &Manifest,
         gone: Option<&Gone>,
@@ -153,16 +150,16 @@ impl CustomerMap {
                     .iter()
                     .map(|path| picker.add(&unwrap.join(path)))
                     .collect(),
-                field: field.clone(),
+                field: Arc::new(field.clone()),
                 words: field
                     .words
                     .as_ref()
                     .and_then(|words| manifest.enums.get(words))
-                    .cloned(),
+                    .map(|words| Arc::new(words.clone())),
             })
         };
         let id = reading("id");
-        let readings = Readings::new(reading);
+        let readings = Box::new(Readings::new(reading));
         let gone = gone.map(|gone| (picker.add(&unwrap.join(&gone.path)), gone.clone()));
         let key = key.map(|path| picker.add(&unwrap.join(path)));
         Self {
@@ -232,7 +229,7 @@ impl CustomerMap {
             leaves,
             problems: Vec::new(),
         };
-        let customer = Customer {
+        let mut customer = Customer {
             id,
             native,
             name: row.text(&map.name),
@@ -279,10 +276,8 @@ impl CustomerMap {
             custom_fields: row.json(&map.custom_fields),
             problems: Vec::new(),
         };
-        Customer {
-            problems: row.problems,
-            ..customer
-        }
+        customer.problems = row.problems;
+        customer
     }
 }
 
@@ -472,10 +467,13 @@ impl<'de> Record<'_, 'de> {
 impl Words {
     /// Our word for a wire value.
     pub fn read(&self, leaf: &Leaf<'_>) -> Option<&str> {
-        self.pairs
-            .iter()
-            .find(|(_, wire)| wire.iter().any(|wire| self.same(leaf, wire)))
-            .map(|(word, _)| word.as_str())
+        let word = |same: fn(&Leaf<'_>, &Value) -> bool| {
+            self.pairs
+                .iter()
+                .find(|(_, wire)| wire.iter().any(|wire| same(leaf, wire)))
+                .map(|(word, _)| word.as_str())
+        };
+        word(same_scalar).or_else(|| if self.fold { word(same_folded) } else { None })
     }
 
     /// The CRM's word for ours.
@@ -485,14 +483,20 @@ impl Words {
             .find(|(ours, _)| ours == word)
             .and_then(|(_, wire)| wire.first())
     }
+}
 
-    fn same(&self, leaf: &Leaf<'_>, wire: &Value) -> bool {
-        match (leaf, wire) {
-            (Leaf::Text(text), Value::String(word)) => {
-                **text == **word || (self.fold && text.to_lowercase() == word.to_lowercase())
-            }
-            (leaf, wire) => same_scalar(leaf, wire),
+/// Text that is the same but for letter case.
+fn same_folded(leaf: &Leaf<'_>, wire: &Value) -> bool {
+    match (leaf, wire) {
+        (Leaf::Text(text), Value::String(word)) => {
+            let lower = |text: &str| {
+                text.chars()
+                    .flat_map(char::to_lowercase)
+                    .collect::<Vec<_>>()
+            };
+            text.eq_ignore_ascii_case(word) || (!text.is_ascii() && lower(text) == lower(word))
         }
+        _ => false,
     }
 }
 
@@ -514,9 +518,7 @@ fn means_nothing(leaf: &Leaf<'_>, nothing: &[Value]) -> bool {
 }
 
 fn is_gone(leaf: &Leaf<'_>, gone: &Gone) -> bool {
-    let equal = same_scalar(leaf, &gone.value)
-        || matches!((leaf, &gone.value), (Leaf::Tree(tree), value) if says(tree, &value.to_string()));
-    equal != gone.differs
+    same_scalar(leaf, &gone.value) != gone.differs
 }
 
 /// A scalar as text; no floats, because an id or a key must not change on the way.

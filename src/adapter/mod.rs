@@ -11,6 +11,7 @@ mod faults;
 mod fetch;
 mod filter;
 pub mod fixtures;
+mod judge;
 mod library;
 mod list;
 pub mod manifest;
@@ -37,9 +38,8 @@ use crate::upstream::{Settings, Upstream};
 use async_trait::async_trait;
 use fetch::Single;
 use http::HeaderMap;
-use list::Listing;
+use list::{Batch, Listing};
 use manifest::{Get, GetMany};
-use mapping::CustomerMap;
 use paging::Hosts;
 use request::Prepared;
 use std::sync::Arc;
@@ -58,16 +58,10 @@ pub struct Adapter {
     total: Duration,
     lists: Vec<Listing>,
     get: Option<(Prepared, Single)>,
-    get_many: Option<Reading>,
+    get_many: Option<Batch>,
     create: Option<Writing>,
     update: Option<Writing>,
     delete: Option<Writing>,
-}
-
-/// A route that reads records by id.
-struct Reading {
-    prepared: Prepared,
-    map: CustomerMap,
 }
 
 /// Why an adapter cannot be built for a source.
@@ -126,12 +120,6 @@ impl Adapter {
             Prepared::new(route, &vars, &manifest.http.query, &headers)
                 .ok_or(BuildError::Unplaceable)
         };
-        let reading = |route: &manifest::Route, gone| -> Result<Reading, BuildError> {
-            Ok(Reading {
-                prepared: prepare(route)?,
-                map: CustomerMap::new(&manifest, gone, None),
-            })
-        };
         let writing = |route: Option<&manifest::WriteRoute>| {
             route
                 .map(|route| Ok(Writing::new(&manifest, route, prepare(&route.route)?)))
@@ -153,7 +141,24 @@ impl Adapter {
             _ => None,
         };
         let by_ids = match &manifest.get_many {
-            Some(GetMany::Route { route, gone, .. }) => Some(reading(route, gone.as_ref())?),
+            Some(GetMany::Route {
+                route,
+                gone,
+                items,
+                unwrap,
+                ..
+            }) => {
+                let success = route.ok.as_ref().unwrap_or(&manifest.http.ok);
+                let prepared = prepare(route)?;
+                let below = (items, unwrap);
+                Some(Batch::new(
+                    &manifest,
+                    gone.as_ref(),
+                    below,
+                    success,
+                    prepared,
+                ))
+            }
             _ => None,
         };
         Ok(Self {

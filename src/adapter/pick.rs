@@ -113,11 +113,6 @@ impl Picker {
         path.is_plain()
     }
 
-    /// How many slots there are.
-    pub fn slots(&self) -> usize {
-        self.slots
-    }
-
     fn branch(&mut self, steps: &[Step]) -> &mut Branch {
         steps.iter().fold(&mut self.root, |branch, step| {
             let name: &str = match step {
@@ -200,6 +195,8 @@ pub enum RowsSeen {
 
 /// Takes the rows one by one.
 pub trait Rows<'de> {
+    /// The rows' array begins. In a document that has it twice the last one counts, as for every other member.
+    fn begin(&mut self);
     /// The picker of one row.
     fn picker(&self) -> &Picker;
     /// One row's leaves; `is_object` is false where the element was no object.
@@ -217,6 +214,8 @@ impl NoRows {
 }
 
 impl<'de> Rows<'de> for NoRows {
+    fn begin(&mut self) {}
+
     fn picker(&self) -> &Picker {
         &self.0
     }
@@ -309,6 +308,7 @@ impl<'de, R: Rows<'de>> Visitor<'de> for Walk<'_, 'de, R> {
             return Ok(());
         }
         *self.seen = RowsSeen::Array;
+        self.rows.begin();
         let mut leaves = Vec::new();
         loop {
             let seed = self.rows.picker().seed(&mut leaves);
@@ -509,6 +509,10 @@ mod tests {
     struct Seen<'de>(Picker, Vec<(Vec<Leaf<'de>>, bool)>);
 
     impl<'de> Rows<'de> for Seen<'de> {
+        fn begin(&mut self) {
+            self.1.clear();
+        }
+
         fn picker(&self) -> &Picker {
             &self.0
         }

@@ -52,13 +52,14 @@ impl Prepared {
         headers: &HeaderMap,
     ) -> Option<Self> {
         let get = |name: &str| vars.get(name).map(String::as_str);
-        let path = route.path.parts().iter().map(|part| match part {
-            Part::Text(text) => Segment::Text(text.to_string()),
+        let segment = |part: &Part| match part {
+            Part::Text(text) => Some(Segment::Text(text.to_string())),
             Part::Hole(name) => match get(name) {
-                Some(value) => Segment::Text(encode(value)),
-                None => Segment::Hole(name.clone()),
+                Some(value) => as_segment(value).map(Segment::Text),
+                None => Some(Segment::Hole(name.clone())),
             },
-        });
+        };
+        let path = route.path.parts().iter().map(segment);
         let mut text = String::new();
         for (name, template) in query.iter().chain(&route.query) {
             append(&mut text, name, &template.fill(get)?);
@@ -69,7 +70,7 @@ impl Prepared {
         }
         Some(Self {
             method: route.method.clone(),
-            path: path.collect(),
+            path: path.collect::<Option<_>>()?,
             query: text,
             headers: all,
             put: route
@@ -206,16 +207,26 @@ impl Draft<'_> {
         self.headers.insert(name, value);
     }
 
-    /// The request, its address behind `base` (which ends without a slash).
-    pub fn finish(mut self, base: &str) -> Result<Request, Unplaceable> {
+    /// The address without its parameters.
+    pub fn address(&self, base: &str) -> Option<Url> {
+        Url::parse(&self.path(base)?).ok()
+    }
+
+    fn path(&self, base: &str) -> Option<String> {
         let mut address = String::with_capacity(base.len() + 64 + self.query.len());
         address.push_str(base);
         for segment in &self.route.path {
             match segment {
                 Segment::Text(text) => address.push_str(text),
-                Segment::Hole(name) => address.push_str(&self.hole(name).ok_or(Unplaceable)?),
+                Segment::Hole(name) => address.push_str(&self.hole(name)?),
             }
         }
+        Some(address)
+    }
+
+    /// The request, its address behind `base` (which ends without a slash).
+    pub fn finish(mut self, base: &str) -> Result<Request, Unplaceable> {
+        let mut address = self.path(base).ok_or(Unplaceable)?;
         if !self.query.is_empty() {
             address.push(if address.contains('?') { '&' } else { '?' });
             address.push_str(&self.query);
@@ -256,8 +267,7 @@ impl Draft<'_> {
                 .find(|(known, _)| **known == *name)
                 .map(|(_, value)| value.as_str()),
         }?;
-        let leads_away = value.is_empty() || value == "." || value == "..";
-        (!leads_away).then(|| encode(value))
+        as_segment(value)
     }
 
     /// The body in its wire form, constants after the values.
@@ -359,6 +369,12 @@ pub fn fill_texts<'a>(value: &Value, get: &dyn Fn(&str) -> Option<&'a str>) -> V
     }
 }
 
+/// A value as one path segment, which can neither be empty nor lead upwards.
+fn as_segment(value: &str) -> Option<String> {
+    let leads_away = value.is_empty() || value == "." || value == "..";
+    (!leads_away).then(|| encode(value))
+}
+
 /// One text as a path segment or a query value.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
@@ -375,5 +391,9 @@ fn append(query: &mut String, name: &str, value: &str) {
 
 /// A header's value: visible ASCII as it is, anything else refused, so that nothing can open a second header.
 pub fn header_value(text: &str) -> Result<HeaderValue, Unplaceable> {
-    HeaderValue::from_str(text).map_err(|_| Unplaceable)
+    if text.is_ascii() {
+        HeaderValue::from_str(text).map_err(|_| Unplaceable)
+    } else {
+        Err(Unplaceable)
+    }
 }

@@ -121,6 +121,29 @@ pub fn write_date(day: civil::Date, format: &WireFormat) -> Value {
     }
 }
 
+impl WireFormat {
+    /// The least time two moments must differ by to be told apart in this format; zero where any are.
+    pub fn grain(&self) -> SignedDuration {
+        const DAY: SignedDuration = SignedDuration::from_hours(24);
+        const SECOND: SignedDuration = SignedDuration::from_secs(1);
+        match self {
+            Self::Rfc3339 | Self::EpochFloat => SignedDuration::ZERO,
+            Self::Date => DAY,
+            Self::EpochSeconds | Self::Int => SECOND,
+            Self::EpochMilliseconds => SignedDuration::from_millis(1),
+            Self::Pattern(pattern, _) => {
+                let holds = |words: &[&str]| words.iter().any(|word| pattern.contains(word));
+                match () {
+                    () if holds(&["%S", "%T", "%s", "%c", "%r", "%X"]) => SECOND,
+                    () if holds(&["%M", "%R"]) => SignedDuration::from_mins(1),
+                    () if holds(&["%H", "%I"]) => SignedDuration::from_hours(1),
+                    () => DAY,
+                }
+            }
+        }
+    }
+}
+
 /// A moment as HTTP writes it (`Sun, 06 Nov 1994 08:49:37 GMT`).
 pub fn read_http_date(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(text.trim())

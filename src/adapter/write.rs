@@ -9,10 +9,10 @@ use super::exchange::Failed;
 use super::faults::{self, Refusal};
 use super::fetch::Single;
 use super::filter::shaped;
-use super::manifest::{Clear, Field, Manifest, WireFormat, WireType, WriteRoute};
+use super::manifest::{Clear, Field, Manifest, Needed, WireFormat, WireType, WriteRoute};
 use super::place::Pointer;
 use super::request::{Draft, Prepared};
-use super::wire;
+use super::{mapping, wire};
 use crate::model::{Change, Customer, FieldValue, LocalId, WriteField, WriteOutcome};
 use crate::source::{
     Call, CustomerRef, SourceError, SourceErrorKind, WriteProblem, WriteProblemField, Written,
@@ -46,6 +46,19 @@ struct Given<'c> {
     create: bool,
     fields: &'c [(WriteField, FieldValue)],
     native: &'c serde_json::Map<String, Value>,
+}
+
+impl Given<'_> {
+    /// Whether there is a value for a field.
+    fn has(&self, needed: &Needed) -> bool {
+        match needed {
+            Needed::Common(name) => self
+                .fields
+                .iter()
+                .any(|(known, value)| known == name && *value != FieldValue::Null),
+            Needed::Native(name) => self.native.get(name).is_some_and(|value| !value.is_null()),
+        }
+    }
 }
 
 impl Adapter {
@@ -100,6 +113,11 @@ impl Adapter {
             },
             Change::Delete { .. } => return Ok(writing.prepared.draft(id.map(LocalId::as_str))),
         };
+        if !given.create && given.fields.is_empty() && given.native.is_empty() {
+            let text = "the update changes nothing";
+            let nothing = problem(None, SourceErrorKind::NoChanges, text);
+            return Err(Box::new(not_applied(vec![nothing])));
+        }
         let problems = self.check(route, &given);
         if !problems.is_empty() {
             return Err(Box::new(not_applied(problems)));
@@ -113,18 +131,6 @@ impl Adapter {
                 .map_err(Box::new)?;
         }
         self.put_given(route, &given, &mut draft);
-        if draft.body.is_null()
-            && !given.create
-            && given.fields.is_empty()
-            && given.native.is_empty()
-        {
-            let text = "the update changes nothing";
-            return Err(Box::new(not_applied(vec![problem(
-                None,
-                SourceErrorKind::NoChanges,
-                text,
-            )])));
-        }
         Ok(draft)
     }
 
@@ -137,23 +143,21 @@ impl Adapter {
         for (name, value) in given.native {
             problems.extend(self.check_native(name, value, given.create));
         }
-        let is_given = |name: &WriteField| {
-            given
-                .fields
-                .iter()
-                .any(|(known, value)| known == name && *value != FieldValue::Null)
-        };
-        if given.create {
-            for missing in route.requires.iter().filter(|name| !is_given(name)) {
-                problems.push(problem(
-                    Some(*missing),
-                    SourceErrorKind::Rejected,
-                    "this source needs this field to create a customer",
-                ));
-            }
+        let missing = route.requires.iter().filter(|needed| !given.has(needed));
+        for needed in missing.filter(|_| given.create) {
+            let field = match needed {
+                Needed::Common(field) => WriteProblemField::Common(*field),
+                Needed::Native(name) => WriteProblemField::Native(name.clone()),
+            };
+            let text = "this source needs this field to create a customer";
+            problems.push(WriteProblem {
+                field: Some(field),
+                error: SourceError::new(SourceErrorKind::Rejected, text),
+            });
         }
-        if given.create && !route.any_of.is_empty() && !route.any_of.iter().any(is_given) {
-            let names: Vec<_> = route.any_of.iter().map(|field| field.name()).collect();
+        let none = !route.any_of.iter().any(|needed| given.has(needed));
+        if given.create && !route.any_of.is_empty() && none {
+            let names: Vec<_> = route.any_of.iter().map(Needed::name).collect();
             let text = format!("this source needs at least one of: {}", names.join(", "));
             problems.push(WriteProblem {
                 field: None,
@@ -283,24 +287,6 @@ impl Adapter {
             let Some(field) = self.manifest.fields.get(name.name()) else {
                 continue;
             };
-            if let (
-                FieldValue::Phone {
-                    calling_code: Some(code),
-                    ..
-                },
-                Some(place),
-            ) = (
-                value,
-                self.manifest
-                    .fields
-                    .get("phoneCallingCode")
-                    .and_then(|field| field.write.as_ref()),
-            ) {
-                route
-                    .wrap
-                    .join(place)
-                    .put(&mut draft.body, Value::String(code.clone()));
-            }
             let clear = if given.create {
                 field.clear.0
             } else {
@@ -335,6 +321,19 @@ impl Adapter {
         draft: &mut Draft<'_>,
     ) {
         let Some(place) = &field.write else { return };
+        if let FieldValue::Phone {
+            calling_code: Some(code),
+            ..
+        } = value
+            && let Some(place) = self
+                .manifest
+                .fields
+                .get("phoneCallingCode")
+                .and_then(|field| field.write.as_ref())
+        {
+            let code = Value::String(code.clone());
+            route.wrap.join(place).put(&mut draft.body, code);
+        }
         let wire = match (value, clear) {
             (FieldValue::Null, Clear::Empty) if field.wire == Some(WireType::Strings) => {
                 Value::Array(Vec::new())
@@ -372,6 +371,12 @@ impl Adapter {
             }
             Err(error) => return Err(not_applied(vec![WriteProblem { field: None, error }])),
         };
+        let carries_code = self
+            .manifest
+            .fields
+            .get("phoneCallingCode")
+            .is_some_and(|field| field.on_update);
+        let mut lost = Vec::new();
         for name in WriteField::ALL {
             let field = self
                 .manifest
@@ -379,13 +384,31 @@ impl Adapter {
                 .get(name.name())
                 .filter(|field| field.write.is_some() && field.on_update);
             let is_given = given.fields.iter().any(|(known, _)| known == name);
-            if let (Some(field), false, Some(value)) =
-                (field, is_given, current_value(&current, *name))
-            {
-                self.put_field(route, field, &value, field.clear.1, draft);
+            let (Some(field), false) = (field, is_given) else {
+                continue;
+            };
+            let unread = mapping::schema_name(name.name());
+            let odd = current
+                .problems
+                .iter()
+                .any(|problem| problem.field == unread);
+            match current_value(&current, *name, carries_code) {
+                Some(value) if wire_value(&self.manifest, field, &value).is_some() => {
+                    self.put_field(route, field, &value, field.clear.1, draft);
+                }
+                None if !odd => {}
+                _ => lost.push(problem(
+                    Some(*name),
+                    SourceErrorKind::Rejected,
+                    "the record holds a value here that cannot be written back",
+                )),
             }
         }
-        Ok(())
+        if lost.is_empty() {
+            Ok(())
+        } else {
+            Err(not_applied(lost))
+        }
     }
 
     /// What an exchange says about the write.
@@ -415,9 +438,6 @@ impl Adapter {
         }
         let body = match self.judged_body(success, &reply) {
             Ok(body) => body,
-            Err(refusal) if refusal.error.kind == SourceErrorKind::Malformed => {
-                return unknown(refusal.error);
-            }
             Err(refusal) => return refused(refusal),
         };
         let said_id = route
@@ -489,7 +509,7 @@ fn id_at(pointer: &Pointer, body: &Value, reply: &Reply) -> Option<LocalId> {
 
 /// A value in the CRM's form; `None` where the CRM has no such value.
 fn wire_value(manifest: &Manifest, field: &Field, value: &FieldValue) -> Option<Value> {
-    let word = |word: &str| match &field.words {
+    let word = |word: &str| match field.write_words.as_ref().or(field.words.as_ref()) {
         Some(words) => manifest.enums.get(words)?.write(word).cloned(),
         None => Some(Value::from(word)),
     };
@@ -532,7 +552,7 @@ fn text_of(value: &FieldValue) -> Option<&str> {
 }
 
 /// What a record holds, as a value to write.
-fn current_value(customer: &Customer, name: WriteField) -> Option<FieldValue> {
+fn current_value(customer: &Customer, name: WriteField, carries_code: bool) -> Option<FieldValue> {
     let text =
         |text: &Option<Box<str>>| text.as_ref().map(|text| FieldValue::Text(text.to_string()));
     match name {
@@ -542,7 +562,11 @@ fn current_value(customer: &Customer, name: WriteField) -> Option<FieldValue> {
         WriteField::Email => text(&customer.email),
         WriteField::Phone => customer.phone.as_ref().map(|phone| FieldValue::Phone {
             number: phone.number.to_string(),
-            calling_code: None,
+            calling_code: phone
+                .calling_code
+                .as_ref()
+                .filter(|_| carries_code)
+                .map(ToString::to_string),
         }),
         WriteField::Company => text(&customer.company),
         WriteField::JobTitle => text(&customer.job_title),
@@ -608,10 +632,10 @@ fn unknown(error: SourceError) -> Written {
 
 /// A refusal proves that nothing was done; a failing CRM proves nothing.
 fn refused(refusal: Refusal) -> Written {
+    let refused = matches!(refusal.error.upstream_status, Some(400..=499));
     match refusal.error.kind {
-        SourceErrorKind::Unavailable | SourceErrorKind::Timeout | SourceErrorKind::Malformed => {
-            unknown(refusal.error)
-        }
+        SourceErrorKind::Unavailable | SourceErrorKind::Timeout => unknown(refusal.error),
+        SourceErrorKind::Malformed if !refused => unknown(refusal.error),
         _ => not_applied(vec![WriteProblem {
             field: refusal.field.map(WriteProblemField::Common),
             error: refusal.error,

@@ -67,13 +67,9 @@ async fn check_file(file: &Path, problems: &Problems) -> Option<String> {
     for mismatch in &mismatches {
         problems.note(&at, mismatch.as_str());
     }
-    let cases = fixtures::count(&fixtures);
-    mismatches.is_empty().then(|| {
-        format!(
-            "{name}: fine, {cases} fixtures played; {}",
-            summary(&manifest)
-        )
-    })
+    mismatches
+        .is_empty()
+        .then(|| format!("{name}: fine, its fixtures too; {}", summary(&manifest)))
 }
 
 /// What an adapter says of itself that an author should see.

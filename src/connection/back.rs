@@ -4,9 +4,9 @@
 //! list is short enough to be read again from its start. Else it is refused: never a wrong slice.
 
 use super::drift::{Located, locate};
-use super::index::malformed;
 use super::list::{Halt, List};
 use super::memory::Step;
+use super::pages::malformed;
 use super::place::{Mark, NAMELESS, Trail};
 use super::strip::{Raw, Strip};
 use super::walk::{count_empty, forward, key, placed, size};
@@ -102,7 +102,8 @@ async fn previous(list: &List<'_>, strip: &mut Strip, at: Position, want: u32) -
     if !strip.visited.insert(at.clone()) {
         return Err(malformed("the source's pages lead in a circle").into());
     }
-    let size = size(list, want);
+    // Two rows more, so that the first row wanted can be found again by those before it.
+    let size = size(list, want.saturating_add(2));
     let page = list.reader.page(&list.plan, &at, size).await?;
     strip.pages += 1;
     strip.total = page.total.or(strip.total);
@@ -184,7 +185,7 @@ async fn rescan(list: &List<'_>, strip: &mut Strip) -> Result<(), Halt> {
     while !whole.at_end && whole.pages < list.limits.rescan_pages {
         forward(list, &mut whole, u32::MAX, None).await?;
         let expected = usize::try_from(mark.spot.ordinal).unwrap_or(usize::MAX);
-        if let Some(Located::At(end)) = locate(&whole.rows, expected, mark.anchors, true) {
+        if let Some(Located::At(end)) = locate(&whole.prints(), expected, mark.anchors, true) {
             whole.rows.truncate(end);
             strip.pages += whole.pages;
             strip.first = Some(Position::Start);
@@ -198,6 +199,28 @@ async fn rescan(list: &List<'_>, strip: &mut Strip) -> Result<(), Halt> {
         }
     }
     Err(Halt::Backward)
+}
+
+/// Finds a row again whose token the source no longer knows, where that is near enough to the start.
+pub(super) async fn recover(
+    list: &List<'_>,
+    mark: &Mark,
+    after: bool,
+) -> Result<Option<Strip>, Halt> {
+    let mut whole = from_start();
+    let expected = usize::try_from(mark.spot.ordinal).unwrap_or(usize::MAX);
+    while !whole.at_end && whole.pages < list.limits.rescan_pages {
+        forward(list, &mut whole, u32::MAX, None).await?;
+        whole.seam = match locate(&whole.prints(), expected, mark.anchors, true) {
+            Some(Located::At(index)) => index + usize::from(after),
+            Some(Located::Gone(index)) if whole.at_end => index,
+            _ => continue,
+        };
+        // What follows is counted against the budget of the window, not this.
+        whole.pages = 0;
+        return Ok(Some(whole));
+    }
+    Ok(None)
 }
 
 fn from_start() -> Strip {

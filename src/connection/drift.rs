@@ -7,7 +7,7 @@ use super::place::{Anchors, BEGINNING, Mark, NAMELESS};
 use super::strip::Raw;
 
 /// Rows read on both sides of a window beyond what it needs, so that a shift of up to so many rows costs no call.
-pub(super) const SLACK: u64 = 4;
+pub(super) const SLACK: usize = 4;
 
 /// Where the row of a cursor stands among rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,20 +18,20 @@ pub(super) enum Located {
     Gone(usize),
 }
 
-/// Looks for the row that was expected at an index; of several with the same fingerprint the nearest counts.
+/// Looks among fingerprints for the row that was expected at an index; of several with the same fingerprint the nearest counts.
 pub(super) fn locate(
-    rows: &[Raw],
+    prints: &[u32],
     expected: usize,
     anchors: Anchors,
     from_beginning: bool,
 ) -> Option<Located> {
     (0..anchors.len()).find_map(|back| {
-        let after = after(rows, expected, *anchors.get(back)?, from_beginning)?;
+        let after = after(prints, expected, *anchors.get(back)?, from_beginning)?;
         // From the row recognized up to the row looked for, all must be as they were.
         let between = anchors.get(..back)?.iter().rev();
         let unchanged = (after..)
             .zip(between)
-            .all(|(index, print)| rows.get(index).is_some_and(|raw| raw.print == *print));
+            .all(|(index, print)| prints.get(index) == Some(print));
         Some(match (after + back).checked_sub(1) {
             Some(index) if unchanged => Located::At(index),
             _ => Located::Gone(after),
@@ -40,14 +40,14 @@ pub(super) fn locate(
 }
 
 /// The index after the row with this fingerprint.
-fn after(rows: &[Raw], expected: usize, print: u32, from_beginning: bool) -> Option<usize> {
+fn after(prints: &[u32], expected: usize, print: u32, from_beginning: bool) -> Option<usize> {
     if print == BEGINNING {
         return from_beginning.then_some(0);
     }
-    let alike = rows
+    let alike = prints
         .iter()
         .enumerate()
-        .filter(|(_, raw)| print > NAMELESS && raw.print == print);
+        .filter(|(_, have)| print > NAMELESS && **have == print);
     alike
         .map(|(index, _)| index)
         .min_by_key(|index| index.abs_diff(expected))

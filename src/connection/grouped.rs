@@ -3,211 +3,12 @@
 //! A source that fails is left out and named, or ends it all, as asked. Where a window ends exactly with a source, the
 //! next ones are asked for one row, so that `hasNextPage` is a fact.
 
+use super::ConnectionError;
 use super::cursor::Gaps;
-use super::list::{Halt, List, Rest, Run};
+use super::gathered::{Gathered, Placed, Reading, count};
 use super::place::{Gap, Way};
-use super::plan::{Listed, Planned};
-use super::strip::Found;
-use super::{ConnectionError, Report, ReportError};
-use crate::model::{SourceFailurePolicy, SourceOutcome};
-use crate::source::{SourceError, SourceErrorKind, TotalKind};
-use std::sync::Arc;
-
-/// What to read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reading {
-    /// In which direction.
-    pub(super) way: Way,
-    /// How many rows.
-    pub(super) need: u32,
-    /// Whether it matters if more follow.
-    pub(super) look: bool,
-    /// Whether the total matters.
-    pub(super) total: bool,
-    /// What to do when a source fails.
-    pub(super) on_failure: SourceFailurePolicy,
-}
-
-/// What is known of one source so far.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    error: Option<SourceError>,
-    failed: bool,
-    truncated: bool,
-    total: Option<u64>,
-    unreadable: Vec<u64>,
-}
-
-/// Rows of several sources, in reading order.
-#[derive(Debug, Default)]
-pub(super) struct Gathered {
-    /// The rows, each with its source.
-    pub(super) edges: Vec<(u16, Found)>,
-    /// More follow, or may.
-    pub(super) more: bool,
-    /// Where to go on, where the budget ended before the window was filled.
-    pub(super) cut: Option<Gaps>,
-    /// The exact number of rows of all sources.
-    pub(super) total: Option<u64>,
-    /// A cursor's place was not found again.
-    pub(super) drifted: bool,
-    tallies: Vec<Tally>,
-}
-
-impl Gathered {
-    /// Nothing yet, of so many sources; some failed earlier in this traversal and stay out of it.
-    pub(super) fn new(sources: usize, failed: &[u16]) -> Self {
-        let mut gathered = Self {
-            tallies: (0..sources).map(|_| Tally::default()).collect(),
-            ..Self::default()
-        };
-        let reason = SourceError::new(
-            SourceErrorKind::Unavailable,
-            "the source failed earlier in this traversal",
-        );
-        for source in failed {
-            gathered.tally(usize::from(*source), |tally| {
-                tally.failed = true;
-                tally.error = Some(reason.clone());
-            });
-        }
-        gathered
-    }
-
-    /// Adds what was read of one source, at the end of what was read before.
-    fn take(&mut self, source: usize, run: Run, full: &mut bool) {
-        self.note(source, &run);
-        let was_full = std::mem::replace(full, *full || run.full);
-        let from = u16::try_from(source).unwrap_or(u16::MAX);
-        self.edges
-            .extend(run.rows.into_iter().map(|found| (from, found)));
-        match run.rest {
-            Rest::End => {}
-            Rest::More => self.more = true,
-            Rest::Cut(_) if was_full => self.more = true,
-            Rest::Cut(gap) => {
-                self.more = true;
-                self.cut = Some(vec![(from, gap)]);
-                self.truncate(source);
-            }
-            Rest::Refused(error) => {
-                self.more = true;
-                self.refuse(source, error);
-            }
-        }
-    }
-
-    /// The sources that failed.
-    pub(super) fn failed(&self) -> Vec<u16> {
-        let failed = (0u16..)
-            .zip(&self.tallies)
-            .filter(|(_, tally)| tally.failed);
-        failed.map(|(source, _)| source).collect()
-    }
-
-    /// What became of each source.
-    pub(super) fn reports(self, planned: &Planned<'_>) -> Vec<Report> {
-        let report = |(listed, tally): (&Listed<'_>, Tally)| {
-            let (outcome, error, calls) = match &listed.list {
-                Err(why) => (
-                    SourceOutcome::Unsupported,
-                    Some(ReportError::Unsupported(why.clone())),
-                    0,
-                ),
-                Ok(list) => {
-                    let outcome = match (tally.failed, tally.truncated) {
-                        (true, _) => SourceOutcome::Failed,
-                        (false, true) => SourceOutcome::Truncated,
-                        (false, false) => SourceOutcome::Complete,
-                    };
-                    (
-                        outcome,
-                        tally.error.map(ReportError::Source),
-                        list.reader.call.calls(),
-                    )
-                }
-            };
-            Report {
-                source: Arc::clone(&listed.entry),
-                outcome,
-                error,
-                upstream_calls: calls,
-                unreadable: tally.unreadable,
-            }
-        };
-        planned.lists.iter().zip(self.tallies).map(report).collect()
-    }
-
-    pub(super) fn tally(&mut self, source: usize, change: impl FnOnce(&mut Tally)) {
-        if let Some(tally) = self.tallies.get_mut(source) {
-            change(tally);
-        }
-    }
-
-    /// Notes what a run said about its source.
-    pub(super) fn note(&mut self, source: usize, run: &Run) {
-        self.drifted |= run.drifted;
-        self.tally(source, |tally| {
-            tally.unreadable.extend(&run.unreadable);
-            tally.total = run.total.or(tally.total);
-        });
-    }
-
-    /// A source failed: it stays out, or everything ends.
-    pub(super) fn fail(
-        &mut self,
-        source: usize,
-        key: &str,
-        alone: bool,
-        policy: SourceFailurePolicy,
-        halt: Halt,
-    ) -> Result<(), ConnectionError> {
-        let error = match halt {
-            Halt::Backward => {
-                return Err(ConnectionError::BackwardNotSupported {
-                    source_key: key.into(),
-                });
-            }
-            Halt::Source(error) => error,
-        };
-        match error.kind {
-            SourceErrorKind::CursorExpired => return Err(ConnectionError::CursorExpired),
-            SourceErrorKind::DepthLimit if alone => {
-                return Err(ConnectionError::DepthLimit {
-                    source_key: key.into(),
-                });
-            }
-            _ => {}
-        }
-        if policy == SourceFailurePolicy::Fail {
-            return Err(ConnectionError::Source {
-                source_key: key.into(),
-                error,
-            });
-        }
-        self.tally(source, |tally| {
-            tally.failed = true;
-            tally.error = Some(error);
-        });
-        Ok(())
-    }
-
-    /// The source said that it lets nobody read on.
-    pub(super) fn refuse(&mut self, source: usize, error: SourceError) {
-        self.tally(source, |tally| {
-            tally.truncated = true;
-            tally.error = Some(error);
-        });
-    }
-
-    pub(super) fn truncate(&mut self, source: usize) {
-        self.tally(source, |tally| tally.truncated = true);
-    }
-
-    pub(super) fn is_failed(&self, source: usize) -> bool {
-        self.tallies.get(source).is_some_and(|tally| tally.failed)
-    }
-}
+use super::plan::Listed;
+use super::run::{Rest, Run};
 
 /// Reads a window over the sources in turn.
 pub(super) async fn read(
@@ -251,7 +52,7 @@ pub(super) async fn read(
         };
         let Some(run) = run else { continue };
         left = left.saturating_sub(run.taken);
-        gathered.take(source, run, &mut full);
+        take(&mut gathered, source, run, &mut full);
         left = if full { left } else { left.max(1) };
     }
     if reading.total {
@@ -271,6 +72,7 @@ async fn visit(
     let Some(Listed {
         entry,
         list: Ok(list),
+        ..
     }) = lists.get(source)
     else {
         return Ok(None);
@@ -302,41 +104,30 @@ fn begin(sources: usize, gaps: Option<&Gaps>, way: Way) -> (usize, Gap) {
     }
 }
 
-/// The sum of all totals, where every part is exact. Sources that were not read yet are asked.
-pub(super) async fn count(
-    lists: &[Listed<'_>],
-    gathered: &mut Gathered,
-    policy: SourceFailurePolicy,
-) -> Result<(), ConnectionError> {
-    for (source, listed) in lists.iter().enumerate() {
-        let Ok(list) = &listed.list else {
-            return Ok(());
-        };
-        let known = gathered
-            .tallies
-            .get(source)
-            .is_none_or(|tally| tally.failed || tally.total.is_some());
-        if known || !countable(list) {
-            continue;
+/// Adds what was read of one source, at the end of what was read before.
+fn take(gathered: &mut Gathered, source: usize, run: Run, full: &mut bool) {
+    gathered.note(source, &run);
+    let was_full = std::mem::replace(full, *full || run.full);
+    let from = u16::try_from(source).unwrap_or(u16::MAX);
+    gathered
+        .edges
+        .extend(run.rows.into_iter().map(|found| Placed {
+            source: from,
+            here: vec![(from, Gap::After(found.mark.clone()))],
+            found,
+        }));
+    match run.rest {
+        Rest::End => {}
+        Rest::More => gathered.more = true,
+        Rest::Cut(_) if was_full => gathered.more = true,
+        Rest::Cut(gap) => {
+            gathered.more = true;
+            gathered.cut = Some(vec![(from, gap)]);
+            gathered.truncate(source);
         }
-        match list.read(&Gap::Start, Way::Forward, 0, true).await {
-            Ok(run) => gathered.tally(source, |tally| tally.total = run.total),
-            Err(halt) => {
-                gathered.fail(source, &listed.entry.key, lists.len() == 1, policy, halt)?;
-            }
+        Rest::Refused(error) => {
+            gathered.more = true;
+            gathered.refuse(source, error);
         }
     }
-    let totals = gathered
-        .tallies
-        .iter()
-        .map(|tally| tally.total.filter(|_| !tally.failed));
-    gathered.total = totals.sum();
-    Ok(())
-}
-
-/// Whether one more call can tell how many rows there are.
-fn countable(list: &List<'_>) -> bool {
-    list.check.is_none()
-        && matches!(list.plan.total, TotalKind::Exact | TotalKind::Capped(_))
-        && list.reader.call.calls() == 0
 }

@@ -5,13 +5,14 @@
 
 use super::drift::{Located, SLACK, in_place, locate};
 use super::list::{Ask, Halt, List};
-use super::place::{Gap, Mark, Spot, Trail, Way};
-use super::strip::{Raw, Strip};
-use super::window::{self, Span};
-use crate::source::{Page, Paging, Position, Sizes, SourceError, SourceErrorKind, TotalKind};
-use futures_util::future::try_join_all;
+use super::pages::{malformed, plan, read, sizes, too_deep};
+use super::place::{Gap, Mark, Way};
+use super::strip::Strip;
+use crate::source::TotalKind;
 use std::ops::Range;
 
+/// Rows read before the first row of a window that ends at a place, so that the first row can be found again by them.
+const BEFORE: u64 = 2;
 /// How often the end of a list is looked for again when rows come or go meanwhile.
 const END_TRIES: u32 = 3;
 
@@ -89,18 +90,20 @@ async fn around(
     }
     let core = match way {
         Way::Forward => at..at + 1 + rows,
-        Way::Backward => at.saturating_sub(rows)..at + 1,
+        Way::Backward => at.saturating_sub(rows + BEFORE)..at + 1,
     };
-    let wide = core.start.saturating_sub(SLACK)..core.end + SLACK;
-    let range = cheapest(list, &[wide, core.start..core.end + 1, core]);
+    let slack = |rows: u64| core.start.saturating_sub(rows)..core.end + rows;
+    let mut ranges: Vec<Range<u64>> = (1..=SLACK as u64).rev().map(slack).collect();
+    ranges.extend([core.start..core.end + 1, core.clone()]);
+    let range = cheapest(list, &ranges);
     let mut strip = Strip::default();
     read(list, &mut strip, range).await?;
-    if settle(&mut strip, mark, after, way) {
+    if settle(&mut strip, mark, after) {
         return Ok(strip);
     }
     for side in [Way::Backward, Way::Forward] {
         probe(list, &mut strip, side).await?;
-        if settle(&mut strip, mark, after, way) {
+        if settle(&mut strip, mark, after) {
             return Ok(strip);
         }
     }
@@ -113,22 +116,22 @@ async fn around(
 }
 
 /// Puts the seam where the row of the cursor is, or was; `false` where nothing of it is in hand.
-fn settle(strip: &mut Strip, mark: &Mark, after: bool, way: Way) -> bool {
+fn settle(strip: &mut Strip, mark: &Mark, after: bool) -> bool {
     let expected = mark
         .spot
         .ordinal
         .saturating_sub(begin(strip, mark.spot.ordinal));
     let expected = usize::try_from(expected).unwrap_or(usize::MAX);
-    let seam = match locate(&strip.rows, expected, mark.anchors, strip.at_start) {
-        Some(Located::At(index)) => index + usize::from(after),
-        // Rows inserted before the row may have pushed it out of sight.
-        Some(Located::Gone(index))
-            if way == Way::Backward
-                || strip.at_end
-                || (strip.rows.len() - index) as u64 >= SLACK =>
-        {
-            index
+    let seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
+        Some(Located::At(index)) => {
+            if index == 0 && !strip.at_start {
+                let [_, before, before_that] = mark.anchors;
+                strip.before = [before, before_that];
+            }
+            index + usize::from(after)
         }
+        // Rows inserted before the row may have pushed it out of sight.
+        Some(Located::Gone(index)) if strip.at_end || strip.rows.len() - index >= SLACK => index,
         None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),
         _ => return false,
     };
@@ -188,7 +191,8 @@ async fn from_end(list: &List<'_>, rows: u64) -> Result<Strip, Halt> {
             pages,
             ..Strip::default()
         };
-        read(list, &mut strip, total.saturating_sub(rows)..total.max(1)).await?;
+        let begin = total.saturating_sub(rows + BEFORE);
+        read(list, &mut strip, begin..total.max(1)).await?;
     }
     if strip.at_end {
         strip.seam = strip.rows.len();
@@ -222,169 +226,4 @@ fn cheapest(list: &List<'_>, ranges: &[Range<u64>]) -> Range<u64> {
         list.plan.depth.is_none_or(|depth| range.end <= depth) && calls(range) <= least
     };
     ranges.iter().find(fits).cloned().unwrap_or(last)
-}
-
-fn plan(list: &List<'_>, range: &Range<u64>) -> Vec<Span> {
-    let end = list
-        .plan
-        .depth
-        .map_or(range.end, |depth| range.end.min(depth));
-    match list.plan.paging {
-        Paging::Page(sizes) => window::numbered(range.start, end, sizes),
-        _ => window::offsets(range.start, end, sizes(list)),
-    }
-}
-
-/// The sizes of a page; of other styles, any.
-fn sizes(list: &List<'_>) -> Sizes {
-    match list.plan.paging {
-        Paging::Page(sizes) | Paging::Offset(sizes) => Sizes {
-            min: sizes.min.max(1),
-            max: sizes.max.max(1),
-        },
-        _ => Sizes { min: 1, max: 1 },
-    }
-}
-
-/// Reads a range at the end of a strip, its pages side by side.
-async fn read(list: &List<'_>, strip: &mut Strip, range: Range<u64>) -> Result<(), Halt> {
-    let spans = plan(list, &range);
-    if spans.is_empty() {
-        return Err(too_deep().into());
-    }
-    let pages = try_join_all(spans.iter().map(|span| fetch(list, *span))).await?;
-    let mut short = None;
-    for (span, page) in spans.iter().zip(pages) {
-        short = take(list, strip, *span, page)?;
-        if strip.at_end || short.is_some() {
-            break;
-        }
-    }
-    let mut reached = short;
-    while let Some(row) = reached
-        && !strip.at_end
-        && row < range.end
-    {
-        reached = Some(past_short_page(list, strip, row, &spans).await?);
-    }
-    Ok(())
-}
-
-/// Reads on after a page that was shorter than asked and did not say that it is the last. An empty page confirms the end.
-async fn past_short_page(
-    list: &List<'_>,
-    strip: &mut Strip,
-    row: u64,
-    spans: &[Span],
-) -> Result<u64, Halt> {
-    if matches!(list.plan.paging, Paging::Offset(_)) {
-        let span = Span {
-            start: row,
-            size: sizes(list).max,
-        };
-        let page = fetch(list, span).await?;
-        return Ok(take(list, strip, span, page)?.unwrap_or(span.end()));
-    }
-    let size = spans
-        .iter()
-        .find(|span| span.end() > row)
-        .map_or(sizes(list).max, |span| span.size);
-    let span = Span {
-        start: row - row % u64::from(size) + u64::from(size),
-        size,
-    };
-    let page = fetch(list, span).await?;
-    take(list, strip, span, page)?;
-    if !strip.at_end {
-        return Err(malformed("the source's pages are shorter than asked").into());
-    }
-    Ok(row)
-}
-
-async fn fetch(list: &List<'_>, span: Span) -> Result<Page, SourceError> {
-    let at = if span.start == 0 {
-        Position::Start
-    } else {
-        Position::Index(span.start)
-    };
-    list.reader.page(&list.plan, &at, span.size).await
-}
-
-/// Adds one page to a strip. `Some(row)` where the page ended early, before this row, without a word on why.
-fn take(
-    list: &List<'_>,
-    strip: &mut Strip,
-    span: Span,
-    page: Page,
-) -> Result<Option<u64>, SourceError> {
-    strip.pages += 1;
-    let numbered = matches!(list.plan.paging, Paging::Page(_));
-    let exact = page.total.filter(|_| list.plan.total == TotalKind::Exact);
-    let past = page.past_end || exact.is_some_and(|total| total <= span.start);
-    let rows = if past { Vec::new() } else { page.rows };
-    let count = rows.len() as u64;
-    let end = span.start + count;
-    strip.total = page.total.or(strip.total);
-    if numbered && span.start > 0 && count > u64::from(span.size) {
-        return Err(malformed("the source's pages are larger than asked"));
-    }
-    if count > 0 && exact.is_some_and(|total| end > total) {
-        return Err(malformed("the source answers more rows than its total"));
-    }
-    if rows.is_empty() {
-        strip.distrusted |= exact.is_some_and(|total| total > span.start);
-    }
-    let last = rows.is_empty() || page.more == Some(false) || exact == Some(end);
-    let next = strip.rows.last().map(|raw| raw.spot.ordinal + 1);
-    let had = strip.rows.len();
-    let rows = placed(span.start, rows, next);
-    if had > 0 && rows.last().is_some_and(|raw| strip.holds(raw)) {
-        return repeated(strip, exact, span);
-    }
-    strip.append(rows);
-    strip.at_start |= had == 0 && span.start == 0;
-    strip.at_end = last;
-    strip.more = page.more == Some(true) || exact.is_some_and(|total| total > end);
-    Ok((!last && count < u64::from(span.size)).then_some(end))
-}
-
-/// A page that ends with a row which was there before: the last page over again, where no total says that rows remain.
-fn repeated(strip: &mut Strip, exact: Option<u64>, span: Span) -> Result<Option<u64>, SourceError> {
-    if exact.is_some_and(|total| total > span.start) {
-        return Err(malformed("the source answers the same rows again"));
-    }
-    strip.at_end = true;
-    strip.more = false;
-    Ok(None)
-}
-
-/// The rows of a page with their places, from the row `next` on.
-fn placed(start: u64, rows: Vec<crate::source::Row>, next: Option<u64>) -> Vec<Raw> {
-    (start..)
-        .zip(rows)
-        .filter(|(ordinal, _)| next.is_none_or(|next| *ordinal >= next))
-        .map(|(ordinal, row)| {
-            let spot = Spot {
-                page: Position::Start,
-                index: 0,
-                ordinal,
-                next: None,
-                trail: Trail::default(),
-                size: 0,
-                reversed: false,
-            };
-            Raw::new(row, spot)
-        })
-        .collect()
-}
-
-fn too_deep() -> SourceError {
-    SourceError::new(
-        SourceErrorKind::DepthLimit,
-        "the source lets nobody read further into this list",
-    )
-}
-
-pub(super) fn malformed(detail: &'static str) -> SourceError {
-    SourceError::new(SourceErrorKind::Malformed, detail)
 }

@@ -5,8 +5,9 @@
 
 use super::memory::Memory;
 use super::place::{Gap, Way};
+use super::run::{Rest, Run};
 use super::strip::{Found, Pick, Raw, Strip, Verdict, pick};
-use super::{index, walk};
+use super::{back, index, walk};
 use crate::limits::Limits;
 use crate::model::{DeletedFilter, Filter};
 use crate::source::{
@@ -52,38 +53,6 @@ impl From<SourceError> for Halt {
     }
 }
 
-/// What stands beyond the rows of a run.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Rest {
-    /// Nothing.
-    End,
-    /// At least one more row; or, where nobody asked, perhaps one.
-    More,
-    /// Nobody knows: the budget of pages ended at this gap.
-    Cut(Gap),
-    /// Nobody knows: the source lets nobody read on.
-    Refused(SourceError),
-}
-
-/// Rows read from a gap.
-#[derive(Debug)]
-pub(super) struct Run {
-    /// In reading order.
-    pub(super) rows: Vec<Found>,
-    /// Places of the window taken, those of rows that cannot be shown included.
-    pub(super) taken: u32,
-    /// The window is filled.
-    pub(super) full: bool,
-    /// What follows them.
-    pub(super) rest: Rest,
-    /// The exact number of rows in the list, where it is known.
-    pub(super) total: Option<u64>,
-    /// Positions of rows that cannot be shown.
-    pub(super) unreadable: Vec<u64>,
-    /// The place of the cursor was not found again.
-    pub(super) drifted: bool,
-}
-
 /// One source's list.
 pub(super) struct List<'a> {
     /// Where pages come from.
@@ -116,6 +85,9 @@ impl List<'_> {
         look: bool,
     ) -> Result<Run, Halt> {
         let ask = Ask { way, need, look };
+        if let Some(gap) = self.after_key(gap, way) {
+            return self.read_straight(&gap, ask).await;
+        }
         match (self.turned(), reversal(gap)) {
             (Some(turned), true) => turned.read_turned(gap, ask).await,
             (None, true) => Err(Halt::Backward),
@@ -139,6 +111,18 @@ impl List<'_> {
         })
     }
 
+    /// A key leads forward whichever way its row was come by.
+    fn after_key(&self, gap: &Gap, way: Way) -> Option<Gap> {
+        match (self.plan.paging, gap, way) {
+            (Paging::Keyset { .. }, Gap::After(mark), Way::Forward)
+                if mark.spot.reversed && mark.spot.next.is_some() =>
+            {
+                Some(gap.crossed())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the reversed list leads there sooner.
     fn better_turned(&self, gap: &Gap, way: Way) -> bool {
         let backward = way == Way::Backward;
@@ -155,21 +139,23 @@ impl List<'_> {
         }
     }
 
-    /// Reads the reversed list from a place of this one, or the other way round.
+    /// Reads this list, which is the reversed one, from a place of either.
     async fn read_turned(&self, gap: &Gap, ask: Ask) -> Result<Run, Halt> {
-        let reversed = !reversal(gap);
         let way = match ask.way {
             Way::Forward => Way::Backward,
             Way::Backward => Way::Forward,
         };
-        let mut run = self
-            .read_straight(&gap.turned(), Ask { way, ..ask })
-            .await?;
+        let there = if reversal(gap) {
+            gap.turned()
+        } else {
+            gap.crossed().turned()
+        };
+        let mut run = self.read_straight(&there, Ask { way, ..ask }).await?;
         for found in &mut run.rows {
-            found.mark.spot.reversed = reversed;
+            found.mark.spot.reversed = true;
         }
         if let Rest::Cut(gap) = run.rest {
-            run.rest = Rest::Cut(gap.turned_as(reversed));
+            run.rest = Rest::Cut(gap.turned_as(true));
         }
         Ok(run)
     }
@@ -229,7 +215,15 @@ impl List<'_> {
         match self.plan.paging {
             Paging::Page(_) | Paging::Offset(_) => index::open(self, gap, ask).await,
             Paging::Token(_) | Paging::Link(_) | Paging::Keyset { .. } | Paging::None => {
-                walk::open(self, gap, ask).await
+                match (walk::open(self, gap, ask).await, gap) {
+                    (Err(Halt::Source(error)), Gap::Before(mark) | Gap::After(mark))
+                        if error.kind == SourceErrorKind::CursorExpired =>
+                    {
+                        let found = back::recover(self, mark, matches!(gap, Gap::After(_))).await?;
+                        found.ok_or(Halt::Source(error))
+                    }
+                    (opened, _) => opened,
+                }
             }
         }
     }
@@ -240,7 +234,7 @@ impl List<'_> {
                 index::extend(self, strip, Ask { need: left, ..ask }).await
             }
             Paging::Token(_) | Paging::Link(_) | Paging::Keyset { .. } | Paging::None => {
-                walk::extend(self, strip, ask.way, left).await
+                walk::extend(self, strip, Ask { need: left, ..ask }).await
             }
         }
     }

@@ -1,25 +1,30 @@
 //! Relay connections over one CRM or several: windows, cursors, merging, and honesty about what is not known.
 //!
 //! Read in this order: `window` (which pages cover a window), `strip` and `list` (rows of one source from a gap),
-//! `index`, `walk` and `back` (how each paging style gets them), `drift` (rows that move), `cursor`, then `grouped` and
-//! `merge` (several sources). It takes pages and knows neither CRMs nor GraphQL.
+//! `index` with `pages`, `walk` with `back` (how each paging style gets them), `drift` (rows that move), `cursor`, then
+//! `grouped` and `merge` (several sources). It takes pages and knows neither CRMs nor GraphQL.
 
 mod arguments;
 mod back;
 mod cursor;
 mod drift;
 mod error;
+mod gathered;
 mod grouped;
 mod index;
 mod list;
 mod memory;
+mod merge;
+mod pages;
 mod place;
 mod plan;
+mod run;
 mod scan;
 mod strip;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod whole;
 mod window;
 
 pub use error::ConnectionError;
@@ -30,9 +35,9 @@ use crate::model::{
 };
 use crate::source::{CustomerRef, Operation, SourceEntry, SourceError, Unsupported};
 use cursor::{Cursor, Gaps, Sealer};
-use grouped::Gathered;
+use gathered::{Gathered, Placed, Reading};
 use memory::Memory;
-use place::{Gap, Way};
+use place::Way;
 use plan::Planned;
 use std::sync::Arc;
 
@@ -177,7 +182,7 @@ impl Connector {
             Way::Forward => asked.want.has_next,
             Way::Backward => asked.want.has_previous,
         };
-        let reading = grouped::Reading {
+        let reading = Reading {
             way: window.way,
             need: window.rows,
             look: looks,
@@ -186,7 +191,15 @@ impl Connector {
         };
         let gaps = cursor.as_ref().map(|cursor| cursor.gaps(window.way));
         let failed = cursor.as_ref().map_or(&[][..], |cursor| &cursor.failed);
-        let gathered = grouped::read(&planned.lists, gaps.as_ref(), failed, reading).await?;
+        let gathered = match asked
+            .order
+            .filter(|_| planned.order == ConnectionOrder::Merged)
+        {
+            Some(order) => {
+                merge::read(&planned.lists, gaps.as_ref(), failed, reading, order).await?
+            }
+            None => grouped::read(&planned.lists, gaps.as_ref(), failed, reading).await?,
+        };
         Ok(answer(
             &planned,
             &sealer,
@@ -210,14 +223,21 @@ fn answer(
     let last = gathered.edges.len().saturating_sub(1);
     let failed: Vec<u16> = gathered.failed();
     let mut edges: Vec<Edge> = Vec::with_capacity(gathered.edges.len());
-    for (index, (source, found)) in gathered.edges.iter().enumerate() {
-        let Some(listed) = planned.lists.get(usize::from(*source)) else {
+    for (
+        index,
+        Placed {
+            source,
+            found,
+            here,
+        },
+    ) in gathered.edges.drain(..).enumerate()
+    {
+        let Some(listed) = planned.lists.get(usize::from(source)) else {
             continue;
         };
-        let here = vec![(*source, Gap::After(found.mark.clone()))];
         let cursor = Cursor {
             failed: failed.clone(),
-            edge: Some(*source),
+            edge: Some(source),
             here,
             onward: cut.clone().filter(|_| index == last),
             blank: false,
@@ -225,7 +245,7 @@ fn answer(
         edges.push(Edge {
             cursor: sealer.seal(&cursor),
             source: Arc::clone(&listed.entry),
-            customer: Arc::clone(&found.customer),
+            customer: found.customer,
         });
     }
     let here: Option<Gaps> = cut.map(|(_, gaps)| gaps);

@@ -131,6 +131,15 @@ impl Gap {
         }
     }
 
+    /// The same for a chain that was not followed to come here: what was followed is no circle.
+    pub(super) fn crossed(&self) -> Self {
+        let mut gap = self.clone();
+        if let Self::Before(mark) | Self::After(mark) = &mut gap {
+            mark.spot.trail = Trail::default();
+        }
+        gap
+    }
+
     /// The same, saying in which of the two lists its place is.
     pub(super) fn turned_as(&self, reversed: bool) -> Self {
         let mut gap = self.turned();

@@ -5,7 +5,7 @@ use super::memory::Memory;
 use super::scan;
 use super::{Asked, AskedSource, ConnectionError};
 use crate::limits::Limits;
-use crate::model::{ConnectionOrder, DeletedFilter, Filter, UnsupportedFilterPolicy};
+use crate::model::{ConnectionOrder, DeletedFilter, Filter, Order, UnsupportedFilterPolicy};
 use crate::source::{Call, ListPlan, Operation, SourceEntry, Unsupported};
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ pub(super) struct Listed<'a> {
     pub(super) entry: Arc<SourceEntry>,
     /// Its list.
     pub(super) list: Result<List<'a>, Unsupported>,
+    /// It cannot order the list so that it merges with others: the gateway reads it whole and orders it, where it is small.
+    pub(super) whole: Option<Unsupported>,
 }
 
 /// What will be read.
@@ -44,11 +46,17 @@ impl<'a> Planned<'a> {
         let today = jiff::Timestamp::now()
             .to_zoned(jiff::tz::TimeZone::UTC)
             .date();
+        let merges = sources.len() > 1;
         let lists: Vec<Listed<'a>> = sources
             .into_iter()
             .map(|source| {
                 let call = Call::new(Arc::clone(operation));
-                let list = resolve(asked, source).map(|(plan, check)| List {
+                let resolved = resolve(asked, source, merges);
+                let whole = resolved
+                    .as_ref()
+                    .ok()
+                    .and_then(|resolved| resolved.whole.clone());
+                let list = resolved.map(|Resolved { plan, check, .. }| List {
                     reader: Reader {
                         entry: Arc::clone(&source.entry),
                         call,
@@ -65,6 +73,7 @@ impl<'a> Planned<'a> {
                 Listed {
                     entry: Arc::clone(&source.entry),
                     list,
+                    whole,
                 }
             })
             .collect();
@@ -75,14 +84,6 @@ impl<'a> Planned<'a> {
             && lists.iter().all(|listed| listed.list.is_err())
         {
             return Err(ConnectionError::unsupported(&entry.key, why.clone()));
-        }
-        if let [first, _, ..] = &*lists
-            && asked.order.is_some()
-        {
-            let none = Unsupported::Order {
-                supported: Vec::new(),
-            };
-            return Err(ConnectionError::unsupported(&first.entry.key, none));
         }
         let order = match (lists.len(), asked.order) {
             (1, _) => ConnectionOrder::Source,
@@ -97,19 +98,46 @@ impl<'a> Planned<'a> {
     }
 }
 
-/// How a source's list is read, and what is left to check on each row.
-fn resolve(asked: &Asked, source: &AskedSource) -> Result<(ListPlan, Filter), Unsupported> {
+/// How a source's list is read.
+struct Resolved {
+    plan: ListPlan,
+    /// What is left to check on each row.
+    check: Filter,
+    /// Why the gateway must order the list itself.
+    whole: Option<Unsupported>,
+}
+
+/// Decides how a source's list is read. Only an order that every system compares alike is left to several sources.
+fn resolve(asked: &Asked, source: &AskedSource, merges: bool) -> Result<Resolved, Unsupported> {
+    let Some(order) = asked.order.filter(|_| merges) else {
+        return planned(asked, source, asked.order, None);
+    };
+    let why = match planned(asked, source, Some(order), None) {
+        Ok(resolved) if order.field.compared_alike() => return Ok(resolved),
+        Ok(_) => Unsupported::Order {
+            supported: Vec::new(),
+        },
+        Err(why @ Unsupported::Order { .. }) => why,
+        Err(why) => return Err(why),
+    };
+    planned(asked, source, None, Some(why))
+}
+
+fn planned(
+    asked: &Asked,
+    source: &AskedSource,
+    order: Option<Order>,
+    whole: Option<Unsupported>,
+) -> Result<Resolved, Unsupported> {
     let from = &*source.entry.source;
     let (plan, moved) = match asked.unsupported {
-        UnsupportedFilterPolicy::Refuse => {
-            (from.plan(&source.filter, asked.order)?, Filter::default())
-        }
-        UnsupportedFilterPolicy::Scan => scan::relaxed(from, &source.filter, asked.order)?,
+        UnsupportedFilterPolicy::Refuse => (from.plan(&source.filter, order)?, Filter::default()),
+        UnsupportedFilterPolicy::Scan => scan::relaxed(from, &source.filter, order)?,
     };
     let mut check = scan::joined(moved, plan.residual.clone());
     // Deleted rows are told apart by what the source says of them.
     check.deleted = DeletedFilter::default();
-    Ok((plan, check))
+    Ok(Resolved { plan, check, whole })
 }
 
 /// How the list is read from its end, where turning the order around does exactly that.

@@ -92,6 +92,11 @@ impl Strip {
         new
     }
 
+    /// The fingerprints of the rows in hand.
+    pub(super) fn prints(&self) -> Vec<u32> {
+        self.rows.iter().map(|raw| raw.print).collect()
+    }
+
     /// Whether a row is in hand already.
     pub(super) fn holds(&self, raw: &Raw) -> bool {
         match &raw.row {

@@ -5,9 +5,9 @@
 
 use super::back;
 use super::drift::{Located, SLACK, in_place, locate};
-use super::index::malformed;
 use super::list::{Ask, Halt, List};
 use super::memory::Step;
+use super::pages::malformed;
 use super::place::{Gap, Mark, Spot, Trail, Way};
 use super::strip::{Raw, Strip};
 use crate::source::{Page, Paging, Position, Row, SourceError};
@@ -43,19 +43,14 @@ pub(super) async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, 
 }
 
 /// Adds rows at the far end of a strip.
-pub(super) async fn extend(
-    list: &List<'_>,
-    strip: &mut Strip,
-    way: Way,
-    left: u32,
-) -> Result<(), Halt> {
-    match way {
-        Way::Forward => Ok(forward(list, strip, left, None).await?),
-        Way::Backward => back::extend(list, strip, left).await,
+pub(super) async fn extend(list: &List<'_>, strip: &mut Strip, ask: Ask) -> Result<(), Halt> {
+    match ask.way {
+        Way::Forward => Ok(forward(list, strip, wanted(list, ask), None).await?),
+        Way::Backward => back::extend(list, strip, ask.need).await,
     }
 }
 
-/// How many rows the first page should hold.
+/// How many rows the next page should hold.
 fn wanted(list: &List<'_>, ask: Ask) -> u32 {
     let looks = matches!(list.plan.paging, Paging::Keyset { .. }) && ask.look && ask.need > 0;
     ask.need.max(1).saturating_add(u32::from(looks))
@@ -89,12 +84,13 @@ async fn again(
     let upto = spot.index.saturating_add(1);
     let size = match (spot.size, ask.way) {
         (0, Way::Forward) => upto.saturating_add(wanted(list, ask)),
-        (0, Way::Backward) => upto,
+        (0, Way::Backward) => upto.saturating_add(SLACK as u32),
         (size, _) => size,
     };
     forward(list, strip, size, Some(spot.trail)).await?;
+    let held = strip.rows.len();
     let mut probes = 0;
-    while !settle(strip, mark, after, ask.way) {
+    while !settle(strip, mark, after) {
         let short = strip.rows.len() < upto as usize;
         if strip.at_end || (probes >= PROBES && !short) {
             break;
@@ -102,39 +98,42 @@ async fn again(
         probes += u32::from(!short);
         forward(list, strip, upto.max(ask.need), None).await?;
     }
-    if settle(strip, mark, after, ask.way) {
+    if settle(strip, mark, after) {
         return Ok(());
     }
     // The row may have opened its page: then the rows before it end the page before.
-    if spot.index < 2
-        && !strip.at_start
+    let opened = spot.index < 2 && !strip.at_start;
+    if opened
         && back::one_page(list, strip, SLACK as u32)
             .await
             .unwrap_or(false)
+        && settle(strip, mark, after)
     {
-        let drifted = !settle(strip, mark, after, Way::Backward);
-        strip.drifted |= drifted;
-        if !drifted {
-            return Ok(());
-        }
+        return Ok(());
     }
-    strip.drifted |= spot.index > 2;
-    let index = if spot.index > 2 {
-        spot.index as usize
-    } else {
-        0
-    };
-    strip.seam = strip.seam.max(index).min(strip.rows.len());
+    guess(strip, spot, held);
     Ok(())
 }
 
-/// Puts the seam where the row is, or was; `false` where that is not certain yet.
-fn settle(strip: &mut Strip, mark: &Mark, after: bool, way: Way) -> bool {
-    let expected = mark.spot.index as usize;
-    let enough = |index: usize| {
-        way == Way::Backward || strip.at_end || strip.rows.len() - index >= SLACK as usize
+/// Puts the seam of a row of which nothing is left where counting says. A page that begins at a fixed place is counted
+/// from its beginning: of its first three rows none can be left, so nothing is guessed. Others are counted from their end.
+fn guess(strip: &mut Strip, spot: &Spot, held: usize) {
+    let begin = strip.seam;
+    let index = spot.index as usize;
+    let on_page = match (spot.size, index) {
+        (0, 0..3) => 0,
+        (0, _) => index,
+        (size, _) => (held + index + 1).saturating_sub(size as usize),
     };
-    strip.seam = match locate(&strip.rows, expected, mark.anchors, strip.at_start) {
+    strip.drifted |= spot.size != 0 || index > 2;
+    strip.seam = (begin + on_page).min(strip.rows.len());
+}
+
+/// Puts the seam where the row is, or was; `false` where that is not certain yet.
+fn settle(strip: &mut Strip, mark: &Mark, after: bool) -> bool {
+    let expected = mark.spot.index as usize;
+    let enough = |index: usize| strip.at_end || strip.rows.len() - index >= SLACK;
+    strip.seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
         Some(Located::At(index)) => index + usize::from(after),
         Some(Located::Gone(index)) if enough(index) => index,
         None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),

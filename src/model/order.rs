@@ -46,6 +46,23 @@ impl CustomerOrderField {
         ("createdAt", Self::CreatedAt),
         ("updatedAt", Self::UpdatedAt),
     ];
+
+    /// The field's word in the schema, for example `CREATED_AT`.
+    pub const fn schema_word(self) -> &'static str {
+        match self {
+            Self::Id => "ID",
+            Self::Name => "NAME",
+            Self::FirstName => "FIRST_NAME",
+            Self::LastName => "LAST_NAME",
+            Self::BirthDate => "BIRTH_DATE",
+            Self::Gender => "GENDER",
+            Self::Type => "TYPE",
+            Self::OwnerName => "OWNER_NAME",
+            Self::OperatorName => "OPERATOR_NAME",
+            Self::CreatedAt => "CREATED_AT",
+            Self::UpdatedAt => "UPDATED_AT",
+        }
+    }
 }
 
 /// The direction of an order.

@@ -84,7 +84,7 @@ impl SourceError {
 }
 
 impl SourceErrorKind {
-    /// The public error code of this kind.
+    /// The public error code, see the schema's `ErrorCode`.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Credentials => "SOURCE_CREDENTIALS",

@@ -125,7 +125,11 @@ impl Upstream {
             .await
             .map_err(|_| Fault::Saturated)?;
         let _permit = permit?;
-        let limit = deadline_at.min(tokio::time::Instant::now() + self.settings.attempt);
+        let now = tokio::time::Instant::now();
+        if deadline_at <= now {
+            return Err(Fault::Saturated);
+        }
+        let limit = deadline_at.min(now + self.settings.attempt);
         match tokio::time::timeout_at(limit, self.exchange(request)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Fault::Timeout),

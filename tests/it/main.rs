@@ -8,6 +8,7 @@
 
 mod browser;
 mod cli;
+mod conformance;
 mod dependencies;
 mod page;
 mod tidy;

@@ -22,8 +22,8 @@ pub struct Hosts {
 
 impl Hosts {
     /// The address of a link, if it may be followed.
-    fn allowed(&self, link: &str) -> Option<Url> {
-        let url = self.base.join(link).ok()?;
+    fn allowed(&self, link: &str, from: &Url) -> Option<Url> {
+        let url = from.join(link).ok()?;
         let same_origin = url.origin() == self.base.origin();
         let authority = match (url.host_str(), url.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
@@ -68,7 +68,7 @@ pub fn place(
         Position::Start => Ok(None),
         Position::Token(link) => {
             let mut url = hosts
-                .allowed(link)
+                .allowed(link, &hosts.base)
                 .ok_or_else(|| malformed("a link leads to a host the adapter does not name"))?;
             for (name, value) in draft.query_pairs() {
                 if keep.contains(&name) && !url.query_pairs().any(|(known, _)| known == name) {
@@ -82,7 +82,11 @@ pub fn place(
 }
 
 /// The position a link in an answer leads to.
-pub fn read(leaf: Leaf<'_>, hosts: &Hosts) -> Result<Option<Position>, SourceError> {
+pub fn read(
+    leaf: Leaf<'_>,
+    from: Option<&Url>,
+    hosts: &Hosts,
+) -> Result<Option<Position>, SourceError> {
     let link = match leaf {
         Leaf::Text(text) if !text.is_empty() => text,
         Leaf::Tree(Value::Object(object)) => match object.get("href").and_then(Value::as_str) {
@@ -92,7 +96,7 @@ pub fn read(leaf: Leaf<'_>, hosts: &Hosts) -> Result<Option<Position>, SourceErr
         _ => return Ok(None),
     };
     let url = hosts
-        .allowed(&link)
+        .allowed(&link, from.unwrap_or(&hosts.base))
         .ok_or_else(|| malformed("a link leads to a host the adapter does not name"))?;
     Ok(Some(Position::Token(hosts.kept(url).into())))
 }
@@ -110,7 +114,7 @@ mod tests {
     }
 
     fn position(link: &str) -> Result<Option<String>, SourceError> {
-        let read = read(Leaf::Text(link.to_owned().into()), &hosts())?;
+        let read = read(Leaf::Text(link.to_owned().into()), None, &hosts())?;
         Ok(read.map(|position| match position {
             Position::Token(text) => text.to_string(),
             other => panic!("{other:?}"),

@@ -40,16 +40,24 @@ struct Slots {
     pages: Option<usize>,
 }
 
+/// A page that was asked for.
+pub struct Asked<'a> {
+    /// Where it begins.
+    pub at: &'a Position,
+    /// Its size.
+    pub size: u32,
+    /// The address it came from, which relative links start at.
+    pub from: Option<Url>,
+}
+
 /// What an answer's envelope said, as far as paging cares.
 pub struct Said<'a, 'de> {
     /// The leaves that were picked.
     pub leaves: &'a [Leaf<'de>],
     /// The answer, for its headers.
     pub reply: &'a Reply,
-    /// Where the page was asked for.
-    pub at: &'a Position,
-    /// The size asked for.
-    pub size: u32,
+    /// What was asked.
+    pub asked: &'a Asked<'a>,
     /// What the last row has where `last:` points.
     pub last: Option<Box<str>>,
 }
@@ -237,11 +245,16 @@ impl Pages {
                 });
             }
             Style::Link { next, prev, .. } => {
-                page.next = link::read(self.leaf(Some(next), self.slots.next, said), hosts)?
-                    .filter(|_| page.more != Some(false));
-                page.prev = link::read(self.leaf(prev.as_ref(), self.slots.prev, said), hosts)?;
+                let from = said.asked.from.as_ref();
+                let leaf = self.leaf(Some(next), self.slots.next, said);
+                page.next = link::read(leaf, from, hosts)?.filter(|_| page.more != Some(false));
+                let leaf = self.leaf(prev.as_ref(), self.slots.prev, said);
+                page.prev = link::read(leaf, from, hosts)?;
             }
             Style::Keyset { .. } | Style::None => {}
+        }
+        if page.next.as_ref() == Some(said.asked.at) {
+            return Err(malformed("the CRM's next page is the page itself"));
         }
         Ok(page)
     }
@@ -282,9 +295,9 @@ impl Pages {
         match self.paginator.total_kind {
             TotalSaid::Kind(_) => Some(total),
             TotalSaid::PageOrAll => {
-                let first = matches!(said.at, Position::Start | Position::Index(0));
+                let first = matches!(said.asked.at, Position::Start | Position::Index(0));
                 let more_than_page = total > rows as u64;
-                let whole_list = first && total == rows as u64 && rows < said.size as usize;
+                let whole_list = first && total == rows as u64 && rows < said.asked.size as usize;
                 (more_than_page || whole_list).then_some(total)
             }
         }

@@ -13,7 +13,7 @@ pub fn place(to: &Destination, at: &Position, draft: &mut Draft<'_>) -> Result<(
 
 /// Notices an answer that skipped another number of rows than asked.
 pub fn read(echo: Option<u64>, said: &Said<'_, '_>, page: &mut Page) {
-    if let (Some(echo), Some(asked)) = (echo, index(said.at))
+    if let (Some(echo), Some(asked)) = (echo, index(said.asked.at))
         && echo != asked
     {
         page.past_end = true;

@@ -25,7 +25,7 @@ pub fn read(
     said: &Said<'_, '_>,
     page: &mut Page,
 ) {
-    let Some(asked) = number(first, said.at, said.size) else {
+    let Some(asked) = number(first, said.asked.at, said.asked.size) else {
         return;
     };
     let another = echo.is_some_and(|echo| echo != asked);

@@ -7,16 +7,22 @@ use crate::adapter::request::{Draft, Unplaceable};
 use crate::source::Position;
 use serde_json::Value;
 
-/// What stands before the text of a token that leads back, when it is sent to a place of its own.
+/// What stands before the text of a token where tokens that lead back are sent to a place of their own.
 const BACK: &str = "<";
+/// The same for tokens that lead forward.
+const FORWARD: &str = ">";
 
 /// Asks for the page a token leads to.
 pub fn place(style: &TokenStyle, at: &Position, draft: &mut Draft<'_>) -> Result<(), Unplaceable> {
     match at {
         Position::Start => Ok(()),
-        Position::Token(token) => match (style.send_prev.as_ref(), token.strip_prefix(BACK)) {
-            (Some(to), Some(back)) => draft.put(to, Value::from(back)),
-            _ => draft.put(&style.send, Value::from(&**token)),
+        Position::Token(token) => match &style.send_prev {
+            None => draft.put(&style.send, Value::from(&**token)),
+            Some(to) => match (token.strip_prefix(BACK), token.strip_prefix(FORWARD)) {
+                (Some(back), _) => draft.put(to, Value::from(back)),
+                (_, Some(forward)) => draft.put(&style.send, Value::from(forward)),
+                _ => Err(Unplaceable),
+            },
         },
         _ => Err(Unplaceable),
     }
@@ -27,7 +33,7 @@ pub fn next(style: &TokenStyle, leaf: Leaf<'_>, more: Option<bool>) -> Option<Po
     if more == Some(false) || ends(style, &leaf) {
         return None;
     }
-    text(leaf).map(Position::Token)
+    Some(Position::Token(marked(style, FORWARD, text(leaf)?)))
 }
 
 /// The position of the page before.
@@ -35,13 +41,14 @@ pub fn prev(style: &TokenStyle, leaf: Leaf<'_>) -> Option<Position> {
     if ends(style, &leaf) {
         return None;
     }
-    let token = text(leaf)?;
-    let marked = if style.send_prev.is_some() {
-        format!("{BACK}{token}").into()
-    } else {
-        token
-    };
-    Some(Position::Token(marked))
+    Some(Position::Token(marked(style, BACK, text(leaf)?)))
+}
+
+fn marked(style: &TokenStyle, mark: &str, token: Box<str>) -> Box<str> {
+    match style.send_prev {
+        Some(_) => format!("{mark}{token}").into(),
+        None => token,
+    }
 }
 
 fn ends(style: &TokenStyle, leaf: &Leaf<'_>) -> bool {

@@ -1,11 +1,12 @@
 //! Checks that need more than one part of an adapter file.
 
 use crate::adapter::manifest::{
-    AuthRule, FilterKey, FilterTarget, Get, GetMany, Manifest, Route, WriteRoute,
+    AuthRule, FilterKey, FilterTarget, FilterWire, Get, GetMany, ListRoute, Manifest, Needed,
+    Route, SortStyle, WriteRoute,
 };
-use crate::adapter::place::{Part, Template};
+use crate::adapter::place::{Destination, Template};
 use crate::document::Table;
-use crate::model::{CustomerStatus, CustomerTier, CustomerType, Gender, WriteField};
+use crate::model::{CustomerStatus, CustomerTier, CustomerType, Gender};
 
 /// Notes what does not fit together.
 pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
@@ -13,6 +14,7 @@ pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
     check_templates(manifest, &note);
     check_words(manifest, &note);
     check_filters(manifest, &note);
+    check_compose(manifest, &note);
     check_writes(manifest, &note);
     if !manifest
         .fields
@@ -58,7 +60,7 @@ fn canonical(field: &str) -> Option<&'static [&'static str]> {
 fn check_words(manifest: &Manifest, note: &dyn Fn(&str, String)) {
     for (name, field) in &manifest.fields {
         let Some(accepted) = canonical(name) else {
-            if field.words.is_some() || field.present.is_some() {
+            if field.words.is_some() || field.write_words.is_some() || field.present.is_some() {
                 note(
                     "fields",
                     format!("`fields.{name}` is no enum: `enum` and `present` do not apply"),
@@ -66,7 +68,7 @@ fn check_words(manifest: &Manifest, note: &dyn Fn(&str, String)) {
             }
             continue;
         };
-        if let Some(list) = &field.words {
+        for list in field.words.iter().chain(&field.write_words) {
             check_list(manifest, list, accepted, note);
         }
         for word in field
@@ -144,6 +146,25 @@ fn check_filters(manifest: &Manifest, note: &dyn Fn(&str, String)) {
     }
 }
 
+/// A text that holds the order too needs an order that is one text.
+fn check_compose(manifest: &Manifest, note: &dyn Fn(&str, String)) {
+    for list in &manifest.lists {
+        let (Some(compose), Some(sort)) = (&list.compose, &list.sort) else {
+            continue;
+        };
+        let holds_sort = compose
+            .template
+            .iter()
+            .any(|template| template.holes().any(|hole| hole == "sort"));
+        if holds_sort && !matches!(sort.style, SortStyle::Signed(_) | SortStyle::Suffix(_)) {
+            note(
+                "list",
+                "`compose.template` holds `{sort}`, so the sort's style must be `signed` or `suffix`".into(),
+            );
+        }
+    }
+}
+
 fn check_writes(manifest: &Manifest, note: &dyn Fn(&str, String)) {
     let writes = [
         ("create", &manifest.create),
@@ -175,21 +196,27 @@ fn check_writes(manifest: &Manifest, note: &dyn Fn(&str, String)) {
         .iter()
         .flat_map(|route| route.requires.iter().chain(&route.any_of))
     {
-        check_required(manifest, *field, note);
+        check_required(manifest, field, note);
     }
 }
 
-fn check_required(manifest: &Manifest, field: WriteField, note: &dyn Fn(&str, String)) {
-    let writable = manifest
-        .fields
-        .get(field.name())
-        .is_some_and(|field| field.write.is_some() && field.on_create);
+fn check_required(manifest: &Manifest, needed: &Needed, note: &dyn Fn(&str, String)) {
+    let writable = match needed {
+        Needed::Common(field) => manifest
+            .fields
+            .get(field.name())
+            .is_some_and(|field| field.write.is_some() && field.on_create),
+        Needed::Native(name) => manifest
+            .native
+            .get(name)
+            .is_some_and(|field| field.on_create),
+    };
     if !writable {
+        let name = needed.name();
         note(
             "create",
             format!(
-                "`{}` is required for a create, and `fields.{0}` has no `w` for it",
-                field.name()
+                "`{name}` is required for a create, and nothing says where a create carries it"
             ),
         );
     }
@@ -211,11 +238,7 @@ fn check_templates(manifest: &Manifest, note: &dyn Fn(&str, String)) {
             .holes()
             .filter(|hole| !(known(hole) || (id && *hole == "id")))
         {
-            let vars: Vec<_> = manifest.vars.keys().map(String::as_str).collect();
-            note(
-                key,
-                format!("`{{{hole}}}` is no var; there are: {}", vars.join(", ")),
-            );
+            note(key, unknown_hole(manifest, hole));
         }
     };
     check("http", &manifest.http.base, false);
@@ -236,7 +259,21 @@ fn check_templates(manifest: &Manifest, note: &dyn Fn(&str, String)) {
         }
     }
     for (key, route, id) in routes(manifest) {
-        check(key, &without_own_holes(route), id);
+        let own = own_holes(manifest, route);
+        for hole in route.path.holes().filter(|hole| !own.contains(hole)) {
+            if !(known(hole) || (id && hole == "id")) {
+                note(key, unknown_hole(manifest, hole));
+            }
+        }
+        for name in own
+            .iter()
+            .filter(|name| !route.path.holes().any(|hole| hole == **name))
+        {
+            note(
+                key,
+                format!("`path:{name}`: the request's path has no hole `{{{name}}}`"),
+            );
+        }
         for template in route
             .query
             .iter()
@@ -244,6 +281,11 @@ fn check_templates(manifest: &Manifest, note: &dyn Fn(&str, String)) {
             .chain(route.headers.iter().map(|(_, template)| template))
         {
             check(key, template, false);
+        }
+        for (_, value) in &route.put {
+            for template in texts(value) {
+                check(key, &template, id);
+            }
         }
         let secret = |hole: &str| manifest.vars.get(hole).is_some_and(|var| var.secret);
         if route.path.holes().any(secret) {
@@ -258,18 +300,53 @@ fn check_templates(manifest: &Manifest, note: &dyn Fn(&str, String)) {
     }
 }
 
-/// A path without the holes that its own destinations (`path:name`) fill.
-fn without_own_holes(route: &Route) -> Template {
-    let text: String = route
-        .path
-        .parts()
+fn unknown_hole(manifest: &Manifest, hole: &str) -> String {
+    let vars: Vec<_> = manifest.vars.keys().map(String::as_str).collect();
+    format!("`{{{hole}}}` is no var; there are: {}", vars.join(", "))
+}
+
+/// The texts of a constant that are templates; braces that make none are only text.
+fn texts(value: &serde_json::Value) -> Vec<Template> {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => Template::parse(text).into_iter().collect(),
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The holes of a path that values of a request fill (`path:name`).
+fn own_holes<'m>(manifest: &'m Manifest, route: &Route) -> Vec<&'m str> {
+    let of_list = |list: &'m ListRoute| {
+        let filters = list.filters.iter().filter_map(|(_, wire)| target(wire));
+        filters.chain(list.page.destinations()).collect::<Vec<_>>()
+    };
+    let lists = manifest
+        .lists
         .iter()
-        .filter_map(|part| match part {
-            Part::Hole(name) => Some(format!("{{{name}}}")),
-            Part::Text(_) => None,
+        .filter(|list| std::ptr::eq(&list.route, route))
+        .flat_map(of_list);
+    let ids = match &manifest.get_many {
+        Some(GetMany::Route {
+            route: own, ids, ..
+        }) if std::ptr::eq(&**own, route) => target(ids),
+        _ => None,
+    };
+    lists
+        .chain(ids)
+        .filter_map(|to| match to {
+            Destination::Path(name) => Some(&**name),
+            _ => None,
         })
-        .collect();
-    Template::parse(&text).unwrap_or_default()
+        .collect()
+}
+
+fn target(wire: &FilterWire) -> Option<&Destination> {
+    match &wire.to {
+        FilterTarget::Send(to) => Some(to),
+        FilterTarget::Field(_) => None,
+    }
 }
 
 fn auth_templates(rule: &AuthRule) -> Vec<&Template> {

@@ -101,6 +101,7 @@ impl Reading {
             wire: table.word("type", TYPES),
             format: format(&mut table),
             words: table.string("enum").map(|text| text.value),
+            write_words: table.string("w_enum").map(|text| text.value),
             unknown: table.word("unknown", &unknown).unwrap_or_default(),
             present: present.next().zip(present.next()),
             each: parsed(&mut table, "each", JsonPath::parse).unwrap_or_default(),

@@ -232,6 +232,7 @@ impl Reading {
             ops,
             quote: table.word("quote", &quotes).unwrap_or(Quote::None),
             template: parsed(&mut table, "template", Template::parse),
+            max: table.integer("max", 1..=10_000_u32).map(|max| max as usize),
             into: into?,
             each: each?,
         };

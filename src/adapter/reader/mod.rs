@@ -408,16 +408,14 @@ impl Reading {
         self.assumed(&mut inner);
         let path = required(&mut inner, "path", JsonPath::parse);
         let equals = inner.value("equals").map(|item| json(&item));
-        let not = inner.value("not").map(|item| json(&item));
         let present = inner.bool("present");
-        let found = match (equals, not, present) {
-            (Some(value), None, None) => Some((value, false)),
-            (None, Some(value), None) => Some((value, true)),
-            (None, None, Some(true)) => Some((Value::Null, true)),
+        let found = match (equals, present) {
+            (Some(value), None) => Some((value, false)),
+            (None, Some(true)) => Some((Value::Null, true)),
             _ => {
                 inner.problem(
                     inner.place(),
-                    "exactly one of `equals`, `not` and `present = true` is needed",
+                    "exactly one of `equals` and `present = true` is needed",
                 );
                 None
             }

@@ -1,7 +1,7 @@
 //! The `[create]`, `[update]` and `[delete]` parts of an adapter file.
 
 use super::{Reading, header_name, parsed, plain_path};
-use crate::adapter::manifest::{Returns, WriteRoute};
+use crate::adapter::manifest::{Needed, Returns, WriteRoute};
 use crate::adapter::place::Pointer;
 use crate::document::Table;
 use crate::model::WriteField;
@@ -18,19 +18,8 @@ impl Reading {
     pub(super) fn write(&self, mut table: Table<'_>, kind: Kind) -> Option<WriteRoute> {
         self.assumed(&mut table);
         let route = self.route(&mut table);
-        let names: Vec<_> = WriteField::ALL
-            .iter()
-            .map(|field| (field.name(), *field))
-            .collect();
-        let mut fields = |key: &str| -> Vec<WriteField> {
-            table
-                .words(key, &names)
-                .into_iter()
-                .map(|(field, _)| field)
-                .collect()
-        };
         let (requires, any_of) = if kind == Kind::Create {
-            (fields("requires"), fields("any_of"))
+            (needed(&mut table, "requires"), needed(&mut table, "any_of"))
         } else {
             (Vec::new(), Vec::new())
         };
@@ -68,4 +57,20 @@ impl Reading {
         table.finish();
         returns
     }
+}
+
+/// Fields by name; a vendor field as `native.NAME`, which is checked when `[native]` was read.
+fn needed(table: &mut Table<'_>, key: &str) -> Vec<Needed> {
+    let names: Vec<_> = WriteField::ALL
+        .iter()
+        .map(|field| (field.name(), *field))
+        .collect();
+    let texts = table.strings(key);
+    texts
+        .iter()
+        .filter_map(|text| match text.value.strip_prefix("native.") {
+            Some(name) => Some(Needed::Native(name.to_owned())),
+            None => table.choose(text, &names).map(Needed::Common),
+        })
+        .collect()
 }

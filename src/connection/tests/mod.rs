@@ -1,8 +1,11 @@
 //! Connections over sources in memory, held against the list they should show.
 
 mod backward;
+mod bounds;
+mod drift;
 mod forward;
 mod liars;
+mod merged;
 
 use super::*;
 use crate::model::{Customer, LocalId};

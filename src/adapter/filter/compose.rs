@@ -1,0 +1,209 @@
+//! Filters that make one expression: a text, an array of conditions, or merged members. No value can end its literal.
+
+use super::shape::with_holes;
+use super::sort::push_sort;
+use super::{Served, is_list};
+use crate::adapter::manifest::{Compose, Each, Quote, Sort};
+use crate::adapter::place::Template;
+use crate::adapter::request::{Draft, Unplaceable};
+use crate::adapter::wire;
+use crate::model::Order;
+use serde_json::Value;
+
+impl Compose {
+    /// Puts the expression, and the order with it or beside it.
+    pub(super) fn push(
+        &self,
+        conditions: &[(&str, Served<'_>)],
+        sort: Option<(&Sort, Order)>,
+        draft: &mut Draft<'_>,
+    ) -> Result<(), Unplaceable> {
+        match (&self.each, &self.template) {
+            (Each::Text(_), Some(_)) => {}
+            _ => push_sort(sort, draft)?,
+        }
+        if let (Each::Text(each), template) = (&self.each, &self.template) {
+            let texts = conditions
+                .iter()
+                .map(|(field, served)| self.condition(each, field, served))
+                .collect::<Result<Vec<_>, _>>()?;
+            let filter = texts.join(&self.join);
+            return match template {
+                Some(template) => self.push_template(template, filter, sort, draft),
+                None if filter.is_empty() => Ok(()),
+                None => draft.put(&self.into, Value::String(filter)),
+            };
+        }
+        let elements = conditions
+            .iter()
+            .map(|(field, served)| self.element(field, served));
+        let value = match &self.each {
+            Each::Nested(_) => {
+                let mut merged = Value::Null;
+                for element in elements {
+                    merge(&mut merged, element)?;
+                }
+                merged
+            }
+            _ => Value::Array(elements.collect()),
+        };
+        if conditions.is_empty() {
+            Ok(())
+        } else {
+            draft.put(&self.into, value)
+        }
+    }
+
+    fn operator(&self, served: &Served<'_>) -> String {
+        let ours = served.key.operator();
+        self.ops
+            .get(ours)
+            .cloned()
+            .unwrap_or_else(|| ours.to_owned())
+    }
+
+    fn condition(
+        &self,
+        each: &Template,
+        field: &str,
+        served: &Served<'_>,
+    ) -> Result<String, Unplaceable> {
+        let texts = served
+            .values
+            .iter()
+            .map(|value| self.quote.quoted(value))
+            .collect::<Option<Vec<_>>>()
+            .ok_or(Unplaceable)?;
+        let (operator, value) = (self.operator(served), texts.join(","));
+        let hole = |name: &str| match name {
+            "field" => Some(field),
+            "op" => Some(operator.as_str()),
+            "value" => Some(value.as_str()),
+            _ => None,
+        };
+        each.fill(hole).ok_or(Unplaceable)
+    }
+
+    fn push_template(
+        &self,
+        template: &Template,
+        filter: String,
+        sort: Option<(&Sort, Order)>,
+        draft: &mut Draft<'_>,
+    ) -> Result<(), Unplaceable> {
+        let sort = if template.holes().any(|hole| hole == "sort") {
+            sort.and_then(|(sort, order)| sort.text(order))
+                .unwrap_or_default()
+        } else {
+            push_sort(sort, draft)?;
+            String::new()
+        };
+        let with = |prefix: &str, text: String| {
+            if text.is_empty() {
+                text
+            } else {
+                format!("{prefix}{text}")
+            }
+        };
+        let (filter, sort) = (
+            with(&self.filter_prefix, filter),
+            with(&self.sort_prefix, sort),
+        );
+        let hole = |name: &str| match name {
+            "filter" => Some(filter.as_str()),
+            "sort" => Some(sort.as_str()),
+            _ => None,
+        };
+        let text = template.fill(hole).ok_or(Unplaceable)?;
+        if text.is_empty() {
+            Ok(())
+        } else {
+            draft.put(&self.into, Value::String(text))
+        }
+    }
+
+    fn element(&self, field: &str, served: &Served<'_>) -> Value {
+        let (Each::Element(each) | Each::Nested(each)) = &self.each else {
+            return Value::Null;
+        };
+        let operator = self.operator(served);
+        let filled = with_holes(each, &|text| match text {
+            "$field" => Some(Value::from(field)),
+            "$op" => Some(Value::from(operator.as_str())),
+            "$value" if is_list(served.key) && !mentions(each, "$values") => {
+                Some(Value::Array(served.values.clone()))
+            }
+            "$value" if is_list(served.key) => Some(Value::Null),
+            "$value" => served.values.first().cloned(),
+            "$values" if is_list(served.key) => Some(Value::Array(served.values.clone())),
+            "$values" => Some(Value::Null),
+            _ => None,
+        });
+        match filled {
+            Value::Object(mut members) if mentions(each, "$values") => {
+                members.retain(|_, value| !value.is_null());
+                Value::Object(members)
+            }
+            other => other,
+        }
+    }
+}
+
+fn mentions(shape: &Value, word: &str) -> bool {
+    match shape {
+        Value::String(text) => text == word,
+        Value::Array(items) => items.iter().any(|item| mentions(item, word)),
+        Value::Object(members) => members
+            .iter()
+            .any(|(key, value)| key == word || mentions(value, word)),
+        _ => false,
+    }
+}
+
+/// Merges members; two conditions that would stand at the same place cannot both be said, and none is dropped silently.
+fn merge(into: &mut Value, from: Value) -> Result<(), Unplaceable> {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => from
+            .into_iter()
+            .try_for_each(|(key, value)| merge(into.entry(key).or_insert(Value::Null), value)),
+        (into @ Value::Null, from) => {
+            *into = from;
+            Ok(())
+        }
+        _ => Err(Unplaceable),
+    }
+}
+
+impl Quote {
+    /// A value as a literal of the expression language, with nothing in it that could end the literal.
+    fn quoted(self, value: &Value) -> Option<String> {
+        let text = wire::scalar_text(value)?;
+        if text.chars().any(char::is_control) {
+            return None;
+        }
+        match self {
+            Self::None => {
+                let plain =
+                    |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | ':' | '+' | '@');
+                (!text.is_empty() && text.chars().all(plain)).then_some(text)
+            }
+            _ if value.is_number() || value.is_boolean() => Some(text),
+            Self::SingleDoubled => Some(format!("'{}'", text.replace('\'', "''"))),
+            Self::SingleBackslash => Some(format!(
+                "'{}'",
+                text.replace('\\', "\\\\").replace('\'', "\\'")
+            )),
+            Self::DoubleJson => Some(Value::String(text).to_string()),
+            Self::ParensBackslash => {
+                let mut out = String::with_capacity(text.len() + 4);
+                for c in text.chars() {
+                    if matches!(c, '(' | ')' | ',' | '\\') {
+                        out.push('\\');
+                    }
+                    out.push(c);
+                }
+                Some(out)
+            }
+        }
+    }
+}

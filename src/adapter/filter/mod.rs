@@ -1,0 +1,313 @@
+//! Filters and orders, pushed down as the adapter file says. What a route cannot serve is named before any call.
+
+mod asked;
+mod compose;
+mod shape;
+mod sort;
+
+pub use shape::shaped;
+
+use super::manifest::{
+    FilterKey, FilterTarget, FilterWire, ListForm, ListRoute, Manifest, WireFormat,
+};
+use super::place::Destination;
+use super::request::{Draft, Unplaceable};
+use super::wire;
+use crate::model::{DeletedFilter, Filter, Order};
+use asked::{Asked, asked, copy_part};
+use jiff::SignedDuration;
+use serde_json::Value;
+use sort::push_sort;
+
+/// How one part is served by a route.
+struct Served<'r> {
+    key: FilterKey,
+    wire: &'r FilterWire,
+    values: Vec<Value>,
+    /// The CRM is asked for more than was wanted, because it compares more coarsely.
+    coarse: bool,
+}
+
+impl ListRoute {
+    fn wire(&self, key: FilterKey) -> Option<&FilterWire> {
+        self.filters
+            .iter()
+            .find(|(known, _)| *known == key)
+            .map(|(_, wire)| wire)
+    }
+
+    /// The best way to serve a part; else what cannot be served, in words for people.
+    fn serve<'r>(&'r self, manifest: &Manifest, part: &Asked) -> Result<Served<'r>, String> {
+        let mut unserved = None;
+        for key in part.keys {
+            let one_only = key.operator() == "eq" && part.keys.len() > 1;
+            let Some(wire) = self
+                .wire(*key)
+                .filter(|_| !one_only || part.values.len() == 1)
+            else {
+                continue;
+            };
+            match serve_as(manifest, *key, wire, part) {
+                Ok(served) => return Ok(served),
+                Err(why) => unserved = Some(format!("{} ({why})", key.word())),
+            }
+        }
+        let best = if part.values.len() > 1 {
+            part.keys.last()
+        } else {
+            part.keys.first()
+        };
+        Err(unserved.unwrap_or_else(|| best.map(|key| key.word().to_owned()).unwrap_or_default()))
+    }
+
+    fn served<'r>(&'r self, manifest: &Manifest, filter: &Filter) -> Vec<Served<'r>> {
+        asked(filter, self.gone.is_some())
+            .iter()
+            .filter_map(|part| self.serve(manifest, part).ok())
+            .collect()
+    }
+
+    /// The parts of a filter that this route cannot serve, by name.
+    pub fn unserved(&self, manifest: &Manifest, filter: &Filter) -> Vec<String> {
+        let mut unserved: Vec<String> = asked(filter, self.gone.is_some())
+            .iter()
+            .filter_map(|part| self.serve(manifest, part).err())
+            .collect();
+        let composed = |served: &&Served<'_>| matches!(served.wire.to, FilterTarget::Field(_));
+        let most = self.compose.as_ref().and_then(|compose| compose.max);
+        if let Some(most) = most
+            && unserved.is_empty()
+        {
+            let served = self.served(manifest, filter);
+            let names: Vec<_> = served
+                .iter()
+                .filter(composed)
+                .map(|one| one.key.word())
+                .collect();
+            if names.len() > most {
+                unserved.push(format!("{} (at most {most} together)", names.join(", ")));
+            }
+        }
+        unserved
+    }
+
+    /// The part of a filter whose rows must be checked again.
+    pub fn residual(&self, manifest: &Manifest, filter: &Filter) -> Filter {
+        let mut rest = Filter {
+            deleted: filter.deleted,
+            ..Filter::default()
+        };
+        for served in self.served(manifest, filter) {
+            let wire = served.wire;
+            if wire.residual
+                || wire.widen.is_some()
+                || served.coarse
+                || served.key == FilterKey::TagsIn
+            {
+                copy_part(served.key, filter, &mut rest);
+            }
+        }
+        rest
+    }
+
+    /// Puts the filter and the order into a request.
+    pub fn push(
+        &self,
+        manifest: &Manifest,
+        filter: &Filter,
+        order: Option<Order>,
+        draft: &mut Draft<'_>,
+    ) -> Result<(), Unplaceable> {
+        let mut conditions = Vec::new();
+        let excluded = (filter.deleted == DeletedFilter::Exclude)
+            .then(|| self.wire(FilterKey::DeletedExclude))
+            .flatten()
+            .map(|wire| Served {
+                key: FilterKey::DeletedExclude,
+                wire,
+                values: vec![wire.value.clone().unwrap_or(Value::Bool(true))],
+                coarse: false,
+            });
+        for served in self.served(manifest, filter).into_iter().chain(excluded) {
+            match &served.wire.to {
+                FilterTarget::Send(to) => send(&served, to, draft)?,
+                FilterTarget::Field(field) => conditions.push((field.as_str(), served)),
+            }
+        }
+        let sort = self
+            .sort
+            .as_ref()
+            .and_then(|sort| sort.chosen(order).map(|chosen| (sort, chosen)));
+        match &self.compose {
+            Some(compose) => compose.push(&conditions, sort, draft),
+            None => push_sort(sort, draft),
+        }
+    }
+}
+
+/// One way to serve a part; else why it cannot.
+fn serve_as<'r>(
+    manifest: &Manifest,
+    key: FilterKey,
+    wire: &'r FilterWire,
+    part: &Asked,
+) -> Result<Served<'r>, String> {
+    if part.values.is_empty() {
+        return Err("at least one value".into());
+    }
+    if let Some(max) = wire.max.filter(|max| part.values.len() > *max) {
+        return Err(format!("at most {max} values"));
+    }
+    let too_long = |value: &Value, max: usize| {
+        value
+            .as_str()
+            .is_some_and(|text| text.chars().count() > max)
+    };
+    if let Some(max) = wire
+        .max_length
+        .filter(|max| part.values.iter().any(|value| too_long(value, *max)))
+    {
+        return Err(format!("at most {max} characters"));
+    }
+    let mut served = Served {
+        key,
+        wire,
+        values: Vec::with_capacity(part.values.len()),
+        coarse: false,
+    };
+    for value in &part.values {
+        let (value, coarse) = translate(manifest, wire, key, value)?;
+        served.values.push(value);
+        served.coarse |= coarse;
+    }
+    Ok(served)
+}
+
+/// A value in the CRM's words, and whether it asks for more than was wanted; else what it would have to be.
+fn translate(
+    manifest: &Manifest,
+    wire: &FilterWire,
+    key: FilterKey,
+    value: &Value,
+) -> Result<(Value, bool), String> {
+    use FilterKey as K;
+    if let Some(constant) = &wire.value {
+        return Ok((constant.clone(), false));
+    }
+    if let Some(words) = &wire.words {
+        let words = manifest.enums.get(words).ok_or("no word")?;
+        let ours = || {
+            let ours: Vec<_> = words.pairs.iter().map(|(word, _)| word.as_str()).collect();
+            format!("one of {}", ours.join(" "))
+        };
+        let word = value.as_str().and_then(|word| words.write(word));
+        return Ok((word.ok_or_else(ours)?.clone(), false));
+    }
+    if matches!(
+        key,
+        K::CreatedGte | K::CreatedLt | K::UpdatedGte | K::UpdatedLt
+    ) {
+        let time = value.as_str().and_then(|text| text.parse().ok());
+        return Ok(translate_time(wire, key, time.ok_or("a moment")?));
+    }
+    match &wire.format {
+        Some(WireFormat::Int) => {
+            let number = value
+                .as_i64()
+                .or_else(|| value.as_str()?.parse().ok())
+                .ok_or("a whole number")?;
+            Ok((Value::from(number), false))
+        }
+        _ => Ok((value.clone(), false)),
+    }
+}
+
+/// A moment in the CRM's form, widened as the file says. Where the form is coarser than the moment, the bound is moved
+/// outwards, so that no row is lost.
+fn translate_time(wire: &FilterWire, key: FilterKey, time: jiff::Timestamp) -> (Value, bool) {
+    let format = wire.format.as_ref().unwrap_or(&WireFormat::Rfc3339);
+    let widen = wire
+        .widen
+        .and_then(|widen| SignedDuration::try_from(widen).ok())
+        .unwrap_or_default();
+    let grain = format.grain();
+    let beyond = match grain.as_nanos() {
+        0 => 0,
+        grain => time.as_nanosecond().rem_euclid(grain),
+    };
+    let coarse = beyond != 0;
+    let earlier = matches!(key, FilterKey::CreatedGte | FilterKey::UpdatedGte);
+    let moved = if earlier {
+        time.checked_sub(widen)
+    } else if coarse {
+        time.checked_add(widen + grain)
+    } else {
+        time.checked_add(widen)
+    };
+    (wire::write_time(moved.unwrap_or(time), format), coarse)
+}
+
+fn is_list(key: FilterKey) -> bool {
+    matches!(key.operator(), "in" | "all")
+}
+
+fn send(served: &Served<'_>, to: &Destination, draft: &mut Draft<'_>) -> Result<(), Unplaceable> {
+    if is_list(served.key) {
+        let shape = |value: &Value| {
+            served
+                .wire
+                .each
+                .as_ref()
+                .map_or_else(|| value.clone(), |each| shaped(each, value))
+        };
+        return draft.put_list(
+            to,
+            served.values.iter().map(shape).collect(),
+            served.wire.list,
+        );
+    }
+    match served.values.first() {
+        Some(value) => draft.put(to, value.clone()),
+        None => Ok(()),
+    }
+}
+
+impl FilterWire {
+    /// A wire that sends a list of ids.
+    pub fn of_ids(to: Destination, list: ListForm) -> Self {
+        Self {
+            to: FilterTarget::Send(to),
+            value: None,
+            words: None,
+            format: None,
+            list,
+            each: None,
+            widen: None,
+            residual: false,
+            max_length: None,
+            max: None,
+        }
+    }
+}
+
+/// Puts ids into a batch request.
+pub fn push_ids(wire: &FilterWire, ids: &[&str], draft: &mut Draft<'_>) -> Result<(), Unplaceable> {
+    let FilterTarget::Send(to) = &wire.to else {
+        return Err(Unplaceable);
+    };
+    let one = |id: &&str| -> Result<Value, Unplaceable> {
+        let value = match wire.format {
+            Some(WireFormat::Int) => Value::from(id.parse::<i64>().map_err(|_| Unplaceable)?),
+            _ => Value::from(*id),
+        };
+        Ok(wire
+            .each
+            .as_ref()
+            .map_or_else(|| value.clone(), |each| shaped(each, &value)))
+    };
+    draft.put_list(
+        to,
+        ids.iter().map(one).collect::<Result<_, _>>()?,
+        wire.list,
+    )
+}

@@ -1,0 +1,80 @@
+//! Whether an answer with a good status is a success, read in the same pass as its records.
+
+use super::faults::{self, Refusal, malformed};
+use super::manifest::{Manifest, Success};
+use super::pick::Leaf;
+use super::place::{JsonPath, Pointer};
+use crate::source::{SourceError, SourceErrorKind};
+use crate::upstream::Reply;
+use serde_json::Value;
+
+/// What must be looked at in an answer, by the slots it was picked into.
+#[derive(Debug)]
+pub struct Judge {
+    ok: Option<(usize, Value)>,
+    warnings: Option<usize>,
+}
+
+impl Judge {
+    /// Adds what must be looked at to a picker, through `add`.
+    pub fn new(
+        manifest: &Manifest,
+        success: &Success,
+        mut add: impl FnMut(&JsonPath) -> usize,
+    ) -> Self {
+        Self {
+            ok: success
+                .value
+                .as_ref()
+                .map(|(path, wanted)| (add(path), wanted.clone())),
+            warnings: match &manifest.http.warnings {
+                Some(Pointer::Body(path)) => Some(add(path)),
+                _ => None,
+            },
+        }
+    }
+
+    /// Judges what was picked.
+    pub fn check(
+        &self,
+        manifest: &Manifest,
+        reply: &Reply,
+        leaves: &[Leaf<'_>],
+    ) -> Result<(), Refusal> {
+        let at = |slot: usize| leaves.get(slot).unwrap_or(&Leaf::Absent);
+        if let Some(Leaf::Tree(Value::Array(warnings))) = self.warnings.map(at) {
+            note_warnings(manifest, warnings.len());
+        }
+        match &self.ok {
+            Some((slot, wanted)) if !at(*slot).is(wanted) => {
+                Err(refused_in_body(manifest, reply, at(*slot).is_some()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Counts a CRM's own warnings in the log; their text may hold anything and is not shown.
+pub fn note_warnings(manifest: &Manifest, warnings: usize) {
+    if warnings > 0 {
+        tracing::info!(adapter = %manifest.id, warnings, "the CRM's answer carries warnings");
+    }
+}
+
+/// A good status with a body that is no success: its code says what it means. Without one, a body that says "no" is a
+/// refusal, and one that says nothing is unlike what the file describes.
+pub fn refused_in_body(manifest: &Manifest, reply: &Reply, said: bool) -> Refusal {
+    let coded = faults::refusal(manifest, reply)
+        .filter(|refusal| refusal.error.kind != SourceErrorKind::Malformed);
+    coded.unwrap_or_else(|| {
+        let error = if said {
+            SourceError::new(
+                SourceErrorKind::Rejected,
+                "the CRM says that it did not do it",
+            )
+        } else {
+            malformed("the CRM's answer does not say whether it did it")
+        };
+        Refusal::from(error.with_status(reply.status))
+    })
+}

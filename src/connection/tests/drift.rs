@@ -1,0 +1,188 @@
+//! Rows that come and go between two pages: those that stay are shown once, and none hides another.
+
+use super::*;
+use crate::source::SourceErrorKind;
+use std::collections::{BTreeSet, HashMap};
+
+#[derive(Clone, Debug)]
+enum Move {
+    Insert(prop::sample::Index),
+    Delete(prop::sample::Index),
+    Newest,
+}
+
+fn moves() -> impl Strategy<Value = Vec<Vec<Move>>> {
+    let one = prop_oneof![
+        any::<prop::sample::Index>().prop_map(Move::Insert),
+        any::<prop::sample::Index>().prop_map(Move::Delete),
+        Just(Move::Newest),
+    ];
+    proptest::collection::vec(proptest::collection::vec(one, 0..3), 1..20)
+}
+
+/// Styles whose places move, and styles whose places stand by rows.
+fn shifting() -> impl Strategy<Value = Shape> {
+    (10u32..100).prop_flat_map(shifting_within)
+}
+
+fn shifting_within(max: u32) -> impl Strategy<Value = Shape> {
+    let sizes = Sizes { min: 1, max };
+    let walk = Walk {
+        sizes: Some(sizes),
+        size_locked: false,
+        prev: false,
+        dangling: false,
+    };
+    let paging = prop_oneof![
+        Just(Paging::Page(sizes)),
+        Just(Paging::Offset(sizes)),
+        Just(Paging::Token(walk)),
+        Just(Paging::Link(Walk { prev: true, ..walk })),
+        Just(Paging::Link(Walk {
+            sizes: None,
+            ..walk
+        })),
+        Just(Paging::Keyset {
+            sizes,
+            before: true
+        }),
+        Just(Paging::None),
+    ];
+    (paging, any::<bool>(), 5u32..30).prop_map(|(paging, total, own_size)| Shape {
+        total: if total {
+            TotalKind::Exact
+        } else {
+            TotalKind::None
+        },
+        own_size,
+        ..Shape::new(paging)
+    })
+}
+
+fn change(source: &MemorySource, step: &Move, fresh: &mut usize) {
+    let count = source.rows().len();
+    match step {
+        Move::Insert(at) => {
+            *fresh += 1;
+            source.insert(at.index(count + 1), row(Kind::Shown, customer(*fresh)));
+        }
+        Move::Newest => {
+            *fresh += 1;
+            source.insert(0, row(Kind::Shown, customer(*fresh)));
+        }
+        Move::Delete(at) if count > 0 => source.delete(at.index(count)),
+        Move::Delete(_) => {}
+    }
+}
+
+proptest! {
+    /// Invariant 10.
+    #[test]
+    fn rows_that_stay_are_shown_once(shape in shifting(), count in 0usize..120, size in 1usize..31, moves in moves(), forward in any::<bool>()) {
+        let world = World::one(shape.clone(), plain_rows(count));
+        let source = &world.sources[0];
+        let mut stayed: BTreeSet<String> = world.expected().into_iter().collect();
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        let mut cursor: Option<String> = None;
+        let mut fresh = 10_000;
+        for step in moves.iter().cycle().take(200) {
+            world.take_calls();
+            let page = if forward { world.first(size, cursor.as_deref()) } else { world.last(size, cursor.as_deref()) };
+            let page = match page {
+                Ok(page) => page,
+                Err(ConnectionError::BackwardNotSupported { .. }) => return Ok(()),
+                Err(error) => return Err(TestCaseError::fail(format!("{error:?}"))),
+            };
+            let indexed = matches!(shape.paging, Paging::Page(_) | Paging::Offset(_));
+            if indexed && forward {
+                let calls = world.take_calls();
+                prop_assert!(calls <= 2 + 3, "{calls} calls");
+            }
+            for id in ids(&page) {
+                *seen.entry(id).or_default() += 1;
+            }
+            let more = if forward { page.page_info.has_next } else { page.page_info.has_previous };
+            // At most two rows go between two pages, so one of the three anchors is always left. Only a page that is
+            // known by its end, as the source told it, may begin with a row that has no others before it.
+            let told = matches!(shape.paging, Paging::Link(walk) if walk.prev);
+            prop_assert!(!page.drift_unresolved || (told && !forward));
+            if page.drift_unresolved {
+                return Ok(());
+            }
+            if !more {
+                break;
+            }
+            cursor = if forward { page.page_info.end } else { page.page_info.start };
+            for one in step {
+                change(source, one, &mut fresh);
+            }
+            let now: BTreeSet<String> = world.expected().into_iter().collect();
+            stayed = stayed.intersection(&now).cloned().collect();
+        }
+        prop_assert!(seen.values().all(|times| *times == 1), "twice: {:?}", seen.iter().filter(|(_, times)| **times > 1).collect::<Vec<_>>());
+        let lost: Vec<&String> = stayed.iter().filter(|id| !seen.contains_key(*id)).collect();
+        prop_assert!(lost.is_empty(), "lost {lost:?}");
+    }
+}
+
+/// Newest first, two new and two gone per page: index cursors alone would show twenty rows twice.
+#[test]
+fn a_shift_within_the_slack_costs_no_call() {
+    for paging in [
+        Paging::Page(Sizes { min: 1, max: 100 }),
+        Paging::Offset(Sizes { min: 1, max: 100 }),
+    ] {
+        let world = World::one(
+            Shape {
+                total: TotalKind::Exact,
+                ..Shape::new(paging)
+            },
+            plain_rows(400),
+        );
+        let mut seen = Vec::new();
+        let mut after = None;
+        let mut fresh = 10_000;
+        loop {
+            world.take_calls();
+            let page = world.first(20, after.as_deref()).unwrap();
+            assert_eq!(world.take_calls(), 1);
+            seen.extend(ids(&page));
+            if !page.page_info.has_next {
+                break;
+            }
+            after = page.page_info.end;
+            change(&world.sources[0], &Move::Newest, &mut fresh);
+            change(&world.sources[0], &Move::Newest, &mut fresh);
+        }
+        assert_eq!(seen.len(), 400, "{paging:?}");
+    }
+}
+
+#[test]
+fn an_expired_token_is_recovered_near_the_start_and_refused_far_from_it() {
+    let sizes = Some(Sizes { min: 1, max: 10 });
+    let shape = Shape::new(Paging::Token(Walk {
+        sizes,
+        size_locked: false,
+        prev: false,
+        dangling: false,
+    }));
+    let limits = Limits {
+        rescan_pages: 5,
+        ..Limits::default()
+    };
+    let world = World::with(vec![MemorySource::new(shape, plain_rows(200))], limits);
+    let near = world.first(33, None).unwrap().page_info.end;
+    let far = world.first(90, None).unwrap().page_info.end;
+    world.sources[0].expire_tokens();
+    assert_eq!(
+        ids(&world.first(5, near.as_deref()).unwrap()),
+        world.expected()[33..38]
+    );
+    assert_eq!(
+        world.first(5, far.as_deref()).map(|_| ()),
+        Err(ConnectionError::CursorExpired)
+    );
+    world.sources[0].set_failing(Some(SourceErrorKind::Rejected));
+    assert!(world.first(5, near.as_deref()).is_err());
+}
