@@ -232,6 +232,7 @@ impl CustomerMap {
         let mut customer = Customer {
             id,
             native,
+            fetched_at: DateTime(jiff::Timestamp::now()),
             name: row.text(&map.name),
             first_name: row.text(&map.first_name),
             last_name: row.text(&map.last_name),

@@ -85,7 +85,13 @@ pub struct Store(Cache<Key, Arc<Kept>>);
 impl Store {
     /// Keeps at most about so many bytes.
     pub fn new(bytes: u64) -> Self {
-        Self(Cache::builder().max_capacity(bytes).weigher(|_, kept: &Arc<Kept>| kept.weight).expire_after(UntilUnusable).build())
+        Self(
+            Cache::builder()
+                .max_capacity(bytes)
+                .weigher(|_, kept: &Arc<Kept>| kept.weight)
+                .expire_after(UntilUnusable)
+                .build(),
+        )
     }
 
     /// What is kept under a key.
@@ -99,14 +105,27 @@ impl Store {
             Said::Customer(None) => times.absent_ttl,
             _ => times.ttl,
         };
-        let stale = if matches!(said, Said::Customer(None)) { Duration::ZERO } else { times.stale_if_error };
+        let stale = if matches!(said, Said::Customer(None)) {
+            Duration::ZERO
+        } else {
+            times.stale_if_error
+        };
         let fresh_until = Instant::now() + jittered(life);
         let weight = weight(&key, &said);
-        self.0.insert(key, Arc::new(Kept { said, fresh_until, usable_until: fresh_until + stale, weight }));
+        self.0.insert(
+            key,
+            Arc::new(Kept {
+                said,
+                fresh_until,
+                usable_until: fresh_until + stale,
+                weight,
+            }),
+        );
     }
 
-    /// How many bytes are kept, as far as they have been counted.
-    pub fn bytes(&self) -> u64 {
+    /// How many bytes are kept, after what was put off has been done.
+    pub fn settled_bytes(&self) -> u64 {
+        self.0.run_pending_tasks();
         self.0.weighted_size()
     }
 }
@@ -128,7 +147,13 @@ impl Expiry<Key, Arc<Kept>> for UntilUnusable {
         Some(kept.usable_until.saturating_duration_since(now))
     }
 
-    fn expire_after_update(&self, _: &Key, kept: &Arc<Kept>, now: Instant, _: Option<Duration>) -> Option<Duration> {
+    fn expire_after_update(
+        &self,
+        _: &Key,
+        kept: &Arc<Kept>,
+        now: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
         Some(kept.usable_until.saturating_duration_since(now))
     }
 }
@@ -143,7 +168,13 @@ fn weight(key: &Key, said: &Said) -> u32 {
     };
     let said = match said {
         Said::Customer(None) => 0,
-        Said::Customer(Some(customer)) => customer_weight(customer) + customer.native.as_ref().map_or(0, crate::model::Native::weight),
+        Said::Customer(Some(customer)) => {
+            customer_weight(customer)
+                + customer
+                    .native
+                    .as_ref()
+                    .map_or(0, crate::model::Native::weight)
+        }
         Said::Page(page) => page_weight(page),
     };
     u32::try_from(ENTRY + key + said).unwrap_or(u32::MAX)
@@ -157,8 +188,15 @@ fn page_weight(page: &Page) -> usize {
         })
     };
     // All rows of a page share the answer they came in.
-    let body = customers().find_map(|customer| customer.native.as_ref()).map_or(0, crate::model::Native::weight);
-    size_of::<Page>() + page.rows.len() * size_of::<Row>() + body + customers().map(|customer| customer_weight(customer)).sum::<usize>()
+    let body = customers()
+        .find_map(|customer| customer.native.as_ref())
+        .map_or(0, crate::model::Native::weight);
+    size_of::<Page>()
+        + page.rows.len() * size_of::<Row>()
+        + body
+        + customers()
+            .map(|customer| customer_weight(customer))
+            .sum::<usize>()
 }
 
 /// What a customer holds, its native record aside.

@@ -7,7 +7,10 @@
 use super::cache::{Epoch, Kept, Key, Said, Store, Times};
 use super::flight::{Flight, Flights};
 use crate::model::{Capabilities, Change, Customer, Filter, LocalId, Order};
-use crate::source::{Call, CustomerRef, CustomerSource, ListPlan, Page, Position, SourceError, SourceErrorKind, Unsupported, Written};
+use crate::source::{
+    Call, CustomerRef, CustomerSource, ListPlan, Page, Position, SourceError, SourceErrorKind,
+    Unsupported, Written,
+};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,12 +37,28 @@ pub struct Cached {
 
 impl Cached {
     /// Puts a source behind the store. Without times nothing is kept, and identical reads under way are still one.
-    pub fn new(inner: Arc<dyn CustomerSource>, rank: usize, times: Option<Times>, store: Store) -> Self {
-        Self { inner, rank, times, store, writes: AtomicU64::new(0), batches: Flights::new(), pages: Flights::new() }
+    pub fn new(
+        inner: Arc<dyn CustomerSource>,
+        rank: usize,
+        times: Option<Times>,
+        store: Store,
+    ) -> Self {
+        Self {
+            inner,
+            rank,
+            times,
+            store,
+            writes: AtomicU64::new(0),
+            batches: Flights::new(),
+            pages: Flights::new(),
+        }
     }
 
     fn epoch(&self) -> Epoch {
-        Epoch { source: self.rank, writes: self.writes.load(Ordering::Acquire) }
+        Epoch {
+            source: self.rank,
+            writes: self.writes.load(Ordering::Acquire),
+        }
     }
 
     /// What is kept, where the caller accepts kept answers at all.
@@ -56,16 +75,30 @@ impl Cached {
         }
     }
 
-    async fn read_page(self: &Arc<Self>, call: &Call, plan: &ListPlan, at: &Position, size: u32) -> PageRead {
+    async fn read_page(
+        self: &Arc<Self>,
+        call: &Call,
+        plan: &ListPlan,
+        at: &Position,
+        size: u32,
+    ) -> PageRead {
         let key = page_key(self.epoch(), plan, at, size);
         let kept = self.kept(call, &key);
-        if let Some(page) = kept.as_deref().filter(|kept| is_fresh(kept)).and_then(as_page) {
+        if let Some(page) = kept
+            .as_deref()
+            .filter(|kept| is_fresh(kept))
+            .and_then(as_page)
+        {
             return Ok(page);
         }
         let (this, call, plan, at) = (Arc::clone(self), call.clone(), plan.clone(), at.clone());
         let fresh = call.operation().fresh;
         let read = move |key: Key| async move {
-            let page = this.inner.list(&call, &plan, &at, size).await.map(Arc::new)?;
+            let page = this
+                .inner
+                .list(&call, &plan, &at, size)
+                .await
+                .map(Arc::new)?;
             this.keep(key, Said::Page(Arc::clone(&page)));
             Ok(page)
         };
@@ -73,13 +106,20 @@ impl Cached {
             // A read that is under way may have begun before the caller asked for news.
             landed(tokio::spawn(read(key)).await.ok())
         } else {
-            let flights = self.pages.join(std::slice::from_ref(&key), |_| read(key.clone()));
+            let flights = self
+                .pages
+                .join(std::slice::from_ref(&key), |_| read(key.clone()));
             match flights.into_iter().next() {
                 Some(flight) => landed(flight.await),
                 None => Err(broken_off()),
             }
         };
-        match (outcome, kept.as_deref().filter(|kept| is_usable(kept)).and_then(as_page)) {
+        match (
+            outcome,
+            kept.as_deref()
+                .filter(|kept| is_usable(kept))
+                .and_then(as_page),
+        ) {
             (Err(error), Some(stale)) if stale_may_stand_in(&error) => Ok(stale),
             (outcome, _) => outcome,
         }
@@ -87,15 +127,27 @@ impl Cached {
 
     async fn read_customers(self: &Arc<Self>, call: &Call, ids: &[LocalId]) -> Vec<Found> {
         let at = self.epoch();
-        let keys: Vec<Key> = ids.iter().map(|id| Key::Customer { at, id: id.clone() }).collect();
+        let keys: Vec<Key> = ids
+            .iter()
+            .map(|id| Key::Customer { at, id: id.clone() })
+            .collect();
         let kept: Vec<Option<Arc<Kept>>> = keys.iter().map(|key| self.kept(call, key)).collect();
-        let missing: Vec<Key> = keys.iter().zip(&kept).filter(|(_, kept)| !kept.as_deref().is_some_and(is_fresh)).map(|(key, _)| key.clone()).collect();
+        let missing: Vec<Key> = keys
+            .iter()
+            .zip(&kept)
+            .filter(|(_, kept)| !kept.as_deref().is_some_and(is_fresh))
+            .map(|(key, _)| key.clone())
+            .collect();
         let mut read = self.fly(call, &missing).await;
         ids.iter()
             .zip(kept)
             .map(|(id, kept)| match (read.remove(id), kept) {
                 (None, Some(kept)) => as_customer(&kept).map_or_else(|| Err(broken_off()), Ok),
-                (Some(Err(error)), Some(kept)) if stale_may_stand_in(&error) && is_usable(&kept) => as_customer(&kept).map_or(Err(error), Ok),
+                (Some(Err(error)), Some(kept))
+                    if stale_may_stand_in(&error) && is_usable(&kept) =>
+                {
+                    as_customer(&kept).map_or(Err(error), Ok)
+                }
                 (Some(found), _) => found,
                 (None, None) => Err(broken_off()),
             })
@@ -114,7 +166,14 @@ impl Cached {
             let found: HashMap<LocalId, Found> = ids.into_iter().zip(found).collect();
             for key in keys {
                 if let Some(Ok(customer)) = id_of(&key).and_then(|id| found.get(&id)) {
-                    this.keep(key, Said::Customer(customer.as_ref().map(|customer| detached(customer, found.len()))));
+                    this.keep(
+                        key,
+                        Said::Customer(
+                            customer
+                                .as_ref()
+                                .map(|customer| detached(customer, found.len())),
+                        ),
+                    );
                 }
             }
             Arc::new(found)
@@ -122,7 +181,9 @@ impl Cached {
         let flights: Vec<Flight<Batch>> = if call.operation().fresh {
             use futures_util::FutureExt;
             let keys = missing.to_vec();
-            let flight = async move { tokio::spawn(read(keys)).await.ok() }.boxed().shared();
+            let flight = async move { tokio::spawn(read(keys)).await.ok() }
+                .boxed()
+                .shared();
             missing.iter().map(|_| flight.clone()).collect()
         } else {
             self.batches.join(missing, read)
@@ -130,7 +191,10 @@ impl Cached {
         let mut all = HashMap::with_capacity(missing.len());
         for (key, flight) in missing.iter().zip(flights) {
             if let Some(id) = id_of(key) {
-                let found = flight.await.and_then(|batch| batch.get(&id).cloned()).unwrap_or_else(|| Err(broken_off()));
+                let found = flight
+                    .await
+                    .and_then(|batch| batch.get(&id).cloned())
+                    .unwrap_or_else(|| Err(broken_off()));
                 all.insert(id, found);
             }
         }
@@ -143,7 +207,12 @@ pub struct CachedSource(Arc<Cached>);
 
 impl CachedSource {
     /// Puts a source behind the store.
-    pub fn new(inner: Arc<dyn CustomerSource>, rank: usize, times: Option<Times>, store: Store) -> Self {
+    pub fn new(
+        inner: Arc<dyn CustomerSource>,
+        rank: usize,
+        times: Option<Times>,
+        store: Store,
+    ) -> Self {
         Self(Arc::new(Cached::new(inner, rank, times, store)))
     }
 }
@@ -158,11 +227,24 @@ impl CustomerSource for CachedSource {
         self.0.inner.plan(filter, order)
     }
 
-    async fn list(&self, call: &Call, plan: &ListPlan, at: &Position, size: u32) -> Result<Page, SourceError> {
-        self.0.read_page(call, plan, at, size).await.map(|page| (*page).clone())
+    async fn list(
+        &self,
+        call: &Call,
+        plan: &ListPlan,
+        at: &Position,
+        size: u32,
+    ) -> Result<Page, SourceError> {
+        self.0
+            .read_page(call, plan, at, size)
+            .await
+            .map(|page| (*page).clone())
     }
 
-    async fn fetch(&self, call: &Call, ids: &[LocalId]) -> Vec<Result<Option<CustomerRef>, SourceError>> {
+    async fn fetch(
+        &self,
+        call: &Call,
+        ids: &[LocalId],
+    ) -> Vec<Result<Option<CustomerRef>, SourceError>> {
         self.0.read_customers(call, ids).await
     }
 
@@ -182,7 +264,14 @@ impl Drop for Moved<'_> {
 }
 
 fn page_key(at: Epoch, plan: &ListPlan, position: &Position, size: u32) -> Key {
-    Key::Page { at, route: plan.route, filter: Box::new(plan.filter.clone()), order: plan.order, position: position.clone(), size }
+    Key::Page {
+        at,
+        route: plan.route,
+        filter: Box::new(plan.filter.clone()),
+        order: plan.order,
+        position: position.clone(),
+        size,
+    }
 }
 
 fn id_of(key: &Key) -> Option<LocalId> {
@@ -216,13 +305,22 @@ fn is_usable(kept: &Kept) -> bool {
 
 /// Failures of the CRM, not refusals: an answer that says no is an answer.
 fn stale_may_stand_in(error: &SourceError) -> bool {
-    matches!(error.kind, SourceErrorKind::Timeout | SourceErrorKind::Unavailable | SourceErrorKind::Throttled | SourceErrorKind::Saturated)
+    matches!(
+        error.kind,
+        SourceErrorKind::Timeout
+            | SourceErrorKind::Unavailable
+            | SourceErrorKind::Throttled
+            | SourceErrorKind::Saturated
+    )
 }
 
 /// A customer that came with others keeps the whole answer alive; one that is kept by itself must not.
 fn detached(customer: &CustomerRef, together: usize) -> CustomerRef {
     match &customer.native {
-        Some(native) if together > 1 => Arc::new(Customer { native: Some(native.detached()), ..(**customer).clone() }),
+        Some(native) if together > 1 => Arc::new(Customer {
+            native: Some(native.detached()),
+            ..(**customer).clone()
+        }),
         _ => Arc::clone(customer),
     }
 }

@@ -24,7 +24,9 @@ where
 {
     /// Nothing is under way.
     pub fn new() -> Self {
-        Self { open: Arc::new(Mutex::new(HashMap::new())) }
+        Self {
+            open: Arc::new(Mutex::new(HashMap::new())),
+        }
     }
 
     /// Joins the flights of the keys that are under way, and starts one for the others together. `start` is given these
@@ -34,9 +36,17 @@ where
         F: Future<Output = V> + Send + 'static,
     {
         let mut open = locked(&self.open);
-        let missing: Vec<K> = keys.iter().filter(|key| !open.contains_key(*key)).cloned().collect();
+        let missing: Vec<K> = keys
+            .iter()
+            .filter(|key| !open.contains_key(*key))
+            .cloned()
+            .collect();
         if !missing.is_empty() {
-            let (task, landed, mine) = (tokio::spawn(start(missing.clone())), Arc::clone(&self.open), missing.clone());
+            let (task, landed, mine) = (
+                tokio::spawn(start(missing.clone())),
+                Arc::clone(&self.open),
+                missing.clone(),
+            );
             let flight = async move {
                 let answer = task.await.ok();
                 let mut open = locked(&landed);
@@ -50,10 +60,13 @@ where
             tokio::spawn(flight.clone());
             open.extend(missing.into_iter().map(|key| (key, flight.clone())));
         }
-        keys.iter().filter_map(|key| open.get(key).cloned()).collect()
+        keys.iter()
+            .filter_map(|key| open.get(key).cloned())
+            .collect()
     }
 
     /// How many keys are under way.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         locked(&self.open).len()
     }
@@ -91,7 +104,11 @@ mod tests {
         });
         assert_eq!(again[1].clone().await, Some(7));
         open.send(()).unwrap();
-        assert_eq!(again[0].clone().await, Some(2), "the caller that began it is gone");
+        assert_eq!(
+            again[0].clone().await,
+            Some(2),
+            "the caller that began it is gone"
+        );
         assert_eq!(started.load(Ordering::Relaxed), 1);
         assert_eq!(flights.len(), 0);
     }
@@ -102,6 +119,9 @@ mod tests {
         let broken = flights.join(&[1], |_| async { panic!("on purpose") });
         assert_eq!(broken[0].clone().await, None);
         assert_eq!(flights.len(), 0);
-        assert_eq!(flights.join(&[1], |_| async { 5 })[0].clone().await, Some(5));
+        assert_eq!(
+            flights.join(&[1], |_| async { 5 })[0].clone().await,
+            Some(5)
+        );
     }
 }

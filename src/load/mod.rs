@@ -3,6 +3,15 @@
 //!
 //! It knows sources and customers, and neither GraphQL types nor CRMs.
 
+mod cache;
+mod cached;
+mod flight;
+#[cfg(test)]
+mod tests;
+
+pub use cache::{Store, Times};
+pub use cached::CachedSource;
+
 use crate::model::{Change, DateTime, LocalId};
 use crate::source::{Call, CustomerRef, Operation, SourceEntry, SourceError, Sources, Written};
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};

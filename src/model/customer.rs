@@ -121,6 +121,9 @@ pub struct Customer {
     /// The record as the CRM sent it.
     #[graphql(skip)]
     pub native: Option<Native>,
+    /// When the CRM sent the record.
+    #[graphql(skip)]
+    pub fetched_at: DateTime,
     /// Fields that could not be read.
     #[graphql(skip)]
     pub problems: Vec<FieldProblem>,
@@ -207,6 +210,7 @@ impl Customer {
             operator_name: None,
             parent_name: None,
             native: None,
+            fetched_at: DateTime(jiff::Timestamp::now()),
             problems: Vec::new(),
             name: None,
             first_name: None,
@@ -248,15 +252,39 @@ impl Customer {
     /// How many bytes its texts take beside the struct itself.
     pub fn text_bytes(&self) -> usize {
         let texts = [
-            &self.operator_name, &self.parent_name, &self.name, &self.first_name, &self.last_name, &self.email, &self.company, &self.job_title,
-            &self.customer_number, &self.external_id, &self.address, &self.city, &self.country, &self.identity_number, &self.avatar_url, &self.note,
-            &self.created_by, &self.created_via, &self.updated_by, &self.updated_via, &self.archived_by, &self.archived_via,
+            &self.operator_name,
+            &self.parent_name,
+            &self.name,
+            &self.first_name,
+            &self.last_name,
+            &self.email,
+            &self.company,
+            &self.job_title,
+            &self.customer_number,
+            &self.external_id,
+            &self.address,
+            &self.city,
+            &self.country,
+            &self.identity_number,
+            &self.avatar_url,
+            &self.note,
+            &self.created_by,
+            &self.created_via,
+            &self.updated_by,
+            &self.updated_via,
+            &self.archived_by,
+            &self.archived_via,
         ];
         // An allocation costs about this much beside what it holds.
         const ALLOCATION: usize = 16;
         let text = |text: &Text| text.len() + ALLOCATION;
         let texts: usize = texts.into_iter().flatten().map(text).sum();
-        let tags: usize = self.tags.iter().flatten().map(|tag| text(tag) + size_of::<Text>()).sum();
+        let tags: usize = self
+            .tags
+            .iter()
+            .flatten()
+            .map(|tag| text(tag) + size_of::<Text>())
+            .sum();
         let phone = self.phone.as_ref().map_or(0, |phone| text(&phone.number));
         let custom = self.custom_fields.as_ref().map_or(0, json_bytes);
         texts + tags + phone + custom + self.id.as_str().len() + ALLOCATION
@@ -291,6 +319,9 @@ fn json_bytes(value: &serde_json::Value) -> usize {
             Value::Null | Value::Bool(_) | Value::Number(_) => 0,
             Value::String(text) => text.len(),
             Value::Array(items) => items.iter().map(json_bytes).sum(),
-            Value::Object(members) => members.iter().map(|(key, value)| key.len() + 48 + json_bytes(value)).sum(),
+            Value::Object(members) => members
+                .iter()
+                .map(|(key, value)| key.len() + 48 + json_bytes(value))
+                .sum(),
         }
 }
