@@ -3,6 +3,10 @@
 //! The build never fails for want of it: without npm, without a network, or with `CRMQL_GRAPHIQL=off` the gateway serves a
 //! plain editor of its own. What is fetched is pinned by version and by hash, and files put into `assets/vendor` beforehand
 //! are used instead, under the same hashes.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a build script reads files and its environment"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

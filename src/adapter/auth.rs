@@ -27,13 +27,16 @@ const LIFE_UNSAID: Duration = Duration::from_secs(300);
 /// How long a token request may take.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Keeps a rotated refresh token.
+pub type Keeper = dyn Fn(&SecretString) + Send + Sync;
+
 /// Where a rotated refresh token is kept over a restart.
 #[derive(Clone, Default)]
 pub struct TokenStore {
     /// The token kept last, if any.
     pub kept: Option<SecretString>,
     /// Keeps a new one.
-    pub keep: Option<Arc<dyn Fn(&SecretString) + Send + Sync>>,
+    pub keep: Option<Arc<Keeper>>,
 }
 
 /// How a source signs in.
@@ -144,7 +147,7 @@ pub struct Tokens {
     form: String,
     headers: HeaderMap,
     prefix: String,
-    keep: Option<Arc<dyn Fn(&SecretString) + Send + Sync>>,
+    keep: Option<Arc<Keeper>>,
     state: Mutex<State>,
 }
 

@@ -131,7 +131,7 @@ pub fn of_fault(fault: Fault) -> SourceError {
     let kind = match fault {
         Fault::Saturated => SourceErrorKind::Saturated,
         Fault::Connect | Fault::Broken => SourceErrorKind::Unavailable,
-        Fault::Timeout => SourceErrorKind::Timeout,
+        Fault::Timeout | Fault::Late => SourceErrorKind::Timeout,
         Fault::TooLarge => SourceErrorKind::Malformed,
     };
     let detail = if fault == Fault::TooLarge {

@@ -58,6 +58,12 @@ impl Adapter {
         many.max().min(page.unwrap_or(usize::MAX)).max(1)
     }
 
+    /// Whether the CRM's ids are numbers, so that it orders them as such.
+    pub(super) fn counts_ids(&self) -> bool {
+        let id = self.manifest.fields.get("id");
+        id.is_some_and(|field| field.wire == Some(WireType::Int))
+    }
+
     /// Ids of CRMs that count are numbers; anything else cannot be one.
     pub(super) fn id_is_possible(&self, id: &LocalId) -> bool {
         let text = id.as_str();
@@ -67,11 +73,7 @@ impl Adapter {
             .reserved_ids
             .iter()
             .any(|word| word == text);
-        let counts = self
-            .manifest
-            .fields
-            .get("id")
-            .is_some_and(|field| field.wire == Some(WireType::Int));
+        let counts = self.counts_ids();
         let plain_number = text
             .parse::<i64>()
             .is_ok_and(|number| number.to_string() == text);

@@ -9,7 +9,7 @@ use super::paging::{Asked, Pages, Said};
 use super::pick::{Leaf, Picker, Rows, RowsSeen};
 use super::place::JsonPath;
 use super::request::Prepared;
-use crate::model::{Filter, Native, NativeReader, Order};
+use crate::model::{CustomerOrderField, Filter, Native, NativeReader, Order};
 use crate::source::{Call, ListPlan, Page, Position, Row, SourceError, Unsupported};
 use crate::upstream::Reply;
 use bytes::Bytes;
@@ -119,6 +119,8 @@ impl Adapter {
             filter: filter.clone(),
             residual: route.residual(&self.manifest, filter),
             order,
+            numeric_ids: sent.is_some_and(|sent| sent.field == CustomerOrderField::Id)
+                && self.counts_ids(),
             unique_order: sent
                 .is_some_and(|sent| sort.is_some_and(|sort| sort.is_unique(sent.field))),
             paging: listing.pages.paging(),
@@ -180,6 +182,36 @@ impl Adapter {
             }
         }
         let asked = Asked { at, size, from };
+        self.page_of(route, listing, &reply, &asked)
+    }
+
+    /// Maps the body of a good answer as if it had just come for this page. Nothing is sent; for measuring and trying out.
+    ///
+    /// # Errors
+    /// As [`crate::source::CustomerSource::list`], where the body is not what the adapter describes.
+    pub fn map_page(
+        &self,
+        plan: &ListPlan,
+        at: &Position,
+        size: u32,
+        body: Bytes,
+    ) -> Result<Page, SourceError> {
+        let (Some(listing), Some(route)) = (
+            self.lists.get(plan.route),
+            self.manifest.lists.get(plan.route),
+        ) else {
+            return Err(malformed("the plan names a route that is not there"));
+        };
+        let reply = Reply {
+            status: 200,
+            headers: http::HeaderMap::new(),
+            body,
+        };
+        let asked = Asked {
+            at,
+            size,
+            from: None,
+        };
         self.page_of(route, listing, &reply, &asked)
     }
 

@@ -24,7 +24,7 @@ mod request;
 mod wire;
 mod write;
 
-pub use auth::TokenStore;
+pub use auth::{Keeper, TokenStore};
 pub use library::{built_in, built_in_file, built_in_names};
 pub use manifest::Manifest;
 pub use reader::read;
@@ -93,7 +93,7 @@ pub struct Site {
     pub vars: Vars,
     /// How the CRM may be called.
     pub settings: Settings,
-    /// How long one use of the source may take, retries included.
+    /// How long one call may take in all: waiting for a place, signing in, and a second try with fresh credentials.
     pub total: Duration,
     /// Where a rotated refresh token is kept.
     pub tokens: TokenStore,
@@ -130,37 +130,6 @@ impl Adapter {
             .iter()
             .map(|route| Ok(Listing::new(&manifest, route, prepare(&route.route)?)))
             .collect::<Result<_, BuildError>>()?;
-        let by_id = match &manifest.get {
-            Some(Get::Route { route, item, gone }) => {
-                let success = route.ok.as_ref().unwrap_or(&manifest.http.ok);
-                Some((
-                    prepare(route)?,
-                    Single::new(&manifest, item, gone.as_ref(), success),
-                ))
-            }
-            _ => None,
-        };
-        let by_ids = match &manifest.get_many {
-            Some(GetMany::Route {
-                route,
-                gone,
-                items,
-                unwrap,
-                ..
-            }) => {
-                let success = route.ok.as_ref().unwrap_or(&manifest.http.ok);
-                let prepared = prepare(route)?;
-                let below = (items, unwrap);
-                Some(Batch::new(
-                    &manifest,
-                    gone.as_ref(),
-                    below,
-                    success,
-                    prepared,
-                ))
-            }
-            _ => None,
-        };
         Ok(Self {
             capabilities: capabilities::derive(&manifest),
             upstream: Arc::new(
@@ -177,8 +146,8 @@ impl Adapter {
             delete: writing(manifest.delete.as_ref())?,
             total: site.total,
             lists,
-            get: by_id,
-            get_many: by_ids,
+            get: reading_one(&manifest, &prepare)?,
+            get_many: reading_several(&manifest, &prepare)?,
             auth,
             base,
             manifest,
@@ -189,6 +158,46 @@ impl Adapter {
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
+}
+
+/// Fills in the vars of a route.
+type Prepare<'p> = dyn Fn(&manifest::Route) -> Result<Prepared, BuildError> + 'p;
+
+fn reading_one(
+    manifest: &Manifest,
+    prepare: &Prepare<'_>,
+) -> Result<Option<(Prepared, Single)>, BuildError> {
+    let Some(Get::Route { route, item, gone }) = &manifest.get else {
+        return Ok(None);
+    };
+    let success = route.ok.as_ref().unwrap_or(&manifest.http.ok);
+    let single = Single::new(manifest, item, gone.as_ref(), success);
+    Ok(Some((prepare(route)?, single)))
+}
+
+fn reading_several(
+    manifest: &Manifest,
+    prepare: &Prepare<'_>,
+) -> Result<Option<Batch>, BuildError> {
+    let Some(GetMany::Route {
+        route,
+        gone,
+        items,
+        unwrap,
+        ..
+    }) = &manifest.get_many
+    else {
+        return Ok(None);
+    };
+    let success = route.ok.as_ref().unwrap_or(&manifest.http.ok);
+    let (prepared, below) = (prepare(route)?, (items, unwrap));
+    Ok(Some(Batch::new(
+        manifest,
+        gone.as_ref(),
+        below,
+        success,
+        prepared,
+    )))
 }
 
 /// The vars with their defaults, checked against what the adapter knows.

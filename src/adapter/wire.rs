@@ -171,6 +171,10 @@ mod tests {
         Leaf::Text(Cow::Borrowed(text))
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "cases read better without borrows"
+    )]
     fn time(leaf: Leaf<'_>, format: &WireFormat) -> Option<String> {
         read_time(&leaf, format).map(|time| time.to_string())
     }

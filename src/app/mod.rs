@@ -40,8 +40,12 @@ fn schema() -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
+/// The stack of each thread that runs operations: the deepest operation allowed needs more than the usual 2 MiB.
+const STACK: usize = 8 * 1024 * 1024;
+
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(STACK)
         .enable_all()
         .build()
         .context("the runtime")

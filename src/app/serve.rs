@@ -7,7 +7,7 @@ use crate::config;
 use crate::connection::Connector;
 use crate::demo;
 use crate::document::Problems;
-use crate::graphql;
+use crate::graphql::{self, Gateway};
 use crate::http::{self, Hosts, Readiness};
 use crate::limits::Limits;
 use crate::source::Sources;
@@ -106,15 +106,21 @@ pub fn routes(
     cursor_key: &[u8],
     limits: &Limits,
     readiness: &Readiness,
-) -> anyhow::Result<axum::Router> {
+) -> anyhow::Result<http::Router> {
+    wire(sources, cursor_key, limits, readiness).map(|(_, routes)| routes)
+}
+
+fn wire(
+    sources: Sources,
+    cursor_key: &[u8],
+    limits: &Limits,
+    readiness: &Readiness,
+) -> anyhow::Result<(Gateway, http::Router)> {
     let connector = Arc::new(Connector::new(limits.clone(), cursor_key));
     let gateway = graphql::gateway(sources, connector, limits)?;
-    Ok(http::router(
-        gateway,
-        limits,
-        readiness.clone(),
-        Hosts::Only(Vec::new()),
-    ))
+    let hosts = Hosts::Only(Vec::new());
+    let routes = http::router(gateway.clone(), limits, readiness.clone(), hosts);
+    Ok((gateway, routes))
 }
 
 /// Serves until a signal asks to stop; a second one ends it at once.
@@ -126,31 +132,26 @@ async fn run(
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::new().context("signals")?;
     let readiness = Readiness::new();
-    let connector = Arc::new(Connector::new(limits.clone(), cursor_key));
-    let gateway = graphql::gateway(sources, connector, limits)?;
-    let routes = http::router(
-        gateway.clone(),
-        limits,
-        readiness.clone(),
-        Hosts::Only(Vec::new()),
-    );
+    let (gateway, routes) = wire(sources, cursor_key, limits, &readiness)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = http::serve(listener, routes, limits, &readiness, async move {
         drop(stopped.await);
     });
+    // The operation's deadline ends a write whose caller has left; the process does not wait longer than for callers.
+    let patience = Duration::from_millis(limits.drain_ms);
+    let serving = async {
+        let served = serving.await;
+        let written = tokio::time::timeout(patience, gateway.written()).await;
+        served && written.is_ok()
+    };
     tokio::pin!(serving);
     tokio::select! {
         _ = &mut serving => return Ok(Exit::Failed),
         signal = signals.next() => tracing::info!(signal, "draining"),
     }
     drop(stop);
-    let drained = async {
-        let finished = serving.await;
-        gateway.written().await;
-        finished
-    };
     tokio::select! {
-        finished = drained => {
+        finished = serving => {
             tracing::info!(finished, "stopped");
             Ok(Exit::Fine)
         }

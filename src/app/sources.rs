@@ -29,7 +29,7 @@ pub fn build(config: &Config, problems: &Problems) -> Option<Sources> {
         match entry(&source.key, entries.len(), manifest, site) {
             Ok(entry) => entries.push(entry),
             Err(error) => {
-                problems.note(&source.vars_at, format!("source `{}`: {error}", source.key))
+                problems.note(&source.vars_at, format!("source `{}`: {error}", source.key));
             }
         }
     }
@@ -101,7 +101,8 @@ fn vars(source: &SourceConfig, manifest: &Manifest, problems: &Problems) -> Opti
         }
     }
     for (name, _) in manifest.vars.iter().filter(|(name, var)| {
-        var.default.is_none() && !var.optional && !source.vars.contains_key(*name)
+        let given = source.vars.contains_key(*name) || source.unread.contains(*name);
+        var.default.is_none() && !var.optional && !given
     }) {
         problems.note(
             &source.vars_at,
@@ -112,7 +113,7 @@ fn vars(source: &SourceConfig, manifest: &Manifest, problems: &Problems) -> Opti
         .vars
         .iter()
         .map(|(name, var)| (name.clone(), var.value.expose_secret().to_owned()));
-    (problems.count() == before).then(|| values.collect())
+    (problems.count() == before && source.unread.is_empty()).then(|| values.collect())
 }
 
 /// How a source's CRM may be called.

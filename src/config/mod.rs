@@ -23,7 +23,7 @@ use crate::document::{Place, Problems};
 use crate::limits::Limits;
 use outside::Outside;
 use secrecy::SecretString;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -63,6 +63,8 @@ pub struct SourceConfig {
     pub adapter_at: Place,
     /// `vars`: what the adapter needs to know.
     pub vars: BTreeMap<String, Var>,
+    /// The vars that are given and could not be read, which was said already.
+    pub unread: BTreeSet<String>,
     /// Where `vars` stands, or the source where it has none.
     pub vars_at: Place,
     /// `timeouts`

@@ -9,7 +9,7 @@ use super::{
 use crate::document::{Document, Problems, Table, Text, Value};
 use crate::limits::Limits;
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// Reads a whole configuration.
@@ -120,7 +120,10 @@ fn source(mut table: Table<'_>, outside: &Outside<'_>) -> SourceConfig {
         .required_string("adapter")
         .and_then(|text| filled(&table, "adapter", text))
         .map(|text| adapter(&text.value, outside));
-    let vars = table.table("vars").map(|vars| self::vars(vars, outside));
+    let mut unread = BTreeSet::new();
+    let vars = table
+        .table("vars")
+        .map(|vars| self::vars(vars, outside, &mut unread));
     let timeouts = table.table("timeouts").map(timeouts);
     let cache = cache(&mut table);
     let concurrency = table.integer("concurrency", CONCURRENCY_RANGE);
@@ -129,6 +132,7 @@ fn source(mut table: Table<'_>, outside: &Outside<'_>) -> SourceConfig {
         adapter: adapter.unwrap_or(Adapter::BuiltIn(String::new())),
         adapter_at: table.place_of("adapter"),
         vars: vars.unwrap_or_default(),
+        unread,
         vars_at: table.place_of("vars"),
         timeouts: timeouts.unwrap_or_default(),
         cache,
@@ -164,7 +168,11 @@ fn adapter(text: &str, outside: &Outside<'_>) -> Adapter {
     }
 }
 
-fn vars(mut table: Table<'_>, outside: &Outside<'_>) -> BTreeMap<String, Var> {
+fn vars(
+    mut table: Table<'_>,
+    outside: &Outside<'_>,
+    unread: &mut BTreeSet<String>,
+) -> BTreeMap<String, Var> {
     let mut vars = BTreeMap::new();
     for entry in table.entries() {
         let at = entry.value.at().clone();
@@ -182,8 +190,9 @@ fn vars(mut table: Table<'_>, outside: &Outside<'_>) -> BTreeMap<String, Var> {
                 (None, false)
             }
         };
-        if let Some(value) = value {
-            vars.insert(name, Var { value, literal, at });
+        match value {
+            Some(value) => drop(vars.insert(name, Var { value, literal, at })),
+            None => drop(unread.insert(name)),
         }
     }
     table.finish();

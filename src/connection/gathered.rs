@@ -231,6 +231,13 @@ pub(super) async fn count(
     gathered: &mut Gathered,
     policy: SourceFailurePolicy,
 ) -> Result<(), ConnectionError> {
+    if lists
+        .iter()
+        .enumerate()
+        .any(|(source, listed)| is_unknowable(listed, gathered, source))
+    {
+        return Ok(());
+    }
     for (source, listed) in lists.iter().enumerate() {
         let Ok(list) = &listed.list else {
             return Ok(());
@@ -262,6 +269,18 @@ pub(super) async fn count(
         .map(|tally| tally.total.filter(|_| !tally.failed));
     gathered.total = totals.sum();
     Ok(())
+}
+
+/// Whether no call can tell how many rows a source has, so that there is no total and asking the others is for nothing.
+fn is_unknowable(listed: &Listed<'_>, gathered: &Gathered, source: usize) -> bool {
+    let counted = gathered
+        .tallies
+        .get(source)
+        .is_some_and(|tally| tally.total.is_some());
+    let tells = |list: &List<'_>| {
+        list.check.is_none() && matches!(list.plan.total, TotalKind::Exact | TotalKind::Capped(_))
+    };
+    !counted && !listed.list.as_ref().is_ok_and(tells)
 }
 
 /// Whether one more call can tell how many rows there are.

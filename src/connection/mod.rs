@@ -25,7 +25,7 @@ mod strip;
 mod tests;
 mod walk;
 mod whole;
-mod window;
+pub mod window;
 
 pub use error::ConnectionError;
 

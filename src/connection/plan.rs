@@ -113,7 +113,9 @@ fn resolve(asked: &Asked, source: &AskedSource, merges: bool) -> Result<Resolved
         return planned(asked, source, asked.order, None);
     };
     let why = match planned(asked, source, Some(order), None) {
-        Ok(resolved) if order.field.compared_alike() => return Ok(resolved),
+        Ok(resolved) if order.field.compared_alike() && !resolved.plan.numeric_ids => {
+            return Ok(resolved);
+        }
         Ok(_) => Unsupported::Order {
             supported: Vec::new(),
         },

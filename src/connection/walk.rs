@@ -88,6 +88,10 @@ async fn again(
         (size, _) => size,
     };
     forward(list, strip, size, Some(spot.trail)).await?;
+    // A page that ends at a fixed place has to be read with its size the next time, too.
+    for raw in &mut strip.rows {
+        raw.spot.size = spot.size;
+    }
     let held = strip.rows.len();
     let mut probes = 0;
     while !settle(strip, mark, after) {

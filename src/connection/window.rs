@@ -8,16 +8,16 @@ use crate::source::Sizes;
 
 /// One page to ask for. For numbered pages `start` is a multiple of `size`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub struct Span {
     /// The first row.
-    pub(super) start: u64,
+    pub start: u64,
     /// How many rows.
-    pub(super) size: u32,
+    pub size: u32,
 }
 
 impl Span {
     /// The row after the last.
-    pub(super) fn end(self) -> u64 {
+    pub fn end(self) -> u64 {
         self.start.saturating_add(u64::from(self.size))
     }
 
@@ -35,7 +35,7 @@ impl Span {
 /// 2. Else two neighbours of the smallest common size that hold it; they can be asked for side by side.
 /// 3. Else page after page, each the one that contains the next row wanted and reaches furthest. Covering an interval by
 ///    furthest reach needs the fewest pieces.
-pub(super) fn numbered(from: u64, to: u64, sizes: Sizes) -> Vec<Span> {
+pub fn numbered(from: u64, to: u64, sizes: Sizes) -> Vec<Span> {
     if from >= to {
         return Vec::new();
     }
@@ -56,7 +56,7 @@ pub(super) fn numbered(from: u64, to: u64, sizes: Sizes) -> Vec<Span> {
 }
 
 /// The rows in pieces of the largest size; any row can begin a piece.
-pub(super) fn offsets(from: u64, to: u64, sizes: Sizes) -> Vec<Span> {
+pub fn offsets(from: u64, to: u64, sizes: Sizes) -> Vec<Span> {
     let mut pieces = Vec::new();
     let mut start = from;
     while start < to {

@@ -4,6 +4,7 @@ use super::document::{RequestCode, RequestError};
 use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value};
 use serde::Serialize;
 use serde::ser::SerializeMap;
+use serde_json::{Map, json};
 
 /// The answer to one request.
 #[derive(Debug)]
@@ -12,16 +13,23 @@ pub struct Answer {
     errors: Vec<ServerError>,
     /// Errors beyond the ceiling, which are left out.
     omitted: usize,
+    /// What is said beside data and errors.
+    extensions: Map<String, serde_json::Value>,
     refusal: Option<RequestCode>,
 }
 
 impl Answer {
     /// An answer to a request that was executed.
-    pub(super) fn executed(data: Value, errors: Vec<ServerError>) -> Self {
+    pub(super) fn executed(
+        data: Value,
+        errors: Vec<ServerError>,
+        extensions: Map<String, serde_json::Value>,
+    ) -> Self {
         Self {
             data: Some(data),
             errors,
             omitted: 0,
+            extensions,
             refusal: None,
         }
     }
@@ -36,6 +44,7 @@ impl Answer {
             data: None,
             errors,
             omitted: 0,
+            extensions: Map::new(),
             refusal: Some(refusal),
         }
     }
@@ -80,6 +89,11 @@ fn finish(error: &mut ServerError, request_id: &str, longest: usize) {
     let extensions = error.extensions.get_or_insert_default();
     if extensions.get("code").is_none() {
         if is_about_input(&error.message) {
+            // What follows would repeat the value.
+            if let Some(at) = error.message.find("invalid type: ") {
+                error.message.truncate(at);
+                error.message.push_str("a value of another type is needed");
+            }
             extensions.set("code", RequestCode::InvalidInput.as_str());
             // The value that was found is the caller's, and may be personal.
             if let Some(end) = error.message.find(", found ") {
@@ -128,9 +142,12 @@ impl Serialize for Answer {
         if let Some(data) = &self.data {
             map.serialize_entry("data", data)?;
         }
+        let mut extensions = self.extensions.clone();
         if self.omitted > 0 {
-            let counted = serde_json::json!({ "errorsLeftOut": self.omitted });
-            map.serialize_entry("extensions", &counted)?;
+            extensions.insert("errorsLeftOut".to_owned(), json!(self.omitted));
+        }
+        if !extensions.is_empty() {
+            map.serialize_entry("extensions", &extensions)?;
         }
         map.end()
     }

@@ -3,6 +3,7 @@
 use super::code::{ErrorCode, coded, of_connection, of_report, of_source};
 use super::customer::CustomerNode;
 use super::filter::{CustomerFilter, CustomerOrder, Decoded};
+use super::notes::Notes;
 use super::relatives;
 use super::source::SourceNode;
 use crate::connection::{Asked, AskedSource, Connection, Connector, Report, Want};
@@ -26,9 +27,9 @@ pub struct CustomerConnection {
 #[derive(SimpleObject)]
 pub struct CustomerEdge {
     /// The place: pass it as `after` or `before` to go on from here, with any window size.
-    cursor: String,
+    pub(super) cursor: String,
     /// The customer.
-    node: CustomerNode,
+    pub(super) node: CustomerNode,
 }
 
 /// What stands around a window.
@@ -168,6 +169,9 @@ pub async fn connect(
         .connect(asked, load.operation())
         .await
         .map_err(|error| of_connection(&error))?;
+    if connection.drift_unresolved {
+        ctx.data::<Arc<Notes>>()?.drifted();
+    }
     let shown = show(ctx, connection, &elsewhere);
     relatives::prefetch(
         ctx,

@@ -81,41 +81,7 @@ impl Decoded {
     /// # Errors
     /// INVALID_INPUT for values that can hold for nobody, INVALID_ID for ids that name nothing.
     pub fn new(filter: CustomerFilter, sources: &Sources, most_ids: usize) -> Result<Self, Error> {
-        check_list("tier", filter.tier.as_deref(), CustomerTier::Unknown)?;
-        check_list("status", filter.status.as_deref(), CustomerStatus::Unknown)?;
-        check_list("type", filter.kind.as_deref(), CustomerType::Unknown)?;
-        check_list("gender", filter.gender.as_deref(), Gender::Unknown)?;
-        if filter.tags.as_ref().is_some_and(Vec::is_empty) {
-            return Err(empty_list("tags"));
-        }
-        if filter.ids.as_ref().is_some_and(|ids| ids.len() > most_ids) {
-            return Err(coded(
-                ErrorCode::InvalidInput,
-                format!("`ids` takes at most {most_ids} ids"),
-            ));
-        }
-        let texts = [
-            ("search", &filter.search),
-            ("email", &filter.email),
-            ("phone", &filter.phone),
-            ("ownerId", &filter.owner_id),
-        ];
-        for (name, text) in texts {
-            if text
-                .as_ref()
-                .is_some_and(|text| text.is_empty() || text.chars().any(char::is_control))
-            {
-                return Err(coded(
-                    ErrorCode::InvalidInput,
-                    format!("`{name}` must not be empty or hold control characters"),
-                ));
-            }
-        }
-        if filter.age.is_some_and(|age| {
-            age.gte.is_some_and(|gte| gte < 0) || age.lte.is_some_and(|lte| lte < 0)
-        }) {
-            return Err(coded(ErrorCode::InvalidInput, "`age` must not be negative"));
-        }
+        filter.check(most_ids)?;
         let customer = |id: ID| id::customer(sources, &id);
         Ok(Self {
             ids: filter
@@ -173,10 +139,48 @@ impl Decoded {
     }
 }
 
-fn check_list<T: PartialEq>(name: &str, list: Option<&[T]>, unknown: T) -> Result<(), Error> {
+impl CustomerFilter {
+    /// Refuses values that can hold for nobody.
+    fn check(&self, most_ids: usize) -> Result<(), Error> {
+        let wrong = |message: String| Err(coded(ErrorCode::InvalidInput, message));
+        check_list("tier", self.tier.as_deref(), &CustomerTier::Unknown)?;
+        check_list("status", self.status.as_deref(), &CustomerStatus::Unknown)?;
+        check_list("type", self.kind.as_deref(), &CustomerType::Unknown)?;
+        check_list("gender", self.gender.as_deref(), &Gender::Unknown)?;
+        if self.tags.as_ref().is_some_and(Vec::is_empty) {
+            return Err(empty_list("tags"));
+        }
+        if self.ids.as_ref().is_some_and(|ids| ids.len() > most_ids) {
+            return wrong(format!("`ids` takes at most {most_ids} ids"));
+        }
+        for (name, text) in [
+            ("search", &self.search),
+            ("email", &self.email),
+            ("phone", &self.phone),
+            ("ownerId", &self.owner_id),
+        ] {
+            let is_wrong = |text: &String| text.is_empty() || text.chars().any(char::is_control);
+            if text.as_ref().is_some_and(is_wrong) {
+                return wrong(format!(
+                    "`{name}` must not be empty or hold control characters"
+                ));
+            }
+        }
+        let negative = |end: Option<i32>| end.is_some_and(|age| age < 0);
+        if self
+            .age
+            .is_some_and(|age| negative(age.gte) || negative(age.lte))
+        {
+            return wrong("`age` must not be negative".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn check_list<T: PartialEq>(name: &str, list: Option<&[T]>, unknown: &T) -> Result<(), Error> {
     match list {
         Some([]) => Err(empty_list(name)),
-        Some(list) if list.contains(&unknown) => Err(coded(
+        Some(list) if list.contains(unknown) => Err(coded(
             ErrorCode::InvalidInput,
             format!(
                 "`{name}`: UNKNOWN is what the gateway says of words it does not know; nothing can be asked by it"

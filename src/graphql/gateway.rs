@@ -5,12 +5,13 @@
 
 use super::answer::Answer;
 use super::document::{Documents, Prepared, RequestCode, RequestError};
+use super::notes::Notes;
 use crate::limits::Limits;
 use crate::source::Operation;
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
-    Data, EmptySubscription, ObjectType, Request, Response, Schema, SchemaBuilder, ValidationMode,
-    Value,
+    Data, EmptySubscription, ObjectType, Request, Response, SDLExportOptions, Schema,
+    SchemaBuilder, ValidationMode, Value,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -104,7 +105,7 @@ impl Gateway {
             .validation_mode(ValidationMode::Fast)
             .disable_suggestions()
             .finish();
-        let sdl = schema.sdl();
+        let sdl = schema.sdl_with_options(SDLExportOptions::new().include_specified_by());
         let inner = Inner {
             documents: Documents::new(&sdl, limits)?,
             sdl,
@@ -151,7 +152,8 @@ impl Gateway {
             Err(error) => return Answer::refused(vec![error]),
         };
         let last = arrival.deadline + Duration::from_millis(self.inner.limits.grace_ms);
-        let request = self.request(document, arrival);
+        let notes = Arc::new(Notes::default());
+        let request = self.request(document, arrival).data(Arc::clone(&notes));
         let running = AssertUnwindSafe(Arc::clone(&self.inner.executor).execute(request))
             .catch_unwind()
             .map(Result::ok);
@@ -163,7 +165,7 @@ impl Gateway {
             running.boxed()
         };
         match tokio::time::timeout_at(last.into(), running).await {
-            Ok(Some(response)) => answer(prepared, response),
+            Ok(Some(response)) => answer(prepared, response, &notes),
             Ok(None) => refused(RequestCode::Internal, "the gateway failed"),
             Err(_) => refused(RequestCode::Timeout, "the operation took too long"),
         }
@@ -202,7 +204,7 @@ impl Gateway {
     }
 }
 
-fn answer(prepared: &Prepared, response: Response) -> Answer {
+fn answer(prepared: &Prepared, response: Response, notes: &Notes) -> Answer {
     let Response {
         mut data, errors, ..
     } = response;
@@ -221,7 +223,7 @@ fn answer(prepared: &Prepared, response: Response) -> Answer {
         return Answer::refused(reasons.collect());
     }
     prepared.settle(&mut data, &errors);
-    Answer::executed(data, errors)
+    Answer::executed(data, errors, notes.extensions())
 }
 
 fn refused(code: RequestCode, message: &str) -> Answer {

@@ -261,8 +261,8 @@ impl Given<'_> {
         match value {
             Ok(value) => self.fields.push((field, value)),
             Err(message) => {
-                self.problems
-                    .push(Problem::new(field.name(), ErrorCode::InvalidInput, message))
+                let problem = Problem::new(field.name(), ErrorCode::InvalidInput, message);
+                self.problems.push(problem);
             }
         }
     }

@@ -12,6 +12,7 @@ pub mod gateway;
 mod id;
 mod input;
 mod mutation;
+mod notes;
 mod query;
 mod relatives;
 mod source;
@@ -46,7 +47,7 @@ pub fn gateway(
         .data(connector)
         .data(limits.clone());
     Gateway::new(schema, limits, move |operation, data| {
-        data.insert(Load::new(sources.clone(), Arc::clone(operation)))
+        data.insert(Load::new(sources.clone(), Arc::clone(operation)));
     })
 }
 

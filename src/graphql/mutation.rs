@@ -1,12 +1,13 @@
 //! The root of mutations. What the caller can mend comes back as data; what failed on the way is an error.
 
 use super::code::{ErrorCode, of_source};
+use super::connection::CustomerEdge;
 use super::customer::CustomerNode;
 use super::id;
 use super::input::{CreateCustomerInput, DeleteCustomerInput, Problem, UpdateCustomerInput};
 use crate::load::{Freshness, Load};
 use crate::model::{Change, LocalId, WriteOutcome};
-use crate::source::{SourceEntry, WriteProblem, WriteProblemField, Written};
+use crate::source::{SourceEntry, SourceError, WriteProblem, WriteProblemField, Written};
 use async_graphql::{Context, Error, ID, Object, PathSegment, SimpleObject};
 use std::sync::Arc;
 
@@ -26,25 +27,15 @@ pub struct UserError {
 pub struct CreateCustomerPayload {
     /// The customer as the CRM now shows it.
     customer: Option<CustomerNode>,
-    /// The customer as an edge, for clients that add it to a list they hold.
-    customer_edge: Option<CreatedEdge>,
+    /// The customer as an edge, for clients that add it to a list they hold. It has no place in any list that was read
+    /// before: its cursor is its global id and leads nowhere.
+    customer_edge: Option<CustomerEdge>,
     /// Whether it happened.
     outcome: WriteOutcome,
     /// What the caller can mend, or why nobody knows the outcome. Empty where all is well.
     user_errors: Vec<UserError>,
     /// What the client sent, unchanged.
     client_mutation_id: Option<String>,
-}
-
-/// A customer that was just made. It has no place in any list that was read before, so its cursor is its global id and
-/// leads nowhere.
-#[derive(SimpleObject)]
-#[graphql(name = "CreatedCustomerEdge")]
-pub struct CreatedEdge {
-    /// The global id of the customer; no position in a list.
-    cursor: String,
-    /// The customer.
-    node: CustomerNode,
 }
 
 /// What became of `updateCustomer`.
@@ -99,10 +90,8 @@ impl Mutation {
                 .and_then(|(entry, written)| {
                     let customer = written.customer.clone()?;
                     let cursor = id::of_customer(entry, &customer.id).0;
-                    Some(CreatedEdge {
-                        cursor,
-                        node: CustomerNode::new(Arc::clone(entry), customer, Freshness::now()),
-                    })
+                    let node = CustomerNode::new(Arc::clone(entry), customer, Freshness::now());
+                    Some(CustomerEdge { cursor, node })
                 });
         let (customer, outcome, user_errors) = done.payload();
         Ok(CreateCustomerPayload {
@@ -177,11 +166,7 @@ impl Done {
         if let Some(error) = &written.read_back
             && !matches!(change, Change::Delete { .. })
         {
-            // The write is done; only showing it failed. That is no reason to make the caller try again.
-            let mut error =
-                ctx.set_error_path(of_source(&entry.key, error).into_server_error(ctx.item.pos));
-            error.path.push(PathSegment::Field("customer".to_owned()));
-            ctx.add_error(error);
+            not_shown(ctx, &entry, error);
         }
         let problems = written
             .problems
@@ -204,6 +189,21 @@ impl Done {
                 (customer, written.outcome, self.problems)
             }
         }
+    }
+}
+
+/// A write is done and only showing the customer failed, which is no reason to make the caller try again. Each field that
+/// stays empty for it says so, under the name it was asked by.
+fn not_shown(ctx: &Context<'_>, entry: &SourceEntry, error: &SourceError) {
+    for field in ctx.field().selection_set() {
+        if !matches!(field.name(), "customer" | "customerEdge") {
+            continue;
+        }
+        let mut error =
+            ctx.set_error_path(of_source(&entry.key, error).into_server_error(ctx.item.pos));
+        let shown = field.alias().unwrap_or(field.name());
+        error.path.push(PathSegment::Field(shown.to_owned()));
+        ctx.add_error(error);
     }
 }
 

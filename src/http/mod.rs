@@ -11,13 +11,13 @@ mod negotiate;
 mod parameters;
 mod server;
 
+pub use axum::Router;
 pub use guards::Hosts;
 pub use health::Readiness;
 pub use server::serve;
 
 use crate::graphql::Gateway;
 use crate::limits::Limits;
-use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{any, get};

@@ -39,10 +39,12 @@ pub struct Freshness {
 }
 
 impl Freshness {
-    /// Sent by the CRM just now.
+    /// Sent by the CRM just now, to the millisecond.
     pub fn now() -> Self {
+        let now = jiff::Timestamp::now();
+        let rounded = jiff::Timestamp::from_millisecond(now.as_millisecond());
         Self {
-            fetched_at: DateTime(jiff::Timestamp::now()),
+            fetched_at: DateTime(rounded.unwrap_or(now)),
             stale: false,
             from_cache: false,
         }

@@ -89,6 +89,7 @@ impl CustomerSource for Told {
             residual: Filter::default(),
             order,
             unique_order: true,
+            numeric_ids: false,
             paging: Paging::Offset(Sizes { min: 1, max: 100 }),
             total: TotalKind::None,
             depth: None,

@@ -2,10 +2,11 @@
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
-/// A moment in time, RFC 3339 in UTC with a `Z`, for example `2024-01-15T10:30:00Z`. As an input any offset is accepted.
+/// A moment in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DateTime(pub jiff::Timestamp);
 
+/// A moment in time, RFC 3339 in UTC with a `Z`, for example `2024-01-15T10:30:00Z`. As an input any offset is accepted.
 #[Scalar(
     name = "DateTime",
     specified_by_url = "https://scalars.graphql.org/andimarek/date-time"
@@ -25,10 +26,11 @@ impl ScalarType for DateTime {
     }
 }
 
-/// A calendar day without a time, ISO 8601, for example `1990-05-17`.
+/// A calendar day without a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date(pub jiff::civil::Date);
 
+/// A calendar day without a time, ISO 8601, for example `1990-05-17`.
 #[Scalar(
     name = "Date",
     specified_by_url = "https://scalars.graphql.org/andimarek/local-date"

@@ -66,6 +66,8 @@ pub struct ListPlan {
     pub order: Option<Order>,
     /// Whether the order as sent leaves no ties (the CRM breaks them by a unique key), so that it can be reversed.
     pub unique_order: bool,
+    /// The list is ordered by ids that the CRM compares as numbers, while lists of several sources compare them as text.
+    pub numeric_ids: bool,
     /// How the route pages.
     pub paging: Paging,
     /// Whether the route's total may be trusted.

@@ -65,6 +65,8 @@ pub struct Reply {
 pub enum Fault {
     /// Too many exchanges are open; this one was not started in time.
     Saturated,
+    /// The answer was no longer wanted before the exchange could be started.
+    Late,
     /// No connection: nothing was sent.
     Connect,
     /// No complete answer in time; the request may have arrived.
@@ -79,7 +81,7 @@ impl Fault {
     /// Whether the CRM may have seen the request.
     pub const fn may_have_arrived(self) -> bool {
         match self {
-            Self::Saturated | Self::Connect => false,
+            Self::Saturated | Self::Late | Self::Connect => false,
             Self::Timeout | Self::Broken | Self::TooLarge => true,
         }
     }
@@ -121,6 +123,9 @@ impl Upstream {
     /// [`Fault`] says why there is no answer, and so whether the request may have arrived.
     pub async fn send(&self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
         let deadline_at = tokio::time::Instant::from_std(deadline);
+        if deadline_at <= tokio::time::Instant::now() {
+            return Err(Fault::Late);
+        }
         let permit = tokio::time::timeout_at(deadline_at, self.start())
             .await
             .map_err(|_| Fault::Saturated)?;

@@ -82,7 +82,7 @@ fn wrong_usage_is_64_and_says_so_on_standard_error() {
 #[test]
 fn a_configuration_without_mistakes_is_fine() {
     let (code, out, err) = run_with(
-        "[[source]]\nkey = 'a'\nadapter = 'some'\nvars = { api_key = { env = 'CRMQL_TEST_KEY' } }\n",
+        "[[source]]\nkey = 'a'\nadapter = 'gtateth'\nvars = { api_key = { env = 'CRMQL_TEST_KEY' } }\n",
         &["check"],
     );
     assert_eq!((code, err.as_str()), (0, ""));
@@ -113,6 +113,7 @@ timeuots = { total = '1s' }
             "crmql.toml:2:10: `server.listen` is 0.0.0.0:8080",
             "crmql.toml:4:10: `limits.window` is 0; accepted: 1 to 1000",
             "crmql.toml:6:7: `source[0].key`: a key is made of",
+            "crmql.toml:7:1: there is no built-in adapter `some`; there are: ",
             "crmql.toml:8:28: `source[0].vars.api_key`: the variable `CRMQL_TEST_ABSENT` is not set",
             "crmql.toml:9:1: unknown key of `source[0]`: `timeuots` (did you mean `timeouts`?)",
         ];
@@ -162,10 +163,11 @@ fn a_log_filter_that_is_none_is_wrong_usage() {
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let config = "[[source]]\nkey = 'a'\nadapter = 'some'\n";
+    let config = "[[source]]\nkey = 'a'\nadapter = 'gtateth'\nvars = { api_key = { env = 'CRMQL_TEST_KEY' } }\n";
     std::fs::write(folder.path().join("crmql.toml"), config).unwrap();
     for arguments in [&["check"][..], &["--help"]] {
         let mut command = crmql(folder.path(), arguments);
+        command.env("CRMQL_TEST_KEY", "env-s3cret");
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let child = command.stdout(writer).stderr(Stdio::piped()).spawn();

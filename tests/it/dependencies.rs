@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::Command;
 
 #[test]
-#[ignore = "until every module is in"]
 fn every_dependency_is_used() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = |folders: &[&str]| {

@@ -1,14 +1,33 @@
 //! The integration tests, one binary; files are named after behaviours.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::too_many_lines,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test may fail loudly, and reads and writes files of its own"
+    reason = "a test may fail loudly, say that it was skipped, tell a long story, and read and write files of its own"
 )]
 
+mod batching;
 mod browser;
 mod cli;
+mod clients;
 mod conformance;
 mod dependencies;
+mod engine;
+mod filters;
+mod ids;
+mod lifecycle;
+mod mutations;
+mod odd_data;
 mod page;
+mod paging;
+mod privacy;
+mod query;
+mod readme;
+mod running;
+mod schema;
+mod support;
 mod tidy;

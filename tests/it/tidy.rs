@@ -59,7 +59,7 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("moka", &["load"]),
     ("reqwest", &["upstream"]),
     ("toml", &["document"]),
-    ("tower", &["http"]),
+    ("tower", &["http", "demo"]),
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["app"]),
 ];

@@ -1,7 +1,7 @@
 //! The parts of a filter that must be served.
 
 use crate::adapter::manifest::FilterKey;
-use crate::model::{DateTime, DeletedFilter, Filter, TimeRange};
+use crate::model::{DateTime, DeletedFilter, Filter, LocalId, TimeRange};
 use serde_json::Value;
 
 /// One part of a filter, with what it compares to.
@@ -13,114 +13,87 @@ pub struct Asked {
     pub values: Vec<Value>,
 }
 
-/// The parts of a filter that must be served.
+/// The parts of a filter that must be served. `soft_deletes`: the CRM answers deleted records among the others.
 pub fn asked(filter: &Filter, soft_deletes: bool) -> Vec<Asked> {
-    use FilterKey as K;
     let mut parts = Vec::new();
-    let mut one = |keys: &'static [FilterKey], value: Option<Value>| {
-        parts.extend(value.map(|value| Asked {
-            keys,
-            values: vec![value],
-        }));
-    };
-    one(&[K::Search], filter.search.clone().map(Value::String));
-    one(&[K::EmailEq], filter.email.clone().map(Value::String));
-    one(&[K::PhoneEq], filter.phone.clone().map(Value::String));
-    one(
-        &[K::AgeGte],
-        filter.age.and_then(|age| age.gte).map(Value::from),
-    );
-    one(
-        &[K::AgeLte],
-        filter.age.and_then(|age| age.lte).map(Value::from),
-    );
-    one(&[K::OwnerEq], filter.owner_id.clone().map(Value::String));
-    one(
-        &[K::ParentEq],
-        filter.parent_id.as_ref().map(|id| Value::from(id.as_str())),
-    );
-    one(
-        &[K::OperatorEq],
-        filter
-            .operator_id
-            .as_ref()
-            .map(|id| Value::from(id.as_str())),
-    );
-    let time = |time: Option<DateTime>| time.map(|time| Value::String(time.0.to_string()));
-    one(
-        &[K::CreatedGte],
-        time(filter.created_at.and_then(|range| range.gte)),
-    );
-    one(
-        &[K::CreatedLt],
-        time(filter.created_at.and_then(|range| range.lt)),
-    );
-    one(
-        &[K::UpdatedGte],
-        time(filter.updated_at.and_then(|range| range.gte)),
-    );
-    one(
-        &[K::UpdatedLt],
-        time(filter.updated_at.and_then(|range| range.lt)),
-    );
-    match filter.deleted {
-        DeletedFilter::Exclude => {}
-        DeletedFilter::Include if !soft_deletes => {}
-        DeletedFilter::Include => one(&[K::DeletedInclude], Some(Value::Bool(true))),
-        DeletedFilter::Only => one(&[K::DeletedOnly], Some(Value::Bool(true))),
-    }
-    let mut many = |keys: &'static [FilterKey], values: Option<Vec<Value>>| {
+    let mut part = |keys: &'static [FilterKey], values: Option<Vec<Value>>| {
         parts.extend(values.map(|values| Asked { keys, values }));
     };
+    for (key, value) in single(filter, soft_deletes) {
+        part(key, value.map(|value| vec![value]));
+    }
+    for (keys, values) in several(filter) {
+        part(keys, values);
+    }
+    parts
+}
+
+type Single = (&'static [FilterKey], Option<Value>);
+type Several = (&'static [FilterKey], Option<Vec<Value>>);
+
+fn single(filter: &Filter, soft_deletes: bool) -> [Single; 13] {
+    use FilterKey as K;
+    let text = |text: &Option<String>| text.as_deref().map(Value::from);
+    let id = |id: &Option<LocalId>| id.as_ref().map(|id| Value::from(id.as_str()));
+    let time = |time: Option<DateTime>| time.map(|time| Value::String(time.0.to_string()));
+    let (age, created, updated) = (filter.age, filter.created_at, filter.updated_at);
+    let deleted = match filter.deleted {
+        DeletedFilter::Include if soft_deletes => (&[K::DeletedInclude][..], Some(true)),
+        DeletedFilter::Only => (&[K::DeletedOnly][..], Some(true)),
+        DeletedFilter::Include | DeletedFilter::Exclude => (&[][..], None),
+    };
+    [
+        (&[K::Search], text(&filter.search)),
+        (&[K::EmailEq], text(&filter.email)),
+        (&[K::PhoneEq], text(&filter.phone)),
+        (&[K::AgeGte], age.and_then(|age| age.gte).map(Value::from)),
+        (&[K::AgeLte], age.and_then(|age| age.lte).map(Value::from)),
+        (&[K::OwnerEq], text(&filter.owner_id)),
+        (&[K::ParentEq], id(&filter.parent_id)),
+        (&[K::OperatorEq], id(&filter.operator_id)),
+        (&[K::CreatedGte], time(created.and_then(|range| range.gte))),
+        (&[K::CreatedLt], time(created.and_then(|range| range.lt))),
+        (&[K::UpdatedGte], time(updated.and_then(|range| range.gte))),
+        (&[K::UpdatedLt], time(updated.and_then(|range| range.lt))),
+        (deleted.0, deleted.1.map(Value::from)),
+    ]
+}
+
+fn several(filter: &Filter) -> [Several; 6] {
+    use FilterKey as K;
+    fn words<T: Copy>(list: &Option<Vec<T>>, word: fn(T) -> &'static str) -> Option<Vec<Value>> {
+        let words = |list: &Vec<T>| list.iter().map(|one| Value::from(word(*one))).collect();
+        list.as_ref().map(words)
+    }
+    let ids = |ids: &Vec<LocalId>| ids.iter().map(|id| Value::from(id.as_str())).collect();
+    let texts = |texts: &Vec<String>| texts.iter().map(|text| Value::from(&**text)).collect();
     // Everything has all of no tags.
     let tags = filter.tags.as_ref().filter(|tags| !tags.is_empty());
-    let words = |words: Vec<&'static str>| words.into_iter().map(Value::from).collect();
-    many(
-        &[K::IdIn],
-        filter
-            .ids
-            .as_ref()
-            .map(|ids| ids.iter().map(|id| Value::from(id.as_str())).collect()),
-    );
-    many(
-        &[K::TierEq, K::TierIn],
-        filter
-            .tier
-            .as_ref()
-            .map(|list| words(list.iter().map(|one| one.word()).collect())),
-    );
-    many(
-        &[K::StatusEq, K::StatusIn],
-        filter
-            .status
-            .as_ref()
-            .map(|list| words(list.iter().map(|one| one.word()).collect())),
-    );
-    many(
-        &[K::TypeEq, K::TypeIn],
-        filter
-            .kind
-            .as_ref()
-            .map(|list| words(list.iter().map(|one| one.word()).collect())),
-    );
-    many(
-        &[K::GenderEq, K::GenderIn],
-        filter
-            .gender
-            .as_ref()
-            .map(|list| words(list.iter().map(|one| one.word()).collect())),
-    );
-    many(
-        &[K::TagsAll, K::TagsIn],
-        tags.map(|tags| tags.iter().map(|tag| Value::from(tag.as_str())).collect()),
-    );
-    parts
+    [
+        (&[K::IdIn], filter.ids.as_ref().map(ids)),
+        (
+            &[K::TierEq, K::TierIn],
+            words(&filter.tier, |one| one.word()),
+        ),
+        (
+            &[K::StatusEq, K::StatusIn],
+            words(&filter.status, |one| one.word()),
+        ),
+        (
+            &[K::TypeEq, K::TypeIn],
+            words(&filter.kind, |one| one.word()),
+        ),
+        (
+            &[K::GenderEq, K::GenderIn],
+            words(&filter.gender, |one| one.word()),
+        ),
+        (&[K::TagsAll, K::TagsIn], tags.map(texts)),
+    ]
 }
 
 /// Copies one part of a filter.
 pub fn copy_part(key: FilterKey, from: &Filter, to: &mut Filter) {
     use FilterKey as K;
-    let range = |to: &mut Option<TimeRange>| -> TimeRange { to.unwrap_or_default() };
     match key {
         K::Search => to.search.clone_from(&from.search),
         K::IdIn => to.ids.clone_from(&from.ids),
@@ -136,29 +109,17 @@ pub fn copy_part(key: FilterKey, from: &Filter, to: &mut Filter) {
         K::ParentEq => to.parent_id.clone_from(&from.parent_id),
         K::OperatorEq => to.operator_id.clone_from(&from.operator_id),
         K::DeletedExclude | K::DeletedInclude | K::DeletedOnly => to.deleted = from.deleted,
-        K::CreatedGte => {
-            to.created_at = Some(TimeRange {
-                gte: from.created_at.and_then(|r| r.gte),
-                ..range(&mut to.created_at)
-            })
-        }
-        K::CreatedLt => {
-            to.created_at = Some(TimeRange {
-                lt: from.created_at.and_then(|r| r.lt),
-                ..range(&mut to.created_at)
-            })
-        }
-        K::UpdatedGte => {
-            to.updated_at = Some(TimeRange {
-                gte: from.updated_at.and_then(|r| r.gte),
-                ..range(&mut to.updated_at)
-            })
-        }
-        K::UpdatedLt => {
-            to.updated_at = Some(TimeRange {
-                lt: from.updated_at.and_then(|r| r.lt),
-                ..range(&mut to.updated_at)
-            })
-        }
+        K::CreatedGte => gte(from.created_at, &mut to.created_at),
+        K::CreatedLt => lt(from.created_at, &mut to.created_at),
+        K::UpdatedGte => gte(from.updated_at, &mut to.updated_at),
+        K::UpdatedLt => lt(from.updated_at, &mut to.updated_at),
     }
+}
+
+fn gte(from: Option<TimeRange>, to: &mut Option<TimeRange>) {
+    to.get_or_insert_default().gte = from.and_then(|range| range.gte);
+}
+
+fn lt(from: Option<TimeRange>, to: &mut Option<TimeRange>) {
+    to.get_or_insert_default().lt = from.and_then(|range| range.lt);
 }

@@ -16,10 +16,10 @@ pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
     check_filters(manifest, &note);
     check_compose(manifest, &note);
     check_writes(manifest, &note);
-    if !manifest
+    if manifest
         .fields
         .get("id")
-        .is_some_and(|field| !field.read.is_empty())
+        .is_none_or(|field| field.read.is_empty())
     {
         note(
             "fields",
@@ -38,7 +38,7 @@ pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
             "`via = \"list\"` needs a list with the filter `id:in`".into(),
         );
     }
-    if manifest.lists.is_empty() && manifest.get.is_none() {
+    if !root.has("list") && !root.has("get") {
         note(
             "id",
             "the file names neither a list nor a way to read one customer".into(),
@@ -232,14 +232,8 @@ fn uses_id(route: &WriteRoute) -> bool {
 }
 
 fn check_templates(manifest: &Manifest, note: &dyn Fn(&str, String)) {
-    let known = |name: &str| manifest.vars.contains_key(name);
     let check = |key: &str, template: &Template, id: bool| {
-        for hole in template
-            .holes()
-            .filter(|hole| !(known(hole) || (id && *hole == "id")))
-        {
-            note(key, unknown_hole(manifest, hole));
-        }
+        check_template(manifest, key, template, id, note);
     };
     check("http", &manifest.http.base, false);
     for (_, template) in manifest
@@ -259,44 +253,74 @@ fn check_templates(manifest: &Manifest, note: &dyn Fn(&str, String)) {
         }
     }
     for (key, route, id) in routes(manifest) {
-        let own = own_holes(manifest, route);
-        for hole in route.path.holes().filter(|hole| !own.contains(hole)) {
-            if !(known(hole) || (id && hole == "id")) {
-                note(key, unknown_hole(manifest, hole));
-            }
+        check_route(manifest, key, route, id, note);
+    }
+}
+
+fn check_template(
+    manifest: &Manifest,
+    key: &str,
+    template: &Template,
+    id: bool,
+    note: &dyn Fn(&str, String),
+) {
+    let known = |name: &str| manifest.vars.contains_key(name);
+    for hole in template
+        .holes()
+        .filter(|hole| !(known(hole) || (id && *hole == "id")))
+    {
+        note(key, unknown_hole(manifest, hole));
+    }
+}
+
+fn check_route(
+    manifest: &Manifest,
+    key: &str,
+    route: &Route,
+    id: bool,
+    note: &dyn Fn(&str, String),
+) {
+    let known = |name: &str| manifest.vars.contains_key(name);
+    let check = |key: &str, template: &Template, id: bool| {
+        check_template(manifest, key, template, id, note);
+    };
+    let own = own_holes(manifest, route);
+    for hole in route.path.holes().filter(|hole| !own.contains(hole)) {
+        if !(known(hole) || (id && hole == "id")) {
+            note(key, unknown_hole(manifest, hole));
         }
-        for name in own
-            .iter()
-            .filter(|name| !route.path.holes().any(|hole| hole == **name))
-        {
-            note(
-                key,
-                format!("`path:{name}`: the request's path has no hole `{{{name}}}`"),
-            );
+    }
+    for name in own
+        .iter()
+        .filter(|name| !route.path.holes().any(|hole| hole == **name))
+    {
+        note(
+            key,
+            format!("`path:{name}`: the request's path has no hole `{{{name}}}`"),
+        );
+    }
+    for template in route
+        .query
+        .iter()
+        .map(|(_, template)| template)
+        .chain(route.headers.iter().map(|(_, template)| template))
+    {
+        check(key, template, false);
+    }
+    for (_, value) in &route.put {
+        for template in texts(value) {
+            check(key, &template, id);
         }
-        for template in route
-            .query
-            .iter()
-            .map(|(_, template)| template)
-            .chain(route.headers.iter().map(|(_, template)| template))
-        {
-            check(key, template, false);
-        }
-        for (_, value) in &route.put {
-            for template in texts(value) {
-                check(key, &template, id);
-            }
-        }
-        let secret = |hole: &str| manifest.vars.get(hole).is_some_and(|var| var.secret);
-        if route.path.holes().any(secret) {
-            note(key, "a secret cannot stand in a path".into());
-        }
-        if key == "get" && !route.path.holes().any(|hole| hole == "id") {
-            note(
-                key,
-                "`get.request` names no customer: `{id}` is missing".into(),
-            );
-        }
+    }
+    let secret = |hole: &str| manifest.vars.get(hole).is_some_and(|var| var.secret);
+    if route.path.holes().any(secret) {
+        note(key, "a secret cannot stand in a path".into());
+    }
+    if key == "get" && !route.path.holes().any(|hole| hole == "id") {
+        note(
+            key,
+            "`get.request` names no customer: `{id}` is missing".into(),
+        );
     }
 }
 

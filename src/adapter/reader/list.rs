@@ -154,11 +154,13 @@ impl Reading {
 
     pub(super) fn filter_wire(&self, mut table: Table<'_>) -> Option<FilterWire> {
         self.assumed(&mut table);
+        let given = table.has("send");
         let send = parsed(&mut table, "send", destination);
         let field = table.string("field").map(|text| text.value);
         let to = match (send, field) {
             (Some(to), None) => Some(FilterTarget::Send(to)),
-            (None, Some(field)) => Some(FilterTarget::Field(field)),
+            (None, Some(field)) if !given => Some(FilterTarget::Field(field)),
+            (None, None) if given => None,
             _ => {
                 table.problem(table.place(), "exactly one of `send` and `field` is needed");
                 None

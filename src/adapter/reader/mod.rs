@@ -34,15 +34,7 @@ pub fn read(file: &str, text: &str, problems: &Problems) -> Option<Manifest> {
     let reading = Reading {
         assumptions: RefCell::new(Vec::new()),
     };
-    if let Some(format) = root.integer("format", 0..=i64::MAX)
-        && format != FORMAT
-    {
-        root.problem(
-            &root.place_of("format"),
-            format!("format {format} is not known; this version reads format {FORMAT}"),
-        );
-    }
-    root.require("format");
+    check_format(&mut root);
     let id = root.required_string("id");
     let name = root.required_string("name");
     let vars = read_vars(&mut root);
@@ -91,6 +83,18 @@ pub fn read(file: &str, text: &str, problems: &Problems) -> Option<Manifest> {
     check::check(&root, &manifest);
     root.finish();
     (problems.count() == before).then_some(manifest)
+}
+
+fn check_format(root: &mut Table<'_>) {
+    root.require("format");
+    if let Some(format) = root.integer("format", 0..=i64::MAX)
+        && format != FORMAT
+    {
+        root.problem(
+            &root.place_of("format"),
+            format!("format {format} is not known; this version reads format {FORMAT}"),
+        );
+    }
 }
 
 /// A number that changes with the file.
@@ -561,7 +565,7 @@ fn statuses(table: &mut Table<'_>, key: &str) -> Vec<u16> {
     for item in items {
         match &item {
             Item::Integer(number, _) if (100..600).contains(number) => {
-                found.extend(u16::try_from(*number))
+                found.extend(u16::try_from(*number));
             }
             other => table.problem(other.at(), "expected an HTTP status, 100 to 599"),
         }
@@ -573,3 +577,6 @@ fn statuses(table: &mut Table<'_>, key: &str) -> Vec<u16> {
 fn destination(text: &str) -> Result<Destination, String> {
     Destination::parse(text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,6 +85,8 @@ proptest! {
         let mut seen: HashMap<String, usize> = HashMap::new();
         let mut cursor: Option<String> = None;
         let mut fresh = 10_000;
+        // Where a row comes in ahead for every row read, a walk never ends; it can only be cut off then.
+        let mut ended = false;
         for step in moves.iter().cycle().take(200) {
             world.take_calls();
             let page = if forward { world.first(size, cursor.as_deref()) } else { world.last(size, cursor.as_deref()) };
@@ -110,6 +112,7 @@ proptest! {
                 return Ok(());
             }
             if !more {
+                ended = true;
                 break;
             }
             cursor = if forward { page.page_info.end } else { page.page_info.start };
@@ -121,7 +124,7 @@ proptest! {
         }
         prop_assert!(seen.values().all(|times| *times == 1), "twice: {:?}", seen.iter().filter(|(_, times)| **times > 1).collect::<Vec<_>>());
         let lost: Vec<&String> = stayed.iter().filter(|id| !seen.contains_key(*id)).collect();
-        prop_assert!(lost.is_empty(), "lost {lost:?}");
+        prop_assert!(!ended || lost.is_empty(), "lost {lost:?}");
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) fn bind(
 ) -> Result<to::ExecutableDocument, RequestError> {
     let mut document = checked.template.clone();
     if checked.operation.variables.is_empty() && !checked.conditional {
+        merge_roots(&mut document);
         return Ok(document);
     }
     let variables = coerce(checked, schema, given)?;
@@ -37,8 +38,70 @@ pub(super) fn bind(
     if let to::DocumentOperations::Single(operation) = &mut document.operations {
         bind_set(&mut operation.node.selection_set.node, &variables);
     }
+    merge_roots(&mut document);
     Ok(document)
 }
+
+/// Root fields with the same response key are one field: it runs once, with the selections of all. The executor would run
+/// each, and a mutation would write twice.
+fn merge_roots(document: &mut to::ExecutableDocument) {
+    if let to::DocumentOperations::Single(operation) = &mut document.operations {
+        let set = &mut operation.node.selection_set.node;
+        let mut merged = Vec::with_capacity(set.items.len());
+        gather(
+            std::mem::take(&mut set.items),
+            &document.fragments,
+            &mut merged,
+        );
+        set.items = merged;
+    }
+}
+
+/// Puts the fields of a root selection, those of its fragments among them, into the list, each response key once.
+fn gather(
+    items: Vec<Positioned<to::Selection>>,
+    fragments: &Fragments,
+    merged: &mut Vec<Positioned<to::Selection>>,
+) {
+    for item in items {
+        match item.node {
+            to::Selection::Field(field) => {
+                let same = merged.iter_mut().find_map(|known| match &mut known.node {
+                    to::Selection::Field(known)
+                        if known.node.response_key().node == field.node.response_key().node =>
+                    {
+                        Some(known)
+                    }
+                    _ => None,
+                });
+                match same {
+                    Some(known) => known
+                        .node
+                        .selection_set
+                        .node
+                        .items
+                        .extend(field.node.selection_set.node.items),
+                    None => merged.push(Positioned::new(to::Selection::Field(field), item.pos)),
+                }
+            }
+            to::Selection::InlineFragment(fragment) => {
+                gather(fragment.node.selection_set.node.items, fragments, merged);
+            }
+            to::Selection::FragmentSpread(spread) => {
+                if let Some(fragment) = fragments.get(&spread.node.fragment_name.node) {
+                    gather(
+                        fragment.node.selection_set.node.items.clone(),
+                        fragments,
+                        merged,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The fragments of a document, by name.
+type Fragments = HashMap<Name, Positioned<to::FragmentDefinition>>;
 
 fn coerce(
     checked: &Checked,

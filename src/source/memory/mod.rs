@@ -218,6 +218,7 @@ impl CustomerSource for MemorySource {
             },
             order,
             unique_order: self.shape.unique_order,
+            numeric_ids: false,
             paging: self.shape.paging,
             total: self.shape.total,
             depth: self.shape.depth,

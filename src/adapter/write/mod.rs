@@ -3,23 +3,27 @@
 //! What became of a write is never guessed. A request that provably did not arrive, or was refused, is NOT_APPLIED; one
 //! that may have been applied is UNKNOWN.
 
+mod check;
+mod value;
+
 use super::Adapter;
 use super::capabilities::can_get;
 use super::exchange::Failed;
 use super::faults::{self, Refusal};
 use super::fetch::Single;
 use super::filter::shaped;
-use super::manifest::{Clear, Field, Manifest, Needed, WireFormat, WireType, WriteRoute};
+use super::manifest::{Clear, Field, Manifest, Needed, WireType, WriteRoute};
 use super::place::Pointer;
 use super::request::{Draft, Prepared};
 use super::{mapping, wire};
-use crate::model::{Change, Customer, FieldValue, LocalId, WriteField, WriteOutcome};
+use crate::model::{Change, FieldValue, LocalId, WriteField, WriteOutcome};
 use crate::source::{
     Call, CustomerRef, SourceError, SourceErrorKind, WriteProblem, WriteProblemField, Written,
 };
 use crate::upstream::Reply;
 use serde_json::Value;
 use std::sync::Arc;
+use value::{current_value, wire_value};
 
 /// A write route, compiled.
 pub struct Writing {
@@ -132,153 +136,6 @@ impl Adapter {
         }
         self.put_given(route, &given, &mut draft);
         Ok(draft)
-    }
-
-    /// What is wrong with a change, before anything is sent.
-    fn check(&self, route: &WriteRoute, given: &Given<'_>) -> Vec<WriteProblem> {
-        let mut problems = Vec::new();
-        for (name, value) in given.fields {
-            problems.extend(self.check_field(*name, value, given.create));
-        }
-        for (name, value) in given.native {
-            problems.extend(self.check_native(name, value, given.create));
-        }
-        let missing = route.requires.iter().filter(|needed| !given.has(needed));
-        for needed in missing.filter(|_| given.create) {
-            let field = match needed {
-                Needed::Common(field) => WriteProblemField::Common(*field),
-                Needed::Native(name) => WriteProblemField::Native(name.clone()),
-            };
-            let text = "this source needs this field to create a customer";
-            problems.push(WriteProblem {
-                field: Some(field),
-                error: SourceError::new(SourceErrorKind::Rejected, text),
-            });
-        }
-        let none = !route.any_of.iter().any(|needed| given.has(needed));
-        if given.create && !route.any_of.is_empty() && none {
-            let names: Vec<_> = route.any_of.iter().map(Needed::name).collect();
-            let text = format!("this source needs at least one of: {}", names.join(", "));
-            problems.push(WriteProblem {
-                field: None,
-                error: SourceError::new(SourceErrorKind::Rejected, text),
-            });
-        }
-        problems
-    }
-
-    fn check_field(
-        &self,
-        name: WriteField,
-        value: &FieldValue,
-        create: bool,
-    ) -> Option<WriteProblem> {
-        let unsupported = |text| Some(problem(Some(name), SourceErrorKind::Unsupported, text));
-        let rejected =
-            |text: &'static str| Some(problem(Some(name), SourceErrorKind::Rejected, text));
-        let Some(field) = self
-            .manifest
-            .fields
-            .get(name.name())
-            .filter(|field| field.write.is_some())
-        else {
-            return unsupported("this source cannot write this field");
-        };
-        if !(if create {
-            field.on_create
-        } else {
-            field.on_update
-        }) {
-            return unsupported(if create {
-                "this source takes this field in an update only"
-            } else {
-                "this source takes this field in a create only"
-            });
-        }
-        let clear = if create { field.clear.0 } else { field.clear.1 };
-        if *value == FieldValue::Null {
-            return if clear == Clear::Forbid {
-                rejected("this source cannot clear this field")
-            } else {
-                None
-            };
-        }
-        if let FieldValue::Phone {
-            calling_code: Some(_),
-            ..
-        } = value
-        {
-            let code = self
-                .manifest
-                .fields
-                .get("phoneCallingCode")
-                .filter(|field| field.write.is_some());
-            if !code.is_some_and(|code| {
-                if create {
-                    code.on_create
-                } else {
-                    code.on_update
-                }
-            }) {
-                return unsupported("this source cannot write the calling code");
-            }
-        }
-        if wire_value(&self.manifest, field, value).is_none() {
-            return rejected("this source has no such value");
-        }
-        let length = text_of(value).map(|text| text.chars().count());
-        match (length, field.min_length, field.max_length) {
-            (Some(length), _, Some(max)) if length > max => rejected_length(name, "at most", max),
-            (Some(length), Some(min), _) if length < min => rejected_length(name, "at least", min),
-            _ => None,
-        }
-    }
-
-    fn check_native(&self, name: &str, value: &Value, create: bool) -> Option<WriteProblem> {
-        let about = || Some(WriteProblemField::Native(name.to_owned()));
-        let say = |kind, text: &'static str| {
-            Some(WriteProblem {
-                field: about(),
-                error: SourceError::new(kind, text),
-            })
-        };
-        let Some(field) = self.manifest.native.get(name) else {
-            return say(
-                SourceErrorKind::Unsupported,
-                "this source's adapter names no such vendor field",
-            );
-        };
-        if !(if create {
-            field.on_create
-        } else {
-            field.on_update
-        }) {
-            return say(
-                SourceErrorKind::Unsupported,
-                "this source does not take this vendor field here",
-            );
-        }
-        let fits = match (field.wire, value) {
-            (_, Value::Null) | (WireType::Json, _) => true,
-            (WireType::Int, value) => value.is_i64() || value.is_u64(),
-            (WireType::Float, value) => value.is_number(),
-            (WireType::Bool, value) => value.is_boolean(),
-            (WireType::Strings, Value::Array(items)) => items.iter().all(Value::is_string),
-            (_, value) => value.is_string(),
-        };
-        if !fits {
-            return say(
-                SourceErrorKind::Rejected,
-                "the value has not the type that this vendor field has",
-            );
-        }
-        match (value, field.max_length) {
-            (Value::String(text), Some(max)) if text.chars().count() > max => say(
-                SourceErrorKind::Rejected,
-                "the text is longer than this vendor field allows",
-            ),
-            _ => None,
-        }
     }
 
     /// Puts the given fields to their places.
@@ -451,6 +308,10 @@ impl Adapter {
         };
         if let Some(single) = &writing.single {
             match single.read(&self.manifest, &reply) {
+                Ok(Some(customer)) if id.is_some_and(|asked| *asked != customer.id) => {
+                    let other = "the CRM answered another customer than asked";
+                    written.read_back = Some(faults::malformed(other));
+                }
                 Ok(Some(customer)) => {
                     written.id = Some(customer.id.clone());
                     written.customer = Some(Arc::new(customer));
@@ -481,19 +342,11 @@ impl Adapter {
                 written.read_back = Some(SourceError::new(
                     SourceErrorKind::NotFound,
                     "the CRM does not show the customer it just wrote",
-                ))
+                ));
             }
             Err(error) => written.read_back = Some(error),
         }
     }
-}
-
-fn rejected_length(name: WriteField, word: &str, limit: usize) -> Option<WriteProblem> {
-    let text = format!("this source takes {word} {limit} characters here");
-    Some(WriteProblem {
-        field: Some(WriteProblemField::Common(name)),
-        error: SourceError::new(SourceErrorKind::Rejected, text),
-    })
 }
 
 fn id_at(pointer: &Pointer, body: &Value, reply: &Reply) -> Option<LocalId> {
@@ -505,96 +358,6 @@ fn id_at(pointer: &Pointer, body: &Value, reply: &Reply) -> Option<LocalId> {
         header => faults::header_text(header, reply),
     }?;
     LocalId::new(text).ok()
-}
-
-/// A value in the CRM's form; `None` where the CRM has no such value.
-fn wire_value(manifest: &Manifest, field: &Field, value: &FieldValue) -> Option<Value> {
-    let word = |word: &str| match field.write_words.as_ref().or(field.words.as_ref()) {
-        Some(words) => manifest.enums.get(words)?.write(word).cloned(),
-        None => Some(Value::from(word)),
-    };
-    match value {
-        FieldValue::Null => Some(Value::Null),
-        FieldValue::Text(text) => typed_text(field, text),
-        FieldValue::Bool(value) => Some(if field.wire == Some(WireType::String) {
-            Value::from(value.to_string())
-        } else {
-            Value::from(*value)
-        }),
-        FieldValue::Texts(texts) => Some(Value::from(texts.clone())),
-        FieldValue::Date(date) => Some(wire::write_date(
-            date.0,
-            field.format.as_ref().unwrap_or(&WireFormat::Date),
-        )),
-        FieldValue::Json(value) => Some(value.clone()),
-        FieldValue::Phone { number, .. } => Some(Value::from(number.as_str())),
-        FieldValue::Id(id) => typed_text(field, id.as_str()),
-        FieldValue::Type(value) => word(value.word()),
-        FieldValue::Tier(value) => word(value.word()),
-        FieldValue::Status(value) => word(value.word()),
-        FieldValue::Gender(value) => word(value.word()),
-    }
-}
-
-fn typed_text(field: &Field, text: &str) -> Option<Value> {
-    match field.wire {
-        Some(WireType::Int) => text.parse::<i64>().ok().map(Value::from),
-        Some(WireType::Float) => text.parse::<f64>().ok().map(Value::from),
-        _ => Some(Value::from(text)),
-    }
-}
-
-fn text_of(value: &FieldValue) -> Option<&str> {
-    match value {
-        FieldValue::Text(text) | FieldValue::Phone { number: text, .. } => Some(text),
-        _ => None,
-    }
-}
-
-/// What a record holds, as a value to write.
-fn current_value(customer: &Customer, name: WriteField, carries_code: bool) -> Option<FieldValue> {
-    let text =
-        |text: &Option<Box<str>>| text.as_ref().map(|text| FieldValue::Text(text.to_string()));
-    match name {
-        WriteField::Name => text(&customer.name),
-        WriteField::FirstName => text(&customer.first_name),
-        WriteField::LastName => text(&customer.last_name),
-        WriteField::Email => text(&customer.email),
-        WriteField::Phone => customer.phone.as_ref().map(|phone| FieldValue::Phone {
-            number: phone.number.to_string(),
-            calling_code: phone
-                .calling_code
-                .as_ref()
-                .filter(|_| carries_code)
-                .map(ToString::to_string),
-        }),
-        WriteField::Company => text(&customer.company),
-        WriteField::JobTitle => text(&customer.job_title),
-        WriteField::CustomerNumber => text(&customer.customer_number),
-        WriteField::ExternalId => text(&customer.external_id),
-        WriteField::Type => customer.kind.map(FieldValue::Type),
-        WriteField::Tier => customer.tier.map(FieldValue::Tier),
-        WriteField::Status => customer.status.map(FieldValue::Status),
-        WriteField::Gender => customer.gender.map(FieldValue::Gender),
-        WriteField::BirthDate => customer.birth_date.map(FieldValue::Date),
-        WriteField::Tags => customer
-            .tags
-            .as_ref()
-            .map(|tags| FieldValue::Texts(tags.iter().map(ToString::to_string).collect())),
-        WriteField::Address => text(&customer.address),
-        WriteField::City => text(&customer.city),
-        WriteField::Country => text(&customer.country),
-        WriteField::IdentityNumber => text(&customer.identity_number),
-        WriteField::AvatarUrl => text(&customer.avatar_url),
-        WriteField::Note => text(&customer.note),
-        WriteField::Unsubscribed => customer.unsubscribed.map(FieldValue::Bool),
-        WriteField::OwnerId => customer
-            .owner
-            .as_ref()
-            .map(|owner| FieldValue::Text(owner.id.to_string())),
-        WriteField::ParentId => customer.parent_id.clone().map(FieldValue::Id),
-        WriteField::CustomFields => customer.custom_fields.clone().map(FieldValue::Json),
-    }
 }
 
 fn problem(field: Option<WriteField>, kind: SourceErrorKind, text: &'static str) -> WriteProblem {

@@ -1,0 +1,224 @@
+//! Filters and orders of list routes.
+
+use crate::adapter::place::{Destination, JsonPath, Template};
+use crate::model::{CustomerOrderField, OrderDirection};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Declares the filters an adapter may serve.
+macro_rules! filter_keys {
+    ($($variant:ident = $name:literal,)+) => {
+        /// A part of a filter and its comparison.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "the names say it all; adapters/README.md explains them")]
+        pub enum FilterKey { $($variant,)+ }
+
+        impl FilterKey {
+            /// Every filter with its word in adapter files.
+            pub const ALL: &'static [(&'static str, Self)] = &[$(($name, Self::$variant),)+];
+
+            /// Its word.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+filter_keys! {
+    Search = "search",
+    IdIn = "id:in",
+    EmailEq = "email:eq",
+    PhoneEq = "phone:eq",
+    TierEq = "tier:eq",
+    TierIn = "tier:in",
+    StatusEq = "status:eq",
+    StatusIn = "status:in",
+    TypeEq = "type:eq",
+    TypeIn = "type:in",
+    GenderEq = "gender:eq",
+    GenderIn = "gender:in",
+    TagsAll = "tags:all",
+    TagsIn = "tags:in",
+    AgeGte = "age:gte",
+    AgeLte = "age:lte",
+    OwnerEq = "owner:eq",
+    ParentEq = "parent:eq",
+    OperatorEq = "operator:eq",
+    DeletedExclude = "deleted:exclude",
+    DeletedInclude = "deleted:include",
+    DeletedOnly = "deleted:only",
+    CreatedGte = "createdAt:gte",
+    CreatedLt = "createdAt:lt",
+    UpdatedGte = "updatedAt:gte",
+    UpdatedLt = "updatedAt:lt",
+}
+
+impl FilterKey {
+    /// The comparison, as `compose` calls it.
+    pub fn operator(self) -> &'static str {
+        self.word()
+            .split_once(':')
+            .map_or("eq", |(_, operator)| operator)
+    }
+}
+
+/// How a filter is sent.
+#[derive(Clone, Debug)]
+pub struct FilterWire {
+    /// Where to, or by which name inside the composed filter.
+    pub to: FilterTarget,
+    /// A constant to send instead of the value.
+    pub value: Option<Value>,
+    /// The word list to translate with.
+    pub words: Option<String>,
+    /// The wire format of times, or of ids.
+    pub format: Option<WireFormat>,
+    /// How several values are sent.
+    pub list: ListForm,
+    /// The shape of one element of a JSON list.
+    pub each: Option<Value>,
+    /// How much more to ask for.
+    pub widen: Option<Duration>,
+    /// The CRM may answer more than asked.
+    pub residual: bool,
+    /// The longest text, in characters.
+    pub max_length: Option<usize>,
+    /// The most values.
+    pub max: Option<usize>,
+}
+
+/// Where a filter's value goes.
+#[derive(Clone, Debug)]
+pub enum FilterTarget {
+    /// A place of its own.
+    Send(Destination),
+    /// A condition of the composed filter.
+    Field(String),
+}
+
+/// How several values are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListForm {
+    /// `a,b`.
+    Csv,
+    /// The parameter repeated.
+    Repeat,
+    /// The parameter repeated, with `[]` behind its name.
+    Brackets,
+    /// A JSON array.
+    Json,
+}
+
+/// A wire format of times or numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WireFormat {
+    /// RFC 3339.
+    Rfc3339,
+    /// A day.
+    Date,
+    /// Seconds since 1970.
+    EpochSeconds,
+    /// Milliseconds since 1970.
+    EpochMilliseconds,
+    /// Seconds since 1970 with decimals.
+    EpochFloat,
+    /// A pattern of its own, and the offset it is in.
+    Pattern(String, jiff::tz::Offset),
+    /// A whole number.
+    Int,
+}
+
+/// How filters make one expression.
+#[derive(Clone, Debug)]
+pub struct Compose {
+    /// Where it goes.
+    pub into: Destination,
+    /// How one condition looks.
+    pub each: Each,
+    /// Our operators and the vendor's.
+    pub ops: BTreeMap<String, String>,
+    /// What stands between two conditions, in text.
+    pub join: String,
+    /// How values are quoted, in text.
+    pub quote: Quote,
+    /// The whole text, with `{filter}` and `{sort}`.
+    pub template: Option<Template>,
+    /// What stands before the filter, where there is one.
+    pub filter_prefix: String,
+    /// What stands before the sort, where there is one.
+    pub sort_prefix: String,
+    /// The most conditions.
+    pub max: Option<usize>,
+}
+
+/// How one condition looks.
+#[derive(Clone, Debug)]
+pub enum Each {
+    /// Text with `{field}`, `{op}`, `{value}`.
+    Text(Template),
+    /// An element of an array.
+    Element(Value),
+    /// Members merged into one object.
+    Nested(Value),
+}
+
+/// How a value is quoted inside an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quote {
+    /// Not at all: words and numbers only.
+    None,
+    /// `'it''s'`.
+    SingleDoubled,
+    /// `'it\'s'`.
+    SingleBackslash,
+    /// `"say \"it\""`, as JSON.
+    DoubleJson,
+    /// Parentheses, commas and backslashes escaped by a backslash.
+    ParensBackslash,
+}
+
+/// How a list sorts.
+#[derive(Clone, Debug)]
+pub struct Sort {
+    /// How it is said.
+    pub style: SortStyle,
+    /// The word for ascending.
+    pub asc: String,
+    /// The word for descending.
+    pub desc: String,
+    /// Our order fields and the vendor's.
+    pub by: BTreeMap<CustomerOrderField, String>,
+    /// The order field without ties.
+    pub unique: Option<CustomerOrderField>,
+    /// Whether every order's ties are broken by a unique key.
+    pub ties_unique: bool,
+    /// Sent when nobody asks for an order.
+    pub default: Option<(CustomerOrderField, OrderDirection)>,
+}
+
+/// How a sort is said.
+#[derive(Clone, Debug)]
+pub enum SortStyle {
+    /// Field and direction apart.
+    Pair {
+        /// Where the field goes.
+        field: Destination,
+        /// Where the direction goes.
+        direction: Destination,
+    },
+    /// `-field` for descending.
+    Signed(Destination),
+    /// The direction behind the field.
+    Suffix(Destination),
+    /// The field is part of the parameter's name.
+    Keyed(String),
+    /// An array in the body with one element.
+    Body {
+        /// The array.
+        to: JsonPath,
+        /// One element.
+        each: Value,
+    },
+}

@@ -1,0 +1,323 @@
+//! An adapter file, checked: the closed vocabulary as Rust types.
+//!
+//! `reader` makes one from a file, the engine makes requests from it. There is nothing in between: what stands here is
+//! what the file says, with pointers and templates already parsed.
+
+mod field;
+mod filter;
+mod list;
+
+pub use field::*;
+pub use filter::*;
+pub use list::*;
+
+use super::place::{JsonPath, Pointer, Template};
+use crate::model::{Assumption, WriteField};
+use crate::source::SourceErrorKind;
+use http::{HeaderName, Method};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// One CRM.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The adapter's id.
+    pub id: String,
+    /// The CRM's display name.
+    pub name: String,
+    /// What a configuration gives.
+    pub vars: BTreeMap<String, Var>,
+    /// Where the CRM is and how it is spoken to.
+    pub http: Http,
+    /// The list routes, in order of preference.
+    pub lists: Vec<ListRoute>,
+    /// One customer by id.
+    pub get: Option<Get>,
+    /// Several customers by id.
+    pub get_many: Option<GetMany>,
+    /// The write that makes a customer.
+    pub create: Option<WriteRoute>,
+    /// The write that changes one.
+    pub update: Option<WriteRoute>,
+    /// The write that deletes one.
+    pub delete: Option<WriteRoute>,
+    /// The fields, by name.
+    pub fields: BTreeMap<&'static str, Field>,
+    /// The vendor fields a write may carry.
+    pub native: BTreeMap<String, NativeField>,
+    /// The word lists.
+    pub enums: BTreeMap<String, Words>,
+    /// What refusals mean.
+    pub errors: Errors,
+    /// What the vendor's pages do not say.
+    pub assumptions: Vec<Assumption>,
+    /// Changes with the file's text.
+    pub revision: u64,
+}
+
+/// A value the configuration gives.
+#[derive(Clone, Debug, Default)]
+pub struct Var {
+    /// Used when the configuration says nothing.
+    pub default: Option<String>,
+    /// May be left out; what needs it is left out with it.
+    pub optional: bool,
+    /// Never stands in a configuration as plain text.
+    pub secret: bool,
+}
+
+/// Where the CRM is and how it is spoken to.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// What every path is put behind.
+    pub base: Template,
+    /// Ways to sign in; the first whose vars are all given is used.
+    pub auth: Vec<AuthRule>,
+    /// Constant headers.
+    pub headers: Vec<(HeaderName, Template)>,
+    /// Headers that are sent only when their vars are given.
+    pub headers_if: Vec<(HeaderName, Template)>,
+    /// Constant query parameters.
+    pub query: Vec<(String, Template)>,
+    /// What makes an answer a success.
+    pub ok: Success,
+    /// The CRM's own warnings.
+    pub warnings: Option<Pointer>,
+    /// Words that are routes and never ids.
+    pub reserved_ids: Vec<String>,
+    /// The CRM's limits and how it says them.
+    pub limits: RateLimits,
+}
+
+/// A way to sign in.
+#[derive(Clone, Debug)]
+pub enum AuthRule {
+    /// Nothing is sent.
+    None,
+    /// A header.
+    Header {
+        /// Its name.
+        name: HeaderName,
+        /// Its value.
+        value: Template,
+    },
+    /// A query parameter.
+    Query {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: Template,
+    },
+    /// HTTP Basic.
+    Basic {
+        /// The user.
+        user: Template,
+        /// The password.
+        pass: Template,
+    },
+    /// OAuth 2.0: a token from a token endpoint.
+    OAuth(OAuthRule),
+}
+
+/// How an access token is got.
+#[derive(Clone, Debug)]
+pub struct OAuthRule {
+    /// The token endpoint.
+    pub token_url: Template,
+    /// The client's id.
+    pub client_id: Template,
+    /// The client's secret.
+    pub client_secret: Template,
+    /// The first refresh token; `None` for the client-credentials grant.
+    pub refresh_token: Option<Template>,
+    /// The scope to ask for.
+    pub scope: Option<Template>,
+    /// Whether the client names itself by HTTP Basic instead of in the form.
+    pub basic: bool,
+    /// What stands before the token in the `Authorization` header.
+    pub prefix: String,
+}
+
+/// What makes an answer a success, beyond its status.
+#[derive(Clone, Debug, Default)]
+pub struct Success {
+    /// These statuses only; empty: every 2xx.
+    pub status: Vec<u16>,
+    /// This value must stand here.
+    pub value: Option<(JsonPath, Value)>,
+}
+
+/// The CRM's limits and how it says them.
+#[derive(Clone, Debug, Default)]
+pub struct RateLimits {
+    /// How many calls are left.
+    pub remaining: Option<Pointer>,
+    /// How many calls there are.
+    pub limit: Option<Pointer>,
+    /// When there will be more.
+    pub reset: Option<Wait>,
+    /// How long to wait.
+    pub retry_after: Vec<Wait>,
+    /// How many calls may be open at once.
+    pub max_parallel: Option<u32>,
+    /// How many calls may start in a second.
+    pub max_rps: Option<u32>,
+    /// Statuses that mean "too many calls".
+    pub statuses: Vec<u16>,
+}
+
+/// A place where a wait is said, and its unit.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// Where.
+    pub at: Pointer,
+    /// In which unit.
+    pub unit: WaitUnit,
+}
+
+/// The unit of a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitUnit {
+    /// Seconds from now.
+    Seconds,
+    /// Milliseconds from now.
+    Milliseconds,
+    /// A moment, in seconds since 1970.
+    EpochSeconds,
+    /// A moment, in milliseconds since 1970.
+    EpochMilliseconds,
+    /// A moment, as HTTP writes it.
+    HttpDate,
+}
+
+/// The method, path and constants of a request.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path behind the base.
+    pub path: Template,
+    /// Constant query parameters.
+    pub query: Vec<(String, Template)>,
+    /// Constant headers.
+    pub headers: Vec<(HeaderName, Template)>,
+    /// Constant members of the body.
+    pub put: Vec<(JsonPath, Value)>,
+    /// Whether the body is a form instead of JSON.
+    pub form: bool,
+    /// What makes this route's answer a success; falls back to the adapter's.
+    pub ok: Option<Success>,
+}
+
+/// How one customer is read.
+#[derive(Clone, Debug)]
+pub enum Get {
+    /// By a route of its own.
+    Route {
+        /// The request.
+        route: Box<Route>,
+        /// The record.
+        item: JsonPath,
+        /// Which records are deleted.
+        gone: Option<Gone>,
+    },
+    /// Through a list's `id:in` filter.
+    ViaList,
+}
+
+/// How several customers are read.
+#[derive(Clone, Debug)]
+pub enum GetMany {
+    /// By a route of its own.
+    Route {
+        /// The request.
+        route: Box<Route>,
+        /// How the ids are sent.
+        ids: Box<FilterWire>,
+        /// The array of records.
+        items: JsonPath,
+        /// From an element to the record.
+        unwrap: JsonPath,
+        /// The most ids a call takes.
+        max: usize,
+        /// Which records are deleted.
+        gone: Option<Gone>,
+    },
+    /// Through a list's `id:in` filter.
+    ViaList {
+        /// The most ids a call takes.
+        max: usize,
+    },
+}
+
+impl GetMany {
+    /// The most ids a call takes.
+    pub const fn max(&self) -> usize {
+        match self {
+            Self::Route { max, .. } | Self::ViaList { max } => *max,
+        }
+    }
+}
+
+/// What refusals mean.
+#[derive(Clone, Debug, Default)]
+pub struct Errors {
+    /// Where the code stands.
+    pub code: Vec<Pointer>,
+    /// Where the message stands.
+    pub message: Vec<Pointer>,
+    /// Where the wrong field's name stands.
+    pub field: Vec<Pointer>,
+    /// What codes mean.
+    pub codes: BTreeMap<String, Meaning>,
+    /// What statuses mean.
+    pub status: BTreeMap<u16, ErrorKind>,
+}
+
+/// What a code means.
+#[derive(Clone, Debug)]
+pub struct Meaning {
+    /// The kind.
+    pub kind: ErrorKind,
+    /// The field it is about, by our name.
+    pub field: Option<WriteField>,
+}
+
+/// The closed list of kinds of refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// No refusal at all.
+    Ok,
+    /// A refusal.
+    Refused(SourceErrorKind),
+}
+
+impl ErrorKind {
+    /// The kinds with their words.
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("ok", Self::Ok),
+        ("invalid", Self::Refused(SourceErrorKind::Rejected)),
+        (
+            "unauthenticated",
+            Self::Refused(SourceErrorKind::Credentials),
+        ),
+        ("forbidden", Self::Refused(SourceErrorKind::Forbidden)),
+        (
+            "auth_or_permission",
+            Self::Refused(SourceErrorKind::Credentials),
+        ),
+        ("not_found", Self::Refused(SourceErrorKind::NotFound)),
+        ("conflict", Self::Refused(SourceErrorKind::Conflict)),
+        ("no_changes", Self::Refused(SourceErrorKind::NoChanges)),
+        ("rate_limited", Self::Refused(SourceErrorKind::Throttled)),
+        ("unavailable", Self::Refused(SourceErrorKind::Unavailable)),
+        ("timeout", Self::Refused(SourceErrorKind::Timeout)),
+        ("unsupported", Self::Refused(SourceErrorKind::Unsupported)),
+        (
+            "cursor_expired",
+            Self::Refused(SourceErrorKind::CursorExpired),
+        ),
+        ("depth_limit", Self::Refused(SourceErrorKind::DepthLimit)),
+        ("protocol", Self::Refused(SourceErrorKind::Malformed)),
+    ];
+}

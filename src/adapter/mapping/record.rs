@@ -1,0 +1,195 @@
+//! One record being read: each kind of field, and the problem that stands for a value that is odd.
+
+use super::scalar::{into_text, means_nothing, plain_text, split_name};
+use super::{Reading, Readings};
+use crate::adapter::manifest::{UnknownWord, WireFormat, WireType};
+use crate::adapter::pick::Leaf;
+use crate::adapter::wire;
+use crate::model::{Date, DateTime, FieldProblem, LocalId, Owner, PhoneNumber};
+use serde_json::Value;
+
+/// A record being read.
+pub(super) struct Record<'l, 'de> {
+    pub(super) leaves: &'l mut [Leaf<'de>],
+    pub(super) problems: Vec<FieldProblem>,
+}
+
+impl<'de> Record<'_, 'de> {
+    pub(super) fn problem<T>(&mut self, reading: &Reading, reason: &'static str) -> Option<T> {
+        let problem = FieldProblem {
+            field: reading.name,
+            reason,
+        };
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+        None
+    }
+
+    /// The field's first value, taken out of the record; `None` where there is none or it means nothing.
+    pub(super) fn take<'m>(
+        &mut self,
+        reading: &'m Option<Reading>,
+    ) -> Option<(&'m Reading, Leaf<'de>)> {
+        let reading = reading.as_ref()?;
+        let nothing = &reading.field.null_if;
+        let slot = reading.slots.iter().copied().find(|slot| {
+            self.leaves
+                .get(*slot)
+                .is_some_and(|leaf| leaf.is_some() && !means_nothing(leaf, nothing))
+        })?;
+        Some((reading, self.leaves.get_mut(slot).map(std::mem::take)?))
+    }
+
+    pub(super) fn text(&mut self, reading: &Option<Reading>) -> Option<Box<str>> {
+        if let Some(join) = reading.as_ref()?.field.join.as_deref() {
+            return self.joined(reading.as_ref()?, join);
+        }
+        let (reading, leaf) = self.take(reading)?;
+        let text = match into_text(leaf) {
+            Some(text) => text,
+            None => return self.problem(reading, "expected text"),
+        };
+        match reading.field.wire {
+            Some(WireType::NameFirst) => split_name(&text).0,
+            Some(WireType::NameLast) => split_name(&text).1,
+            _ => Some(text),
+        }
+    }
+
+    /// Several values joined to one text.
+    pub(super) fn joined(&self, reading: &Reading, join: &str) -> Option<Box<str>> {
+        let parts: Vec<_> = reading
+            .slots
+            .iter()
+            .filter_map(|slot| self.leaves.get(*slot).and_then(plain_text))
+            .collect();
+        if parts.is_empty() {
+            None
+        } else {
+            Some(parts.join(join).into())
+        }
+    }
+
+    pub(super) fn word<T>(
+        &mut self,
+        reading: &Option<Reading>,
+        from_word: fn(&str) -> Option<T>,
+        unknown: T,
+    ) -> Option<T> {
+        if let Some((there, not_there)) = &reading.as_ref()?.field.present {
+            let word = if self.take(reading).is_some() {
+                there
+            } else {
+                not_there
+            };
+            return from_word(word);
+        }
+        let (reading, leaf) = self.take(reading)?;
+        let found = match &reading.words {
+            Some(words) => words.read(&leaf).and_then(from_word),
+            None => plain_text(&leaf).and_then(|text| from_word(&text)),
+        };
+        match (found, reading.field.unknown) {
+            (Some(found), _) => Some(found),
+            (None, UnknownWord::Unknown) => Some(unknown),
+            (None, UnknownWord::Null) => None,
+            (None, UnknownWord::Error) => {
+                self.problem(reading, "a word that is not in the adapter's list")
+            }
+        }
+    }
+
+    pub(super) fn date(&mut self, reading: &Option<Reading>) -> Option<Date> {
+        let (reading, leaf) = self.take(reading)?;
+        let format = reading
+            .field
+            .format
+            .as_ref()
+            .unwrap_or(&WireFormat::Rfc3339);
+        match wire::read_date(&leaf, format) {
+            Some(date) => Some(Date(date)),
+            None => self.problem(reading, "expected a date"),
+        }
+    }
+
+    pub(super) fn time(&mut self, reading: &Option<Reading>) -> Option<DateTime> {
+        let (reading, leaf) = self.take(reading)?;
+        let format = reading
+            .field
+            .format
+            .as_ref()
+            .unwrap_or(&WireFormat::Rfc3339);
+        match wire::read_time(&leaf, format) {
+            Some(time) => Some(DateTime(time)),
+            None => self.problem(reading, "expected a date and time"),
+        }
+    }
+
+    pub(super) fn boolean(&mut self, reading: &Option<Reading>) -> Option<bool> {
+        let (reading, leaf) = self.take(reading)?;
+        match leaf {
+            Leaf::Bool(value) => Some(value),
+            Leaf::Int(0) => Some(false),
+            Leaf::Int(1) => Some(true),
+            Leaf::Text(text) if text.eq_ignore_ascii_case("true") || text == "1" => Some(true),
+            Leaf::Text(text) if text.eq_ignore_ascii_case("false") || text == "0" => Some(false),
+            _ => self.problem(reading, "expected a boolean"),
+        }
+    }
+
+    pub(super) fn texts(&mut self, reading: &Option<Reading>) -> Option<Vec<Box<str>>> {
+        let (reading, leaf) = self.take(reading)?;
+        let Leaf::Tree(Value::Array(items)) = leaf else {
+            return self.problem(reading, "expected a list of texts");
+        };
+        let mut texts = Vec::with_capacity(items.len());
+        for item in &items {
+            match reading
+                .field
+                .each
+                .find(item)
+                .and_then(wire::scalar_text)
+                .filter(|text| !text.is_empty())
+            {
+                Some(text) => texts.push(text.into()),
+                None => drop(self.problem::<()>(reading, "an element is no text")),
+            }
+        }
+        Some(texts)
+    }
+
+    pub(super) fn json(&mut self, reading: &Option<Reading>) -> Option<Value> {
+        self.take(reading).map(|(_, leaf)| match leaf {
+            Leaf::Tree(value) => value,
+            other => other.to_value(),
+        })
+    }
+
+    pub(super) fn phone(&mut self, map: &Readings) -> Option<PhoneNumber> {
+        let country_code = self.text(&map.phone_country_code);
+        let calling_code = self
+            .text(&map.phone_calling_code)
+            .map(|code| code.trim_start_matches('+').into());
+        let number = self.text(&map.phone)?;
+        Some(PhoneNumber {
+            number,
+            country_code,
+            calling_code,
+        })
+    }
+
+    pub(super) fn owner(&mut self, map: &Readings) -> Option<Owner> {
+        let name = self.text(&map.owner_name);
+        let id = self.text(&map.owner_id)?;
+        Some(Owner { id, name })
+    }
+
+    pub(super) fn relative(&mut self, reading: &Option<Reading>) -> Option<LocalId> {
+        let id = self.text(reading)?;
+        match LocalId::new(id) {
+            Ok(id) => Some(id),
+            Err(_) => self.problem(reading.as_ref()?, "expected an id"),
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Every mistake in an adapter file is said with its place, all at once; no file makes the reader panic.
+
+use super::read;
+use crate::adapter::{built_in_file, built_in_names};
+use crate::document::Problems;
+use proptest::prelude::*;
+
+const GOOD: &str = r#"format = 1
+id     = "acme"
+name   = "Acme"
+[vars]
+base_url = {}
+key      = { secret = true }
+[http]
+base = "{base_url}"
+auth = { kind = "bearer", token = "{key}" }
+[[list]]
+request = "GET /people"
+items   = "/data"
+page    = { kind = "offset", offset = "query:o", size = "query:n" }
+[list.filter]
+"tier:in" = { send = "query:tier", enum = "tier" }
+[list.sort]
+style = "signed"
+to    = "query:sort"
+by    = { id = "id", name = "full_name" }
+unique = "id"
+[get]
+request = "GET /people/{id}"
+item    = "/data"
+[create]
+request  = "POST /people"
+requires = ["name", "native.vip"]
+returns  = { item = "/data" }
+[update]
+request = "PUT /people/{id}"
+[delete]
+request = "DELETE /people/{id}"
+[fields]
+id   = { r = "/id" }
+name = "/name"
+tier = { r = "/tier", w = "/tier", enum = "tier" }
+[native]
+vip = { w = "/vip", type = "bool" }
+[enums.tier]
+GOLD = "gold"
+"#;
+
+/// The problems of the good file with one thing changed.
+fn problems_with(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    let problems = Problems::new();
+    let read = read("a.toml", &GOOD.replacen(from, to, 1), &problems);
+    assert_eq!(read.is_none(), !problems.is_empty());
+    problems.to_string()
+}
+
+#[test]
+fn a_good_file_has_no_problems() {
+    assert_eq!(problems_with("Acme", "Acme"), "");
+}
+
+#[test]
+fn five_mistakes_are_five_problems_each_at_its_place() {
+    let text = GOOD
+        .replace("kind = \"offset\"", "kind = \"ofset\"")
+        .replace("send = \"query:tier\"", "send = \"cookie:tier\"")
+        .replace("by    = {", "bye   = 1\nby    = {")
+        .replace("GOLD = \"gold\"", "GLOD = \"gold\"")
+        .replace("item    = \"/data\"", "item    = 7");
+    let problems = Problems::new();
+    assert!(read("a.toml", &text, &problems).is_none());
+    let said: Vec<_> = problems.sorted().iter().map(ToString::to_string).collect();
+    let wanted = [
+        (
+            "a.toml:13:20: ",
+            "`ofset` (did you mean `offset`?); accepted: page, offset, token, link, keyset, none",
+        ),
+        (
+            "a.toml:15:22: ",
+            "`cookie:tier` is no destination; accepted: query:name",
+        ),
+        ("a.toml:19:1: ", "unknown key of `list[0].sort`: `bye`"),
+        (
+            "a.toml:24:11: ",
+            "`get.item`: expected a string, found an integer",
+        ),
+        (
+            "a.toml:39:2: ",
+            "`GLOD` is not known; accepted: STANDARD, BRONZE",
+        ),
+    ];
+    for (place, words) in wanted {
+        assert!(
+            said.iter()
+                .any(|said| said.starts_with(place) && said.contains(words)),
+            "{place}{words}\n{said:#?}"
+        );
+    }
+    assert_eq!(said.len(), wanted.len(), "{said:#?}");
+}
+
+/// What is changed, into what, and what is said then; nothing where it is right.
+const CASES: &[(&str, &str, &str)] = &[
+    ("id   = { r = \"/id\" }\n", "", "every record needs an id"),
+    (
+        "format = 1",
+        "format = 2",
+        "format 2 is not known; this version reads format 1",
+    ),
+    (
+        "base = \"{base_url}\"",
+        "base = \"{url}\"",
+        "`{url}` is no var; there are: base_url, key",
+    ),
+    (
+        "token = \"{key}\"",
+        "token = \"{kee}\"",
+        "`{kee}` is no var",
+    ),
+    (
+        "GET /people\"",
+        "GET /people/{key}\"",
+        "a secret cannot stand in a path",
+    ),
+    (
+        "GET /people\"",
+        "GET /people/{what}\"",
+        "`{what}` is no var",
+    ),
+    (
+        "\"query:o\"",
+        "\"path:o\"",
+        "`path:o`: the request's path has no hole `{o}`",
+    ),
+    (
+        "GET /people/{id}",
+        "GET /people",
+        "`get.request` names no customer",
+    ),
+    (
+        "PUT /people/{id}",
+        "PUT /people",
+        "`update.request` names no customer",
+    ),
+    (
+        "DELETE /people/{id}",
+        "DELETE /people",
+        "`delete.request` names no customer",
+    ),
+    ("POST /people", "POST /people/{id}", "cannot know the id"),
+    (
+        "enum = \"tier\" }\n[list.sort]",
+        "enum = \"tiers\" }\n[list.sort]",
+        "there is no word list `enums.tiers`; there are: tier",
+    ),
+    (
+        "name = \"/name\"",
+        "name = { r = \"/n\", w = \"/n\", enum = \"tier\" }",
+        "`fields.name` is no enum",
+    ),
+    (
+        "enum = \"tier\" }\n[native]",
+        "w_enum = \"tears\" }\n[native]",
+        "there is no word list `enums.tears`",
+    ),
+    (
+        "tier = { r = \"/tier\", w = \"/tier\", enum = \"tier\" }",
+        "tier = { r = \"/t\", present = [\"GOLD\", \"TIN\"] }",
+        "`TIN` is not known; accepted",
+    ),
+    (
+        "send = \"query:tier\"",
+        "field = \"tier\"",
+        "its list has no `compose`",
+    ),
+    (
+        "requires = [\"name\"",
+        "requires = [\"email\"",
+        "`email` is required for a create",
+    ),
+    (
+        "\"native.vip\"",
+        "\"native.vap\"",
+        "`native.vap` is required for a create",
+    ),
+    (
+        "request = \"GET /people/{id}\"\nitem    = \"/data\"",
+        "via = \"list\"",
+        "needs a list with the filter `id:in`",
+    ),
+    (
+        "unique = \"id\"",
+        "unique = \"createdAt\"",
+        "`unique` and `default` must be among",
+    ),
+    ("size = \"query:n\"", "max = 10", "as both `min` and `max`"),
+    (
+        "key      = { secret = true }",
+        "key = { secret = true, default = \"x\" }",
+        "a secret has no default",
+    ),
+    (
+        "key      = { secret = true }",
+        "key = { secret = true }\nid = {}",
+        "`id` is the customer's id",
+    ),
+    (
+        "name = \"/name\"",
+        "createdAt = { w = \"/x\" }\nname = \"/name\"",
+        "`createdAt` cannot be written",
+    ),
+    (
+        "PUT /people/{id}\"",
+        "PUT /people/{id}\"\nput = { \"/by\" = \"{who}\" }",
+        "`{who}` is no var",
+    ),
+    (
+        "[list.filter]",
+        "compose = { into = \"query:q\", each = \"{field}\", template = \"{sort}\" }\n[list.filter]",
+        "",
+    ),
+    ("GET /people\"", "FETCH /people\"", "is no request"),
+    ("GET /people\"", "GET /../people\"", "is no request"),
+    (
+        "GOLD = \"gold\"",
+        "GOLD = \"gold\"\nSILVER = \"gold\"",
+        "a word of the CRM that another word has too",
+    ),
+    (
+        "[list.filter]",
+        "gone = { path = \"/d\" }\n[list.filter]",
+        "exactly one of `equals` and `present = true`",
+    ),
+    (
+        "[update]",
+        "ok = { path = \"/ok\" }\n[update]",
+        "`path` and `equals` go together",
+    ),
+];
+
+#[test]
+fn what_does_not_fit_together_is_said() {
+    for (from, to, words) in CASES.iter().copied() {
+        let said = problems_with(from, to);
+        assert_eq!(said.is_empty(), words.is_empty(), "{to}: {said}");
+        assert!(said.contains(words), "{to}: {said}");
+    }
+    let pair = GOOD
+        .replace("style = \"signed\"\nto    = \"query:sort\"", "style = \"pair\"\nfield = \"query:a\"\ndirection = \"query:b\"")
+        .replace("[list.filter]", "compose = { into = \"query:q\", each = \"{field}\", template = \"{sort}\" }\n[list.filter]");
+    let problems = Problems::new();
+    assert!(read("a.toml", &pair, &problems).is_none());
+    assert!(
+        problems
+            .to_string()
+            .contains("must be `signed` or `suffix`"),
+        "{problems}"
+    );
+}
+
+/// Values of every kind that TOML has.
+const VALUES: &[&str] = &[
+    "1",
+    "-1",
+    "99999999999",
+    "1.5",
+    "nan",
+    "true",
+    "\"\"",
+    "\"x\"",
+    "\"/a/{b=\"",
+    "\"{\"",
+    "\"query:\"",
+    "[]",
+    "[1, \"a\"]",
+    "[[1]]",
+    "{}",
+    "{ a = 1 }",
+    "[{ a = [] }]",
+    "1979-05-27T07:32:00Z",
+    "\"header:X~(\"",
+    "\"GET \"",
+    "\"fmt:%\"",
+    "\"\\u0000\"",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_file_makes_the_reader_panic(file in 0_usize..5, edits in prop::collection::vec((any::<prop::sample::Index>(), 0..VALUES.len(), 0..4_u8), 1..6)) {
+        let names = built_in_names();
+        let text = built_in_file(&format!("{}.toml", names[file % names.len()])).unwrap();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for (at, value, how) in edits {
+            let at = at.index(lines.len());
+            let line = lines[at].clone();
+            lines[at] = match (how, line.split_once('=')) {
+                (0, Some((key, _))) => format!("{key}= {}", VALUES[value]),
+                (1, _) => String::new(),
+                (2, Some((_, rest))) => format!("unheard_of = {rest}"),
+                (3, _) => line.chars().rev().collect(),
+                _ => line,
+            };
+        }
+        let problems = Problems::new();
+        let read = read("a.toml", &lines.join("\n"), &problems);
+        prop_assert_eq!(read.is_none(), !problems.is_empty());
+    }
+}

@@ -1,0 +1,100 @@
+//! Values in the CRM's form, and what a record holds as values to write.
+
+use crate::adapter::manifest::{Field, Manifest, WireFormat, WireType};
+use crate::adapter::wire;
+use crate::model::{Customer, FieldValue, WriteField};
+use serde_json::Value;
+
+/// A value in the CRM's form; `None` where the CRM has no such value.
+pub(super) fn wire_value(manifest: &Manifest, field: &Field, value: &FieldValue) -> Option<Value> {
+    let word = |word: &str| match field.write_words.as_ref().or(field.words.as_ref()) {
+        Some(words) => manifest.enums.get(words)?.write(word).cloned(),
+        None => Some(Value::from(word)),
+    };
+    match value {
+        FieldValue::Null => Some(Value::Null),
+        FieldValue::Text(text) => typed_text(field, text),
+        FieldValue::Bool(value) => Some(if field.wire == Some(WireType::String) {
+            Value::from(value.to_string())
+        } else {
+            Value::from(*value)
+        }),
+        FieldValue::Texts(texts) => Some(Value::from(texts.clone())),
+        FieldValue::Date(date) => Some(wire::write_date(
+            date.0,
+            field.format.as_ref().unwrap_or(&WireFormat::Date),
+        )),
+        FieldValue::Json(value) => Some(value.clone()),
+        FieldValue::Phone { number, .. } => Some(Value::from(number.as_str())),
+        FieldValue::Id(id) => typed_text(field, id.as_str()),
+        FieldValue::Type(value) => word(value.word()),
+        FieldValue::Tier(value) => word(value.word()),
+        FieldValue::Status(value) => word(value.word()),
+        FieldValue::Gender(value) => word(value.word()),
+    }
+}
+
+pub(super) fn typed_text(field: &Field, text: &str) -> Option<Value> {
+    match field.wire {
+        Some(WireType::Int) => text.parse::<i64>().ok().map(Value::from),
+        Some(WireType::Float) => text.parse::<f64>().ok().map(Value::from),
+        _ => Some(Value::from(text)),
+    }
+}
+
+pub(super) fn text_of(value: &FieldValue) -> Option<&str> {
+    match value {
+        FieldValue::Text(text) | FieldValue::Phone { number: text, .. } => Some(text),
+        _ => None,
+    }
+}
+
+/// What a record holds, as a value to write.
+pub(super) fn current_value(
+    customer: &Customer,
+    name: WriteField,
+    carries_code: bool,
+) -> Option<FieldValue> {
+    let text =
+        |text: &Option<Box<str>>| text.as_ref().map(|text| FieldValue::Text(text.to_string()));
+    match name {
+        WriteField::Name => text(&customer.name),
+        WriteField::FirstName => text(&customer.first_name),
+        WriteField::LastName => text(&customer.last_name),
+        WriteField::Email => text(&customer.email),
+        WriteField::Phone => customer.phone.as_ref().map(|phone| FieldValue::Phone {
+            number: phone.number.to_string(),
+            calling_code: phone
+                .calling_code
+                .as_ref()
+                .filter(|_| carries_code)
+                .map(ToString::to_string),
+        }),
+        WriteField::Company => text(&customer.company),
+        WriteField::JobTitle => text(&customer.job_title),
+        WriteField::CustomerNumber => text(&customer.customer_number),
+        WriteField::ExternalId => text(&customer.external_id),
+        WriteField::Type => customer.kind.map(FieldValue::Type),
+        WriteField::Tier => customer.tier.map(FieldValue::Tier),
+        WriteField::Status => customer.status.map(FieldValue::Status),
+        WriteField::Gender => customer.gender.map(FieldValue::Gender),
+        WriteField::BirthDate => customer.birth_date.map(FieldValue::Date),
+        WriteField::Tags => customer
+            .tags
+            .as_ref()
+            .map(|tags| FieldValue::Texts(tags.iter().map(ToString::to_string).collect())),
+        WriteField::Address => text(&customer.address),
+        WriteField::City => text(&customer.city),
+        WriteField::Country => text(&customer.country),
+        WriteField::IdentityNumber => text(&customer.identity_number),
+        WriteField::AvatarUrl => text(&customer.avatar_url),
+        WriteField::Note => text(&customer.note),
+        WriteField::Unsubscribed => customer.unsubscribed.map(FieldValue::Bool),
+        WriteField::OwnerId => customer
+            .owner
+            .as_ref()
+            .map(|owner| FieldValue::Text(owner.id.to_string())),
+        WriteField::ParentId => customer.parent_id.clone().map(FieldValue::Id),
+        WriteField::CustomFields => customer.custom_fields.clone().map(FieldValue::Json),
+    }
+}

@@ -1,0 +1,26 @@
+//! What resolvers have to say beside data and errors: it becomes the `extensions` of the answer.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The notes of one operation.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    drifted: AtomicBool,
+}
+
+impl Notes {
+    /// Rows moved so far between two calls that the place of a cursor was not found again.
+    pub(super) fn drifted(&self) {
+        self.drifted.store(true, Ordering::Relaxed);
+    }
+
+    /// The extensions to answer; empty where there is nothing to say.
+    pub(super) fn extensions(&self) -> serde_json::Map<String, serde_json::Value> {
+        let mut extensions = serde_json::Map::new();
+        if self.drifted.load(Ordering::Relaxed) {
+            let paging = serde_json::json!({ "drift": "unresolved" });
+            extensions.insert("paging".to_owned(), paging);
+        }
+        extensions
+    }
+}

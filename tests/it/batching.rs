@@ -1,0 +1,178 @@
+//! How few calls reach a CRM when one operation asks for many customers by id, counted in the CRM's own log.
+
+use super::support::gateway::{codes, id, parameters, start};
+use crmql::demo::Fault;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+const NODES: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_relatives_of_a_page_are_one_call() {
+    let gateway = start(120).await;
+    for selection in [
+        "nodes { parent { displayName } operator { displayName } }",
+        "edges { node { parent { displayName } } } nodes { operator { displayName } }",
+        "edges { node { p: parent { a: displayName } ...more } }",
+    ] {
+        gateway.forget();
+        let more = if selection.contains("more") {
+            "fragment more on Customer { operator { displayName } }"
+        } else {
+            ""
+        };
+        let query =
+            format!("{{ customers(sources: [\"spirii\"], first: 50) {{ {selection} }} }} {more}");
+        let data = gateway.data(&query, json!({})).await;
+        assert!(data.to_string().contains("displayName") || data.to_string().contains("\"a\":"));
+        let calls = gateway.calls("spirii");
+        assert_eq!(calls.len(), 2, "{selection}: {calls:#?}");
+        assert!(calls[1].contains("customerIds"), "{calls:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_depth_of_relatives_is_one_call_at_most() {
+    let gateway = start(120).await;
+    gateway.forget();
+    let query = "{ customers(sources: [\"spirii\"], first: 100) { nodes { id parent { id parent { id parent { id } operator { id } } } } } }";
+    let data = gateway.data(query, json!({})).await;
+    let calls = gateway.calls("spirii").len();
+    assert!((2..=5).contains(&calls), "{:#?}", gateway.calls("spirii"));
+    let deepest = data["customers"]["nodes"].as_array().unwrap().iter();
+    assert!(
+        deepest
+            .filter(|row| row["parent"]["parent"]["id"].is_string())
+            .count()
+            > 10
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_of_a_batching_crm_are_one_call_and_of_another_one_call_each() {
+    let gateway = start(80).await;
+    let spirii: Vec<String> = (1001..1061)
+        .map(|local| id("spirii", local.to_string()))
+        .collect();
+    gateway.forget();
+    let mut asked = spirii.clone();
+    asked.extend(spirii[..20].iter().cloned());
+    let data = gateway.data(NODES, json!({ "ids": asked })).await;
+    assert_eq!(
+        data["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|node| node.is_object())
+            .count(),
+        80
+    );
+    assert_eq!(
+        gateway.calls("spirii").len(),
+        1,
+        "{:#?}",
+        gateway.calls("spirii")
+    );
+
+    let rows = gateway.walk("sources: [\"gtateth\"]", "", &[100]).await;
+    let gets: Vec<&Value> = rows
+        .iter()
+        .take(24)
+        .map(|edge| &edge["node"]["id"])
+        .collect();
+    gateway.forget();
+    gateway
+        .crm("gtateth")
+        .set_fault(Some(Fault::Latency(Duration::from_millis(400))));
+    let started = Instant::now();
+    gateway
+        .data(
+            NODES,
+            json!({ "ids": gets.iter().chain(&gets).collect::<Vec<_>>() }),
+        )
+        .await;
+    let calls = gateway.calls("gtateth");
+    let distinct: HashSet<&String> = calls.iter().collect();
+    assert_eq!((calls.len(), distinct.len()), (24, 24));
+    // One after the other they would take 9.6 s.
+    assert!(
+        started.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_customer_asked_under_many_names_is_one_call() {
+    let gateway = start(10).await;
+    let rows = gateway.walk("", "", &[100]).await;
+    for key in ["gtateth", "gormic", "flextell", "spirii"] {
+        let ids = rows.iter().map(|edge| edge["node"]["id"].as_str().unwrap());
+        let one = ids
+            .clone()
+            .find(|known| known.starts_with(&id(key, "")[..key.len()]))
+            .unwrap();
+        gateway.forget();
+        let query = "query($id: ID!) { a: customer(id: $id) { id } b: customer(id: $id) { email } c: node(id: $id) { id } \
+            nodes(ids: [$id, $id]) { id } }";
+        gateway.data(query, json!({ "id": one })).await;
+        assert_eq!(gateway.call_count(), 1, "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aliases_of_different_customers_share_a_call_where_the_crm_batches() {
+    let gateway = start(40).await;
+    gateway.forget();
+    let fields: String = (1001..1016)
+        .map(|local| {
+            format!(
+                "c{local}: customer(id: {:?}) {{ sourceId }} ",
+                id("spirii", local.to_string())
+            )
+        })
+        .collect();
+    let data = gateway.data(&format!("{{ {fields} }}"), json!({})).await;
+    assert_eq!(data["c1007"]["sourceId"], "1007");
+    // Root fields gather for a moment; on a busy machine one may come late.
+    let calls = gateway.calls("spirii");
+    assert!(calls.len() <= 3, "{calls:#?}");
+    let sent = parameters(&gateway.seen("spirii")[0].path_and_query);
+    assert!(sent.contains_key("customerIds"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_fails_fails_each_of_its_customers_and_no_other() {
+    let gateway = start(10).await;
+    gateway.crm("spirii").set_fault(Some(Fault::Status {
+        status: 429,
+        retry_after: Some(11),
+    }));
+    let asked = json!({ "ids": [id("spirii", "1001"), id("flextell", "1"), id("spirii", "1002")] });
+    let answer = gateway.ask_with(NODES, asked).await;
+    assert_eq!(
+        answer["data"]["nodes"],
+        json!([null, { "id": id("flextell", "1") }, null])
+    );
+    assert_eq!(
+        codes(&answer),
+        ["SOURCE_RATE_LIMITED", "SOURCE_RATE_LIMITED"]
+    );
+    for (error, place) in answer["errors"].as_array().unwrap().iter().zip([0, 2]) {
+        assert_eq!(error["path"], json!(["nodes", place]));
+        let extensions = &error["extensions"];
+        assert_eq!(
+            (&extensions["source"], &extensions["retryable"]),
+            (&json!("spirii"), &json!(true))
+        );
+        assert_eq!(
+            (
+                &extensions["retryAfterSeconds"],
+                &extensions["upstreamStatus"]
+            ),
+            (&json!(11), &json!(429))
+        );
+        assert!(extensions["requestId"].is_string());
+    }
+}

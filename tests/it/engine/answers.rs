@@ -1,0 +1,228 @@
+//! Answers that are odd, broken or hostile, and what a row that is odd costs.
+
+use super::{FIELDS, first, id, ids, listing};
+use crate::support::crm::{Crm, Play, call, file, source, source_with};
+use crmql::adapter::TokenStore;
+use crmql::source::{CustomerSource, Row, SourceErrorKind};
+use crmql::upstream::Settings;
+use serde_json::json;
+
+const OFFSET: &str = "kind = \"offset\", offset = \"query:o\", size = \"query:n\"";
+
+#[tokio::test]
+async fn an_odd_field_is_null_and_named_and_costs_nothing_else() {
+    let crm = Crm::json(json!({ "data": [
+        { "id": 1, "name": { "first": "x" }, "email": "a@b", "at": "soon" },
+        { "id": "", "name": "nobody" },
+        { "id": 1.5 },
+        { "id": true },
+        { "id": "..", "name": "up" },
+        { "id": "ok" },
+    ] }))
+    .await;
+    let page = first(&crm, &listing(OFFSET)).await.unwrap();
+    assert_eq!(
+        ids(&page),
+        [
+            "1",
+            "unreadable",
+            "unreadable",
+            "unreadable",
+            "unreadable",
+            "ok"
+        ]
+    );
+    let Row::Customer { customer, .. } = &page.rows[0] else {
+        panic!()
+    };
+    let names: Vec<_> = customer
+        .problems
+        .iter()
+        .map(|problem| problem.field)
+        .collect();
+    assert_eq!(names, ["name", "updatedAt"]);
+    assert_eq!(
+        (&customer.name, customer.email.as_deref()),
+        (&None, Some("a@b"))
+    );
+}
+
+#[tokio::test]
+async fn answers_that_are_no_json_are_a_coded_failure() {
+    let deep = format!(
+        "{{\"data\":{}{}}}",
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    for play in [
+        Play::Raw(200, vec![], b"<html>".to_vec()),
+        Play::Raw(200, vec![], b"{\"data\":[{\"id\":1}".to_vec()),
+        Play::Raw(200, vec![], b"".to_vec()),
+        Play::Raw(204, vec![], b"".to_vec()),
+        Play::Raw(200, vec![], b"{\"data\":[]} x".to_vec()),
+        Play::Raw(
+            302,
+            vec![("location", "/elsewhere".to_owned())],
+            b"".to_vec(),
+        ),
+    ] {
+        let crm = Crm::always(play.clone()).await;
+        let error = first(&crm, &listing(OFFSET)).await.unwrap_err();
+        assert_eq!(error.kind, SourceErrorKind::Malformed, "{play:?}");
+        assert_eq!(crm.seen().len(), 1, "a redirect is not followed");
+    }
+    let crm = Crm::always(Play::Raw(200, vec![], deep.into_bytes())).await;
+    let page = first(&crm, &listing(OFFSET)).await;
+    assert!(page.is_err() || ids(&page.unwrap()) == ["unreadable"]);
+    for (play, kind) in [
+        (Play::Truncated, SourceErrorKind::Unavailable),
+        (Play::Reset, SourceErrorKind::Unavailable),
+    ] {
+        let crm = Crm::always(play).await;
+        assert_eq!(first(&crm, &listing(OFFSET)).await.unwrap_err().kind, kind);
+    }
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_no_part_of_the_answer_and_of_two_lists_the_last_counts() {
+    let body = b"\xef\xbb\xbf{\"data\":[{\"id\":1}],\"data\":[{\"id\":2}]}".to_vec();
+    let crm = Crm::always(Play::Raw(200, vec![], body)).await;
+    let page = first(&crm, &listing(OFFSET)).await.unwrap();
+    assert_eq!(ids(&page), ["2"]);
+    let Row::Customer { customer, .. } = &page.rows[0] else {
+        panic!()
+    };
+    assert_eq!(
+        customer.native.as_ref().unwrap().value(),
+        Some(json!({ "id": 2 }))
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_cut_off() {
+    let crm = Crm::json(json!({ "data": [{ "id": 1, "name": "x".repeat(5000) }] })).await;
+    let settings = Settings {
+        answer_bytes: 1000,
+        ..Settings::default()
+    };
+    let source = source_with(&crm.base, &listing(OFFSET), TokenStore::default(), settings);
+    let error = super::page_of(&source, crmql::source::Position::Start, 2)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Malformed);
+    assert!(error.detail.contains("larger"));
+}
+
+fn batch() -> String {
+    let many = "[get_many]\nrequest = \"POST /batch\"\nids = { send = \"body:/ids\", list = \"json\" }\nitems = \"/data\"\nunwrap = \"/c\"\nmax = 2\ngone = { path = \"/dead\", present = true }\n";
+    file(
+        "",
+        &format!("{many}[get]\nrequest = \"GET /c/{{id}}\"\nitem = \"\"\n{FIELDS}"),
+    )
+}
+
+#[tokio::test]
+async fn a_batch_keeps_the_order_asked_and_missing_ones_are_absent() {
+    let crm = Crm::answering(|seen, _| {
+        let rows: Vec<_> = seen.json()["ids"].as_array().unwrap().iter().rev()
+            .filter(|id| *id != "b").map(|id| json!({ "c": { "id": id, "dead": if id == "d" { json!(1) } else { json!(null) } } })).collect();
+        Play::Json(200, json!({ "data": rows }))
+    }).await;
+    let call = call();
+    let fetched = source(&crm, &batch())
+        .fetch(&call, &["a", "b", "c", "d", "e"].map(id))
+        .await;
+    let found: Vec<_> = fetched
+        .iter()
+        .map(|one| one.as_ref().unwrap().as_ref().map(|c| c.id.to_string()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            Some("a".to_owned()),
+            None,
+            Some("c".to_owned()),
+            None,
+            Some("e".to_owned())
+        ]
+    );
+    assert_eq!((call.calls(), crm.seen().len()), (3, 3), "two ids a call");
+}
+
+#[tokio::test]
+async fn a_batch_with_strangers_or_unreadable_rows_proves_no_absence() {
+    for row in [
+        json!({ "c": { "id": "stranger" } }),
+        json!({ "c": {} }),
+        json!({ "c": { "id": "stranger", "dead": 1 } }),
+    ] {
+        let crm = Crm::json(json!({ "data": [{ "c": { "id": "a" } }, row] })).await;
+        let fetched = source(&crm, &batch())
+            .fetch(&call(), &[id("a"), id("b")])
+            .await;
+        assert!(fetched[0].as_ref().unwrap().is_some());
+        assert_eq!(
+            fetched[1].as_ref().unwrap_err().kind,
+            SourceErrorKind::Malformed
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_holds_only_a_part_of_the_ids_proves_no_absence() {
+    let list = "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = { kind = \"offset\", offset = \"query:o\", size = \"query:n\", max = 2, total = \"/n\" }\n[list.filter]\n\"id:in\" = \"query:ids\"\n[get]\nvia = \"list\"\n[get_many]\nvia = \"list\"\nmax = 50\n";
+    let text = file("", &format!("{list}{FIELDS}"));
+    let crm = Crm::json(json!({ "data": [{ "id": "a" }], "n": 2 })).await;
+    let fetched = source(&crm, &text)
+        .fetch(&call(), &[id("a"), id("b")])
+        .await;
+    assert!(fetched[0].is_ok());
+    assert_eq!(
+        fetched[1].as_ref().unwrap_err().kind,
+        SourceErrorKind::Malformed
+    );
+    let crm = Crm::json(json!({ "data": [], "n": 0 })).await;
+    source(&crm, &text)
+        .fetch(&call(), &["a", "b", "c"].map(id))
+        .await;
+    assert_eq!(
+        crm.seen().len(),
+        2,
+        "no more ids a call than a page has rows"
+    );
+}
+
+#[tokio::test]
+async fn one_customer_is_itself_absent_or_a_failure() {
+    for (play, expected) in [
+        (Play::Json(200, json!({ "id": "a" })), Ok(true)),
+        (Play::Json(404, json!({})), Ok(false)),
+        (
+            Play::Json(200, json!({ "id": "other" })),
+            Err(SourceErrorKind::Malformed),
+        ),
+        (
+            Play::Json(200, json!(null)),
+            Err(SourceErrorKind::Malformed),
+        ),
+        (
+            Play::Json(401, json!({})),
+            Err(SourceErrorKind::Credentials),
+        ),
+        (
+            Play::Json(500, json!({})),
+            Err(SourceErrorKind::Unavailable),
+        ),
+    ] {
+        let crm = Crm::always(play.clone()).await;
+        let fetched = source(&crm, &batch())
+            .fetch(&call(), &[id("a")])
+            .await
+            .remove(0);
+        assert_eq!(
+            fetched.map(|c| c.is_some()).map_err(|error| error.kind),
+            expected,
+            "{play:?}"
+        );
+    }
+}

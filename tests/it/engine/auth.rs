@@ -1,0 +1,223 @@
+//! Signing in: every kind, and tokens that are fetched, shared, renewed and kept.
+
+use super::{FIELDS, id};
+use crate::support::crm::{Crm, Play, Seen, call, file, source, source_with};
+use crmql::adapter::TokenStore;
+use crmql::source::{CustomerSource, SourceErrorKind};
+use crmql::upstream::Settings;
+use futures_util::future::join_all;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+fn getting(auth: &str) -> String {
+    file(
+        &format!("auth = {auth}"),
+        &format!("[get]\nrequest = \"GET /c/{{id}}\"\nitem = \"\"\n{FIELDS}"),
+    )
+}
+
+const REFRESH: &str = "{ kind = \"oauth2_refresh\", token_url = \"{base_url}/token\", client_id = \"me\", client_secret = \"s&cret\", refresh_token = \"r0\" }";
+
+fn echo(seen: &Seen) -> Play {
+    Play::Json(
+        200,
+        json!({ "id": seen.target.trim_start_matches("/c/").split('?').next() }),
+    )
+}
+
+#[tokio::test]
+async fn fixed_credentials_stand_where_the_file_says() {
+    for (auth, header, target) in [
+        ("{ kind = \"none\" }", None, "/c/a"),
+        (
+            "{ kind = \"bearer\", token = \"{key}\" }",
+            Some(("authorization", "Bearer k3y")),
+            "/c/a",
+        ),
+        (
+            "{ kind = \"header\", name = \"X-Key\", value = \"K {key}\" }",
+            Some(("x-key", "K k3y")),
+            "/c/a",
+        ),
+        (
+            "{ kind = \"query\", name = \"api_key\", value = \"{key}\" }",
+            None,
+            "/c/a?api_key=k3y",
+        ),
+        (
+            "{ kind = \"basic\", user = \"{key}\" }",
+            Some(("authorization", "Basic azN5Og==")),
+            "/c/a",
+        ),
+    ] {
+        let crm = Crm::answering(|seen, _| echo(seen)).await;
+        assert!(
+            source(&crm, &getting(auth))
+                .fetch(&call(), &[id("a")])
+                .await
+                .remove(0)
+                .is_ok()
+        );
+        let seen = crm.only();
+        assert_eq!(seen.target, target);
+        if let Some((name, value)) = header {
+            assert_eq!(seen.header(name), Some(value));
+        }
+    }
+}
+
+/// A CRM with a token endpoint that takes a moment; tokens are numbered, and `life` is what it says of each.
+async fn with_tokens(life: u64, good_from: usize) -> (Crm, Arc<AtomicUsize>) {
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&made);
+    let crm = Crm::answering(move |seen, _| {
+        if seen.target == "/token" {
+            std::thread::sleep(Duration::from_millis(30));
+            let number = count.fetch_add(1, Ordering::SeqCst) + 1;
+            return Play::Json(200, json!({ "access_token": format!("t{number}"), "expires_in": life, "refresh_token": format!("r{number}") }));
+        }
+        let token: usize = seen.header("authorization").unwrap().trim_start_matches("Bearer t").parse().unwrap();
+        if token < good_from { Play::Json(401, json!({})) } else { echo(seen) }
+    })
+    .await;
+    (crm, made)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_who_wait_cost_one_token_and_one_more_when_it_is_refused() {
+    for (good_from, tokens) in [(1, 1), (2, 2)] {
+        let (crm, made) = with_tokens(3600, good_from).await;
+        let source = source(&crm, &getting(REFRESH));
+        let asked = (0..50).map(|n| {
+            let source = &source;
+            async move {
+                source
+                    .fetch(&call(), &[id(&format!("a{n}"))])
+                    .await
+                    .remove(0)
+            }
+        });
+        for fetched in join_all(asked).await {
+            assert!(fetched.unwrap().is_some());
+        }
+        assert_eq!(made.load(Ordering::SeqCst), tokens);
+        let forms: Vec<_> = crm
+            .seen()
+            .into_iter()
+            .filter(|seen| seen.target == "/token")
+            .collect();
+        assert_eq!(
+            forms[0].body,
+            "grant_type=refresh_token&client_id=me&client_secret=s%26cret&refresh_token=r0"
+        );
+        if let Some(second) = forms.get(1) {
+            assert!(
+                second.body.ends_with("&refresh_token=r1"),
+                "the rotated one is used"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_ends_is_fetched_anew_and_a_lasting_one_is_not() {
+    for (life, tokens) in [(3600, 1), (0, 3)] {
+        let (crm, made) = with_tokens(life, 0).await;
+        let source = source(&crm, &getting(REFRESH));
+        for _ in 0..3 {
+            source.fetch(&call(), &[id("a")]).await.remove(0).unwrap();
+        }
+        assert_eq!(made.load(Ordering::SeqCst), tokens);
+    }
+}
+
+#[tokio::test]
+async fn client_credentials_name_themselves_in_form_or_header() {
+    for (send, body, header) in [
+        (
+            "form",
+            "grant_type=client_credentials&client_id=me&client_secret=x&scope=a%20b",
+            None,
+        ),
+        (
+            "basic",
+            "grant_type=client_credentials&scope=a%20b",
+            Some("Basic bWU6eA=="),
+        ),
+    ] {
+        let auth = format!(
+            "{{ kind = \"oauth2_client\", token_url = \"{{base_url}}/token\", client_id = \"me\", client_secret = \"x\", scope = \"a b\", send = \"{send}\", prefix = \"Token \" }}"
+        );
+        let crm = Crm::answering(|seen, _| {
+            if seen.target == "/token" {
+                Play::Json(200, json!({ "access_token": "t" }))
+            } else {
+                echo(seen)
+            }
+        })
+        .await;
+        source(&crm, &getting(&auth))
+            .fetch(&call(), &[id("a")])
+            .await
+            .remove(0)
+            .unwrap();
+        let seen = crm.seen();
+        assert_eq!(
+            (seen[0].body.as_str(), seen[0].header("authorization")),
+            (body, header)
+        );
+        assert_eq!(seen[1].header("authorization"), Some("Token t"));
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_token_is_kept_even_when_nobody_waits_any_more_and_a_kept_one_is_used() {
+    let (crm, _) = with_tokens(3600, 0).await;
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&kept);
+    let tokens = TokenStore {
+        kept: Some(SecretString::from("kept")),
+        keep: Some(Arc::new(move |token: &SecretString| {
+            keep.lock().unwrap().push(token.expose_secret().to_owned());
+        })),
+    };
+    let source = source_with(&crm.base, &getting(REFRESH), tokens, Settings::default());
+    let call = call();
+    let given_up = tokio::time::timeout(Duration::from_millis(5), source.fetch(&call, &[]));
+    drop(given_up.await);
+    let ids = [id("a")];
+    let given_up = tokio::time::timeout(Duration::from_millis(5), source.fetch(&call, &ids)).await;
+    assert!(given_up.is_err() || given_up.is_ok());
+    drop(source);
+    for _ in 0..100 {
+        if !kept.lock().unwrap().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(*kept.lock().unwrap(), ["r1"]);
+    assert!(crm.seen()[0].body.ends_with("refresh_token=kept"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_endpoint_that_refuses_is_asked_once_for_all_who_wait() {
+    let crm = Crm::answering(|_, _| {
+        std::thread::sleep(Duration::from_millis(100));
+        Play::Json(400, json!({ "error": "invalid_grant" }))
+    })
+    .await;
+    let source = source(&crm, &getting(REFRESH));
+    let ids = (0..20).map(|n| [id(&n.to_string())]).collect::<Vec<_>>();
+    let call = call();
+    for fetched in join_all(ids.iter().map(|ids| source.fetch(&call, ids))).await {
+        assert_eq!(
+            fetched[0].as_ref().unwrap_err().kind,
+            SourceErrorKind::Credentials
+        );
+    }
+    assert_eq!(crm.seen().len(), 1);
+    assert_eq!(call.calls(), 0);
+}

@@ -1,0 +1,256 @@
+//! The command from start to end: what it needs, what it says, how it stops, and with which exit code.
+
+use super::support::process::{Process, ask, configuration, spawn};
+use crmql::demo::{self, Demo, Fault, Options};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+
+const ALL: &str = "{ customers(first: 100) { nodes { id } sources { source { key } outcome } } }";
+
+async fn small_demo() -> Demo {
+    demo::start(Options {
+        customers: 5,
+        ports: None,
+    })
+    .await
+    .unwrap()
+}
+
+async fn check(
+    folder: &Path,
+    arguments: &[&str],
+    environment: &[(String, String)],
+) -> (Option<i32>, String, String) {
+    let mut process = spawn(folder, arguments, environment);
+    let code = process.ended().await;
+    (code, process.out(), process.err())
+}
+
+/// Waits until a CRM was asked for a customer.
+async fn wait_for_a_call(demo: &Demo, key: &str) {
+    let crm = demo.crms.iter().find(|crm| crm.key == key).unwrap();
+    while !crm
+        .log()
+        .iter()
+        .any(|seen| seen.path_and_query.contains("/customers"))
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn served(process: &Process) -> String {
+    process.word_after("listening address=").await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_needs_nothing_and_ends_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    for signal in ["TERM", "INT"] {
+        let mut process = spawn(
+            folder.path(),
+            &["demo", "--port", "0", "--customers", "3"],
+            &[],
+        );
+        let address = process.word_after("GraphiQL  http://").await;
+        let address = address.trim_end_matches('/');
+        let answer = ask(address, ALL, json!({})).await;
+        assert_eq!(
+            answer["data"]["customers"]["nodes"]
+                .as_array()
+                .unwrap()
+                .len(),
+            12,
+            "{answer:#}"
+        );
+        for (path, word) in [
+            ("healthz", ""),
+            ("readyz", ""),
+            ("schema.graphql", "type Query"),
+            ("", "<html"),
+        ] {
+            let answer = reqwest::get(format!("http://{address}/{path}"))
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), 200, "{path}");
+            assert!(answer.text().await.unwrap().contains(word), "{path}");
+        }
+        process.signal(signal);
+        assert_eq!(process.ended().await, Some(0), "{}", process.err());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_of_four_crms_is_checked_and_served() {
+    let demo = small_demo().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (text, environment) = configuration(&demo);
+    std::fs::write(folder.path().join("crmql.toml"), &text).unwrap();
+    let (code, out, err) = check(folder.path(), &["check"], &environment).await;
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert_eq!(out, "crmql.toml: fine, 4 sources\n");
+    assert!(
+        demo.crms.iter().all(|crm| crm.log().is_empty()),
+        "nobody is asked"
+    );
+    let (code, out, err) = check(folder.path(), &["check", "--live"], &environment).await;
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(out.lines().count(), 5, "{out}");
+    for crm in &demo.crms {
+        assert!(out.contains(&format!("{}: answered in", crm.key)), "{out}");
+        let asked = crm
+            .log()
+            .iter()
+            .filter(|seen| seen.path_and_query.contains("/customers"))
+            .count();
+        assert_eq!(asked, 1, "{}", crm.key);
+    }
+    // The refresh token that came with the configuration is spent by now; what replaced it was kept, and is again.
+    for round in 0..2 {
+        let mut process = spawn(folder.path(), &["serve"], &environment);
+        let address = served(&process).await;
+        let answer = ask(&address, ALL, json!({})).await;
+        assert_eq!(answer["errors"], Value::Null, "round {round}: {answer:#}");
+        assert_eq!(
+            answer["data"]["customers"]["nodes"]
+                .as_array()
+                .unwrap()
+                .len(),
+            20
+        );
+        process.signal("TERM");
+        assert_eq!(process.ended().await, Some(0), "{}", process.err());
+        for (_, secret) in &environment {
+            assert!(!process.err().contains(secret) && !process.out().contains(secret));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cursors_outlive_a_restart() {
+    let demo = small_demo().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (text, environment) = configuration(&demo);
+    std::fs::write(folder.path().join("crmql.toml"), &text).unwrap();
+    let query = "query($after: String) { customers(first: 7, after: $after) { nodes { id } pageInfo { endCursor } } }";
+    let (mut after, mut found) = (Value::Null, Vec::new());
+    for _ in 0..2 {
+        let mut process = spawn(folder.path(), &["serve"], &environment);
+        let address = served(&process).await;
+        let answer = ask(&address, query, json!({ "after": after })).await;
+        let page = &answer["data"]["customers"];
+        found.extend(
+            page["nodes"]
+                .as_array()
+                .unwrap_or_else(|| panic!("{answer:#}"))
+                .clone(),
+        );
+        after = page["pageInfo"]["endCursor"].clone();
+        process.signal("TERM");
+        process.ended().await;
+    }
+    found.dedup();
+    assert_eq!(found.len(), 14);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_that_cannot_work_is_refused_with_its_place() {
+    let demo = small_demo().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (text, environment) = configuration(&demo);
+    let file = folder.path().join("crmql.toml");
+    std::fs::write(&file, &text).unwrap();
+    for command in ["serve", "check"] {
+        let (code, out, err) = check(folder.path(), &[command], &environment[1..]).await;
+        assert_eq!((code, out.as_str()), (Some(64), ""));
+        let line = text
+            .lines()
+            .position(|line| line.contains(&environment[0].0))
+            .unwrap()
+            + 1;
+        assert!(
+            err.starts_with(&format!("crmql.toml:{line}:")) && err.contains(&environment[0].0),
+            "{err}"
+        );
+        assert_eq!(err.lines().count(), 1, "{err}");
+    }
+    for (from, to, word) in [
+        ("adapter = \"gormic\"", "adapter = \"gormik\"", "gormik"),
+        ("organization = ", "organisation = ", "organisation"),
+        (
+            "api_key = { env = \"TEST_GORMIC_API_KEY\" }",
+            "api_key = \"planted-s3cret\"",
+            "secret",
+        ),
+        ("key = \"gormic\"", "key = \"gtateth\"", "gtateth"),
+    ] {
+        std::fs::write(&file, text.replacen(from, to, 1)).unwrap();
+        let (code, _, err) = check(folder.path(), &["check"], &environment).await;
+        assert_eq!(code, Some(64), "{to}: {err}");
+        assert!(
+            err.contains(word) && !err.contains("planted"),
+            "{to}: {err}"
+        );
+    }
+    std::fs::write(&file, &text).unwrap();
+    let mut wrong = environment.clone();
+    wrong[0].1 = "planted-s3cret".to_owned();
+    let (code, out, err) = check(folder.path(), &["check", "--live"], &wrong).await;
+    assert_eq!(code, Some(1), "{out}{err}");
+    assert!(
+        out.contains("SOURCE_CREDENTIALS") && !(out + &err).contains("planted"),
+        "one source says no"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn running_requests_finish_and_a_second_signal_ends_them() {
+    for twice in [false, true] {
+        let demo = small_demo().await;
+        let folder = tempfile::tempdir().unwrap();
+        let (text, environment) = configuration(&demo);
+        std::fs::write(folder.path().join("crmql.toml"), &text).unwrap();
+        let mut process = spawn(folder.path(), &["serve"], &environment);
+        let address = served(&process).await;
+        let slow = Duration::from_secs(if twice { 15 } else { 1 });
+        demo.crms[0].set_fault(Some(Fault::Latency(slow)));
+        let asking = tokio::spawn(async move {
+            let query = "mutation { createCustomer(input: { source: \"gtateth\", firstName: \"Slow\" }) { outcome } }";
+            let client = reqwest::Client::builder().no_proxy().build().unwrap();
+            let request = client
+                .post(format!("http://{address}/graphql"))
+                .header("content-type", "application/json");
+            request
+                .body(json!({ "query": query }).to_string())
+                .send()
+                .await?
+                .text()
+                .await
+        });
+        wait_for_a_call(&demo, "gtateth").await;
+        process.signal("TERM");
+        process.word_after("draining").await;
+        if twice {
+            process.signal("TERM");
+            assert_eq!(process.ended().await, Some(1), "{}", process.err());
+            assert!(asking.await.unwrap().is_err());
+        } else {
+            let answer = asking.await.unwrap().unwrap();
+            assert_eq!(
+                answer,
+                r#"{"data":{"createCustomer":{"outcome":"APPLIED"}}}"#
+            );
+            assert_eq!(process.ended().await, Some(0), "{}", process.err());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_that_is_taken_is_a_failure_that_says_so() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let (code, out, err) = check(folder.path(), &["demo", "--port", &port], &[]).await;
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(err.contains(&port) && err.contains("--port 0"), "{err}");
+}

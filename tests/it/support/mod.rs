@@ -1,0 +1,5 @@
+//! What several integration tests share. It holds no assertions about behaviour.
+
+pub mod crm;
+pub mod gateway;
+pub mod process;
