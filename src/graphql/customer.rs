@@ -8,9 +8,9 @@ use super::connection::{ConnectionArguments, CustomerConnection, connect};
 use super::filter::{CustomerFilter, CustomerOrder};
 use super::id;
 use super::source::SourceNode;
-use crate::load::{Fetched, Freshness, Load};
+use crate::load::Load;
 use crate::model::{DateTime, LocalId};
-use crate::source::{CustomerRef, SourceEntry};
+use crate::source::{CustomerRef, Operation, SourceEntry};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaType, Registry};
 use async_graphql::resolver_utils::resolve_container;
@@ -27,8 +27,6 @@ use std::sync::Arc;
 pub struct CustomerFields {
     #[graphql(skip)]
     entry: Arc<SourceEntry>,
-    #[graphql(skip)]
-    read: Freshness,
     #[graphql(flatten)]
     record: CustomerRef,
 }
@@ -52,18 +50,9 @@ pub struct FreshnessFields {
 const FIRST: &[&str] = &["id", "source", "sourceId", "displayName"];
 
 impl CustomerNode {
-    /// A customer that was loaded by id.
-    pub fn loaded(entry: Arc<SourceEntry>, fetched: Fetched) -> Self {
-        Self::new(entry, fetched.customer, fetched.freshness)
-    }
-
     /// A customer of a source.
-    pub fn new(entry: Arc<SourceEntry>, record: CustomerRef, read: Freshness) -> Self {
-        Self(CustomerFields {
-            entry,
-            read,
-            record,
-        })
+    pub fn new(entry: Arc<SourceEntry>, record: CustomerRef) -> Self {
+        Self(CustomerFields { entry, record })
     }
 
     /// The global id, for interfaces.
@@ -186,12 +175,13 @@ impl CustomerFields {
     }
 
     /// When and how this record was read.
-    async fn freshness(&self) -> FreshnessFields {
-        FreshnessFields {
-            fetched_at: self.read.fetched_at,
-            stale: self.read.stale,
-            from_cache: self.read.from_cache,
-        }
+    async fn freshness(&self, ctx: &Context<'_>) -> Result<FreshnessFields, Error> {
+        let fetched_at = self.record.fetched_at;
+        Ok(FreshnessFields {
+            fetched_at: fetched_at.to_the_millisecond(),
+            stale: self.record.stale,
+            from_cache: fetched_at < ctx.data::<Arc<Operation>>()?.started_at,
+        })
     }
 }
 
@@ -203,9 +193,7 @@ impl CustomerFields {
     ) -> Result<Option<CustomerNode>, Error> {
         let Some(id) = id else { return Ok(None) };
         match ctx.data::<Load>()?.customer(&self.entry, id.clone()).await {
-            Ok(found) => {
-                Ok(found.map(|found| CustomerNode::loaded(Arc::clone(&self.entry), found)))
-            }
+            Ok(found) => Ok(found.map(|found| CustomerNode::new(Arc::clone(&self.entry), found))),
             Err(error) => Err(of_source(&self.entry.key, &error)),
         }
     }

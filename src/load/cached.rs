@@ -1,21 +1,21 @@
 //! A source behind the cache: it is a source itself, so nobody above or below needs to know.
 //!
 //! Reads are answered from the store while they are fresh, join a read that is under way, or start one. While the CRM
-//! fails, a stale answer stands in where the configuration allows it. A write moves the source to a new epoch before its
-//! own answer leaves.
+//! fails, a stale answer stands in where the configuration and the caller allow it. A write moves the source to a new
+//! epoch before its own answer leaves.
 
-use super::cache::{Epoch, Kept, Key, Said, Store, Times};
+use super::cache::{Kept, Key, PageKey, Said, Scope, Store, Times, at_least};
 use super::flight::{Flight, Flights};
-use crate::model::{Capabilities, Change, Customer, Filter, LocalId, Order};
+use crate::model::{Capabilities, Change, Customer, Filter, LocalId, Order, WriteOutcome};
 use crate::source::{
-    Call, CustomerRef, CustomerSource, ListPlan, Page, Position, SourceError, SourceErrorKind,
-    Unsupported, Written,
+    Call, CustomerRef, CustomerSource, ListPlan, Operation, Page, Position, Row, SourceError,
+    SourceErrorKind, Unsupported, Written,
 };
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a read by id came to.
 type Found = Result<Option<CustomerRef>, SourceError>;
@@ -24,196 +24,42 @@ type Batch = Arc<HashMap<LocalId, Found>>;
 /// What a read of a page came to.
 type PageRead = Result<Arc<Page>, SourceError>;
 
+/// How a source is cached.
+#[derive(Clone, Copy, Debug)]
+pub struct Caching {
+    /// How long what it said is used again; without times nothing is kept, and identical reads under way are still one.
+    pub times: Option<Times>,
+    /// How long a read may go on, also when those who asked are gone.
+    pub patience: Duration,
+    /// How many reads under way can be joined at a time.
+    pub flights: usize,
+}
+
 /// A source behind the cache.
-pub struct Cached {
+pub struct CachedSource(Arc<Cached>);
+
+struct Cached {
     inner: Arc<dyn CustomerSource>,
-    rank: usize,
-    times: Option<Times>,
+    caching: Caching,
     store: Store,
+    source: u64,
     writes: AtomicU64,
     batches: Flights<Key, Batch>,
     pages: Flights<Key, PageRead>,
 }
 
-impl Cached {
-    /// Puts a source behind the store. Without times nothing is kept, and identical reads under way are still one.
-    pub fn new(
-        inner: Arc<dyn CustomerSource>,
-        rank: usize,
-        times: Option<Times>,
-        store: Store,
-    ) -> Self {
-        Self {
-            inner,
-            rank,
-            times,
-            store,
-            writes: AtomicU64::new(0),
-            batches: Flights::new(),
-            pages: Flights::new(),
-        }
-    }
-
-    fn epoch(&self) -> Epoch {
-        Epoch {
-            source: self.rank,
-            writes: self.writes.load(Ordering::Acquire),
-        }
-    }
-
-    /// What is kept, where the caller accepts kept answers at all.
-    fn kept(&self, call: &Call, key: &Key) -> Option<Arc<Kept>> {
-        if call.operation().fresh || self.times.is_none() {
-            return None;
-        }
-        self.store.get(key)
-    }
-
-    fn keep(&self, key: Key, said: Said) {
-        if let Some(times) = &self.times {
-            self.store.keep(key, said, times);
-        }
-    }
-
-    async fn read_page(
-        self: &Arc<Self>,
-        call: &Call,
-        plan: &ListPlan,
-        at: &Position,
-        size: u32,
-    ) -> PageRead {
-        let key = page_key(self.epoch(), plan, at, size);
-        let kept = self.kept(call, &key);
-        if let Some(page) = kept
-            .as_deref()
-            .filter(|kept| is_fresh(kept))
-            .and_then(as_page)
-        {
-            return Ok(page);
-        }
-        let (this, call, plan, at) = (Arc::clone(self), call.clone(), plan.clone(), at.clone());
-        let fresh = call.operation().fresh;
-        let read = move |key: Key| async move {
-            let page = this
-                .inner
-                .list(&call, &plan, &at, size)
-                .await
-                .map(Arc::new)?;
-            this.keep(key, Said::Page(Arc::clone(&page)));
-            Ok(page)
-        };
-        let outcome = if fresh {
-            // A read that is under way may have begun before the caller asked for news.
-            landed(tokio::spawn(read(key)).await.ok())
-        } else {
-            let flights = self
-                .pages
-                .join(std::slice::from_ref(&key), |_| read(key.clone()));
-            match flights.into_iter().next() {
-                Some(flight) => landed(flight.await),
-                None => Err(broken_off()),
-            }
-        };
-        match (
-            outcome,
-            kept.as_deref()
-                .filter(|kept| is_usable(kept))
-                .and_then(as_page),
-        ) {
-            (Err(error), Some(stale)) if stale_may_stand_in(&error) => Ok(stale),
-            (outcome, _) => outcome,
-        }
-    }
-
-    async fn read_customers(self: &Arc<Self>, call: &Call, ids: &[LocalId]) -> Vec<Found> {
-        let at = self.epoch();
-        let keys: Vec<Key> = ids
-            .iter()
-            .map(|id| Key::Customer { at, id: id.clone() })
-            .collect();
-        let kept: Vec<Option<Arc<Kept>>> = keys.iter().map(|key| self.kept(call, key)).collect();
-        let missing: Vec<Key> = keys
-            .iter()
-            .zip(&kept)
-            .filter(|(_, kept)| !kept.as_deref().is_some_and(is_fresh))
-            .map(|(key, _)| key.clone())
-            .collect();
-        let mut read = self.fly(call, &missing).await;
-        ids.iter()
-            .zip(kept)
-            .map(|(id, kept)| match (read.remove(id), kept) {
-                (None, Some(kept)) => as_customer(&kept).map_or_else(|| Err(broken_off()), Ok),
-                (Some(Err(error)), Some(kept))
-                    if stale_may_stand_in(&error) && is_usable(&kept) =>
-                {
-                    as_customer(&kept).map_or(Err(error), Ok)
-                }
-                (Some(found), _) => found,
-                (None, None) => Err(broken_off()),
-            })
-            .collect()
-    }
-
-    /// Reads what is missing, joining what is under way.
-    async fn fly(self: &Arc<Self>, call: &Call, missing: &[Key]) -> HashMap<LocalId, Found> {
-        if missing.is_empty() {
-            return HashMap::new();
-        }
-        let (this, own) = (Arc::clone(self), call.clone());
-        let read = move |keys: Vec<Key>| async move {
-            let ids: Vec<LocalId> = keys.iter().filter_map(id_of).collect();
-            let found = this.inner.fetch(&own, &ids).await;
-            let found: HashMap<LocalId, Found> = ids.into_iter().zip(found).collect();
-            for key in keys {
-                if let Some(Ok(customer)) = id_of(&key).and_then(|id| found.get(&id)) {
-                    this.keep(
-                        key,
-                        Said::Customer(
-                            customer
-                                .as_ref()
-                                .map(|customer| detached(customer, found.len())),
-                        ),
-                    );
-                }
-            }
-            Arc::new(found)
-        };
-        let flights: Vec<Flight<Batch>> = if call.operation().fresh {
-            use futures_util::FutureExt;
-            let keys = missing.to_vec();
-            let flight = async move { tokio::spawn(read(keys)).await.ok() }
-                .boxed()
-                .shared();
-            missing.iter().map(|_| flight.clone()).collect()
-        } else {
-            self.batches.join(missing, read)
-        };
-        let mut all = HashMap::with_capacity(missing.len());
-        for (key, flight) in missing.iter().zip(flights) {
-            if let Some(id) = id_of(key) {
-                let found = flight
-                    .await
-                    .and_then(|batch| batch.get(&id).cloned())
-                    .unwrap_or_else(|| Err(broken_off()));
-                all.insert(id, found);
-            }
-        }
-        all
-    }
-}
-
-/// The handle that is given out: flights outlive their callers, so they need the source to be shared.
-pub struct CachedSource(Arc<Cached>);
-
 impl CachedSource {
     /// Puts a source behind the store.
-    pub fn new(
-        inner: Arc<dyn CustomerSource>,
-        rank: usize,
-        times: Option<Times>,
-        store: Store,
-    ) -> Self {
-        Self(Arc::new(Cached::new(inner, rank, times, store)))
+    pub fn new(inner: Arc<dyn CustomerSource>, caching: Caching, store: Store) -> Self {
+        Self(Arc::new(Cached {
+            inner,
+            source: store.source(),
+            store,
+            writes: AtomicU64::new(0),
+            batches: Flights::new(caching.flights),
+            pages: Flights::new(caching.flights),
+            caching,
+        }))
     }
 }
 
@@ -234,99 +80,347 @@ impl CustomerSource for CachedSource {
         at: &Position,
         size: u32,
     ) -> Result<Page, SourceError> {
-        self.0
-            .read_page(call, plan, at, size)
-            .await
-            .map(|page| (*page).clone())
+        self.0.page(call, plan, at, size).await
     }
 
-    async fn fetch(
-        &self,
-        call: &Call,
-        ids: &[LocalId],
-    ) -> Vec<Result<Option<CustomerRef>, SourceError>> {
-        self.0.read_customers(call, ids).await
+    async fn fetch(&self, call: &Call, ids: &[LocalId]) -> Vec<Found> {
+        self.0.customers(call, ids).await
     }
 
     async fn write(&self, call: &Call, change: &Change) -> Written {
-        let _moved = Moved(&self.0.writes);
-        self.0.inner.write(call, change).await
+        let mut moving = Moving {
+            writes: &self.0.writes,
+            nothing_sent: false,
+        };
+        let before = call.calls();
+        let written = self.0.inner.write(call, change).await;
+        moving.nothing_sent = written.outcome == WriteOutcome::NotApplied && call.calls() == before;
+        written
     }
 }
 
 /// Moves the source to its next epoch when a write ends, however it ends: nobody knows what a write that broke off did.
-struct Moved<'w>(&'w AtomicU64);
+/// Only one that was refused before anything was sent changes nothing.
+struct Moving<'w> {
+    writes: &'w AtomicU64,
+    nothing_sent: bool,
+}
 
-impl Drop for Moved<'_> {
+impl Drop for Moving<'_> {
     fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::AcqRel);
+        if !self.nothing_sent {
+            self.writes.fetch_add(1, Ordering::AcqRel);
+        }
     }
 }
 
-fn page_key(at: Epoch, plan: &ListPlan, position: &Position, size: u32) -> Key {
-    Key::Page {
-        at,
-        route: plan.route,
-        filter: Box::new(plan.filter.clone()),
-        order: plan.order,
-        position: position.clone(),
-        size,
+impl Cached {
+    fn scope(&self) -> Scope {
+        Scope {
+            source: self.source,
+            epoch: self.writes.load(Ordering::Acquire),
+        }
+    }
+
+    fn kept(&self, key: &Key) -> Option<Arc<Kept>> {
+        self.caching.times.as_ref()?;
+        self.store.get(key)
+    }
+
+    fn keep(&self, operation: &Operation, key: Key, said: Said, began: Instant) {
+        if let Some(times) = self.caching.times.as_ref().filter(|_| operation.keep) {
+            self.store.keep(key, said, began, times);
+        }
+    }
+
+    /// Notes for how long something that was read just now can be used again.
+    fn note_read(&self, operation: &Operation, absent: bool) {
+        let life = match &self.caching.times {
+            None => Duration::ZERO,
+            Some(times) if absent => times.absent_ttl,
+            Some(times) => times.ttl,
+        };
+        operation.read_fresh_for(at_least(life));
+    }
+
+    // === Pages ===
+
+    async fn page(
+        self: &Arc<Self>,
+        call: &Call,
+        plan: &ListPlan,
+        at: &Position,
+        size: u32,
+    ) -> Result<Page, SourceError> {
+        let operation = call.operation();
+        let key = Key::Page(Arc::new(PageKey {
+            scope: self.scope(),
+            route: plan.route,
+            filter: plan.filter.clone(),
+            order: plan.order,
+            position: at.clone(),
+            size,
+        }));
+        let kept = self.kept(&key);
+        if let Some(kept) = kept.as_deref()
+            && serves(kept, operation)
+            && let Some(page) = kept.said.page()
+        {
+            note_kept(kept, operation);
+            return Ok((*page).clone());
+        }
+        match (self.fly_page(call, plan, at, key).await, kept) {
+            (Ok(page), _) => {
+                self.note_read(operation, false);
+                Ok((*page).clone())
+            }
+            (Err(error), Some(kept)) if may_be_stale(operation, &error, &kept) => {
+                let page = kept.said.page().ok_or(error)?;
+                operation.read_fresh_for(Duration::ZERO);
+                Ok(stale_page(&page))
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Reads a page, or joins who reads it.
+    async fn fly_page(
+        self: &Arc<Self>,
+        call: &Call,
+        plan: &ListPlan,
+        at: &Position,
+        key: Key,
+    ) -> PageRead {
+        let (this, own) = (Arc::clone(self), call.until(self.patience()));
+        let (plan, at) = (plan.clone(), at.clone());
+        let keys = [key];
+        let flights = self.pages.join(
+            &keys,
+            call.operation().not_before(),
+            |mut keys, began| async move {
+                let key = keys.pop().ok_or_else(broken_off)?;
+                this.read_page(&own, &plan, &at, key, began).await
+            },
+        );
+        let flight = flights.into_iter().next().ok_or_else(broken_off)?;
+        landed(call, flight).await?
+    }
+
+    async fn read_page(
+        &self,
+        call: &Call,
+        plan: &ListPlan,
+        at: &Position,
+        key: Key,
+        began: Instant,
+    ) -> PageRead {
+        let operation = call.operation();
+        // Another flight may have landed since the store was looked at.
+        if let Some(page) = self
+            .still(&key, operation)
+            .and_then(|kept| kept.said.page())
+        {
+            return Ok(page);
+        }
+        let Key::Page(asked) = &key else {
+            return Err(broken_off());
+        };
+        let page = Arc::new(self.inner.list(call, plan, at, asked.size).await?);
+        if page.complete {
+            self.keep_rows(operation, asked.scope, &page, began);
+        }
+        self.keep(operation, key, Said::Page(Arc::clone(&page)), began);
+        Ok(page)
+    }
+
+    /// A row that says all is as good as the customer read by its id.
+    fn keep_rows(&self, operation: &Operation, scope: Scope, page: &Arc<Page>, began: Instant) {
+        if self.caching.times.is_none() {
+            return;
+        }
+        for (index, row) in page.rows.iter().enumerate() {
+            if let Row::Customer { customer, .. } = row {
+                let id = customer.id.clone();
+                let said = Said::Row(Arc::downgrade(page), index);
+                self.keep(operation, Key::Customer { scope, id }, said, began);
+            }
+        }
+    }
+
+    // === Customers ===
+
+    async fn customers(self: &Arc<Self>, call: &Call, ids: &[LocalId]) -> Vec<Found> {
+        let (operation, scope) = (call.operation(), self.scope());
+        let key = |id: &LocalId| Key::Customer {
+            scope,
+            id: id.clone(),
+        };
+        let kept: Vec<Option<Arc<Kept>>> = ids.iter().map(|id| self.kept(&key(id))).collect();
+        let mut found: Vec<Option<Found>> = kept
+            .iter()
+            .map(|kept| {
+                let kept = kept.as_deref().filter(|kept| serves(kept, operation))?;
+                let customer = kept.said.customer()?;
+                note_kept(kept, operation);
+                Some(Ok(customer))
+            })
+            .collect();
+        let missing: Vec<Key> = ids
+            .iter()
+            .zip(&found)
+            .filter(|(_, found)| found.is_none())
+            .map(|(id, _)| key(id))
+            .collect();
+        if !missing.is_empty() {
+            let mut read = self.fly_customers(call, &missing).await.into_iter();
+            let slots = found.iter_mut().zip(kept);
+            for (slot, kept) in slots.filter(|(slot, _)| slot.is_none()) {
+                let read = read.next().unwrap_or_else(|| Err(broken_off()));
+                *slot = Some(self.settled(operation, read, kept));
+            }
+        }
+        let found = found.into_iter();
+        found
+            .map(|found| found.unwrap_or_else(|| Err(broken_off())))
+            .collect()
+    }
+
+    /// What is shown of a customer that had to be read.
+    fn settled(&self, operation: &Operation, read: Found, kept: Option<Arc<Kept>>) -> Found {
+        match (read, kept) {
+            (Ok(customer), _) => {
+                self.note_read(operation, customer.is_none());
+                Ok(customer)
+            }
+            (Err(error), Some(kept)) if may_be_stale(operation, &error, &kept) => {
+                let customer = kept.said.customer().ok_or(error)?;
+                operation.read_fresh_for(Duration::ZERO);
+                Ok(customer.map(|customer| stale(&customer)))
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Reads what is missing, joining what is under way; in the order of the keys.
+    async fn fly_customers(self: &Arc<Self>, call: &Call, missing: &[Key]) -> Vec<Found> {
+        let (this, own) = (Arc::clone(self), call.until(self.patience()));
+        let flights = self.batches.join(
+            missing,
+            call.operation().not_before(),
+            |keys, began| async move { this.read_customers(&own, keys, began).await },
+        );
+        let mut found = Vec::with_capacity(missing.len());
+        for (key, flight) in missing.iter().zip(flights) {
+            found.push(match (landed(call, flight).await, key) {
+                (Ok(batch), Key::Customer { id, .. }) => {
+                    batch.get(id).cloned().unwrap_or_else(|| Err(broken_off()))
+                }
+                (Ok(_), Key::Page(_)) => Err(broken_off()),
+                (Err(error), _) => Err(error),
+            });
+        }
+        found
+    }
+
+    async fn read_customers(&self, call: &Call, keys: Vec<Key>, began: Instant) -> Batch {
+        let operation = call.operation();
+        let mut batch = HashMap::with_capacity(keys.len());
+        let mut asked = Vec::with_capacity(keys.len());
+        for key in keys {
+            // Another flight may have landed since the store was looked at.
+            let there = self.still(&key, operation);
+            match (there.and_then(|kept| kept.said.customer()), &key) {
+                (Some(customer), Key::Customer { id, .. }) => {
+                    batch.insert(id.clone(), Ok(customer));
+                }
+                (None, Key::Customer { id, .. }) => asked.push((id.clone(), key)),
+                (_, Key::Page(_)) => {}
+            }
+        }
+        let ids: Vec<LocalId> = asked.iter().map(|(id, _)| id.clone()).collect();
+        let found = match ids.is_empty() {
+            true => Vec::new(),
+            false => self.inner.fetch(call, &ids).await,
+        };
+        let together = found.len() > 1;
+        for ((id, key), found) in asked.into_iter().zip(found) {
+            if let Ok(customer) = &found {
+                let customer = customer.as_ref().map(|one| detached(one, together));
+                self.keep(operation, key, Said::Customer(customer), began);
+            }
+            batch.insert(id, found);
+        }
+        Arc::new(batch)
+    }
+
+    // === Both ===
+
+    /// What the store has for this operation now.
+    fn still(&self, key: &Key, operation: &Operation) -> Option<Arc<Kept>> {
+        self.kept(key).filter(|kept| serves(kept, operation))
+    }
+
+    /// Until when a read that begins now may go on.
+    fn patience(&self) -> Instant {
+        Instant::now() + self.caching.patience
     }
 }
 
-fn id_of(key: &Key) -> Option<LocalId> {
-    match key {
-        Key::Customer { id, .. } => Some(id.clone()),
-        Key::Page { .. } => None,
+/// Waits for a flight, at most until the caller's own deadline.
+async fn landed<V: Clone>(call: &Call, flight: Flight<V>) -> Result<V, SourceError> {
+    match tokio::time::timeout_at(call.deadline().into(), flight).await {
+        Ok(answer) => answer.ok_or_else(broken_off),
+        Err(_) => Err(SourceError::new(
+            SourceErrorKind::Timeout,
+            "the CRM did not answer in time",
+        )),
     }
 }
 
-fn as_page(kept: &Kept) -> Option<Arc<Page>> {
-    match &kept.said {
-        Said::Page(page) => Some(Arc::clone(page)),
-        Said::Customer(_) => None,
+/// Whether what is kept may be shown without asking the CRM.
+fn serves(kept: &Kept, operation: &Operation) -> bool {
+    let new_enough = operation
+        .not_before()
+        .is_none_or(|least| kept.began >= least);
+    new_enough && kept.fresh_until > Instant::now()
+}
+
+/// Whether what is kept may be shown instead of an error. Only failures of the CRM count: an answer that says no is an
+/// answer. Who said how old an answer may be gets the error.
+fn may_be_stale(operation: &Operation, error: &SourceError, kept: &Kept) -> bool {
+    operation.max_age.is_none() && error.retryable() && kept.usable_until > Instant::now()
+}
+
+fn note_kept(kept: &Kept, operation: &Operation) {
+    operation.read_fresh_for(kept.fresh_until.saturating_duration_since(Instant::now()));
+}
+
+fn stale(customer: &CustomerRef) -> CustomerRef {
+    Arc::new(Customer {
+        stale: true,
+        ..(**customer).clone()
+    })
+}
+
+fn stale_page(page: &Page) -> Page {
+    let mut page = page.clone();
+    for row in &mut page.rows {
+        if let Row::Customer { customer, .. } | Row::Gone { customer, .. } = row {
+            *customer = stale(customer);
+        }
     }
-}
-
-fn as_customer(kept: &Kept) -> Option<Option<CustomerRef>> {
-    match &kept.said {
-        Said::Customer(customer) => Some(customer.clone()),
-        Said::Page(_) => None,
-    }
-}
-
-fn is_fresh(kept: &Kept) -> bool {
-    kept.fresh_until > Instant::now()
-}
-
-fn is_usable(kept: &Kept) -> bool {
-    kept.usable_until > Instant::now()
-}
-
-/// Failures of the CRM, not refusals: an answer that says no is an answer.
-fn stale_may_stand_in(error: &SourceError) -> bool {
-    matches!(
-        error.kind,
-        SourceErrorKind::Timeout
-            | SourceErrorKind::Unavailable
-            | SourceErrorKind::Throttled
-            | SourceErrorKind::Saturated
-    )
+    page
 }
 
 /// A customer that came with others keeps the whole answer alive; one that is kept by itself must not.
-fn detached(customer: &CustomerRef, together: usize) -> CustomerRef {
+fn detached(customer: &CustomerRef, together: bool) -> CustomerRef {
     match &customer.native {
-        Some(native) if together > 1 => Arc::new(Customer {
+        Some(native) if together => Arc::new(Customer {
             native: Some(native.detached()),
             ..(**customer).clone()
         }),
         _ => Arc::clone(customer),
     }
-}
-
-fn landed<T>(outcome: Option<Result<T, SourceError>>) -> Result<T, SourceError> {
-    outcome.unwrap_or_else(|| Err(broken_off()))
 }
 
 fn broken_off() -> SourceError {

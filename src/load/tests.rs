@@ -1,7 +1,7 @@
 //! The cache as its callers see it: what is asked again, what is shared, what a write makes unseen.
 
 use super::cache::{Store, Times};
-use super::cached::CachedSource;
+use super::cached::{CachedSource, Caching};
 use crate::model::{
     Assumption, Capabilities, Change, Customer, Filter, LocalId, Order, PagingStyle, WriteOutcome,
 };
@@ -164,7 +164,19 @@ const SHORT: Times = Times {
 
 fn cached(told: &Arc<Told>, times: Option<Times>) -> Arc<CachedSource> {
     let inner: Arc<dyn CustomerSource> = Arc::clone(told) as Arc<dyn CustomerSource>;
-    Arc::new(CachedSource::new(inner, 0, times, Store::new(1_000_000)))
+    Arc::new(CachedSource::new(
+        inner,
+        caching(times),
+        Store::new(1_000_000),
+    ))
+}
+
+fn caching(times: Option<Times>) -> Caching {
+    Caching {
+        times,
+        patience: Duration::from_secs(5),
+        flights: 1_000,
+    }
 }
 
 fn id(text: &str) -> LocalId {
@@ -172,11 +184,11 @@ fn id(text: &str) -> LocalId {
 }
 
 fn call(fresh: bool) -> Call {
-    Call::new(Arc::new(Operation {
-        request_id: "test".into(),
-        deadline: Instant::now() + Duration::from_secs(60),
-        fresh,
-    }))
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let operation = Operation::new("test", deadline);
+    Call::new(Arc::new(
+        operation.no_older(fresh.then_some(Duration::ZERO)),
+    ))
 }
 
 /// The number that the customer's name tells; `None` where there is none.
@@ -396,7 +408,7 @@ async fn the_store_stays_within_its_bytes() {
     let told = Told::new(true);
     let store = Store::new(100_000);
     let inner: Arc<dyn CustomerSource> = Arc::clone(&told) as Arc<dyn CustomerSource>;
-    let source = CachedSource::new(inner, 0, Some(LONG), store.clone());
+    let source = CachedSource::new(inner, caching(Some(LONG)), store.clone());
     for number in 0..5_000 {
         read(&source, &number.to_string()).await.unwrap();
     }

@@ -6,7 +6,7 @@
 use super::{CustomerStatus, CustomerTier, CustomerType, Date, DateTime, Gender, LocalId};
 use async_graphql::{ComplexObject, SimpleObject};
 use bytes::Bytes;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Text of a customer. Boxed, because a cache holds very many of them.
 type Text = Box<str>;
@@ -42,39 +42,38 @@ pub struct Owner {
 
 /// The record as the CRM sent it, read only when somebody asks for it.
 ///
-/// It keeps the whole answer alive that the record came in, so whatever holds customers for long should replace it with
-/// [`Native::detached`].
+/// It keeps the whole answer alive that the record came in, so whatever holds single customers for long should replace it
+/// with [`Native::detached`].
 #[derive(Clone)]
 pub struct Native {
     body: Bytes,
     index: usize,
-    read: Arc<NativeReader>,
+    find: Arc<NativeFinder>,
 }
 
-/// Finds the record with this index in an answer; `None` where it cannot.
-pub type NativeReader = dyn Fn(&Bytes, usize) -> Option<serde_json::Value> + Send + Sync;
+/// Finds the text of the record with this index in an answer, as a part of it; `None` where it cannot. It is shared by all
+/// records of an answer and may remember where they stand, but nothing larger.
+pub type NativeFinder = dyn Fn(&Bytes, usize) -> Option<Bytes> + Send + Sync;
 
 impl Native {
-    /// A record inside an answer: `read` finds it by its index.
-    pub fn new(body: Bytes, index: usize, read: Arc<NativeReader>) -> Self {
-        Self { body, index, read }
+    /// A record inside an answer: `find` finds it by its index.
+    pub fn new(body: Bytes, index: usize, find: Arc<NativeFinder>) -> Self {
+        Self { body, index, find }
     }
 
     /// The record.
     pub fn value(&self) -> Option<serde_json::Value> {
-        (self.read)(&self.body, self.index)
+        serde_json::from_slice(&(self.find)(&self.body, self.index)?).ok()
     }
 
-    /// The same record with an answer of its own, which keeps nothing else alive.
+    /// The same record with a text of its own, which keeps nothing else alive.
     #[must_use]
     pub fn detached(&self) -> Self {
-        let text = self
-            .value()
-            .and_then(|value| serde_json::to_vec(&value).ok());
+        let text = (self.find)(&self.body, self.index).unwrap_or_default();
         Self {
-            body: Bytes::from(text.unwrap_or_default()),
+            body: Bytes::copy_from_slice(&text),
             index: 0,
-            read: Arc::new(|body, _| serde_json::from_slice(body).ok()),
+            find: whole(),
         }
     }
 
@@ -82,6 +81,13 @@ impl Native {
     pub fn weight(&self) -> usize {
         self.body.len()
     }
+}
+
+/// Of an answer that is the record. One for all, so that a kept customer does not pay for it.
+fn whole() -> Arc<NativeFinder> {
+    static WHOLE: LazyLock<Arc<NativeFinder>> =
+        LazyLock::new(|| Arc::new(|body: &Bytes, _: usize| Some(body.clone())));
+    Arc::clone(&WHOLE)
 }
 
 impl std::fmt::Debug for Native {
@@ -124,6 +130,9 @@ pub struct Customer {
     /// When the CRM sent the record.
     #[graphql(skip)]
     pub fetched_at: DateTime,
+    /// It is shown although it is older than the configured time, because the CRM fails.
+    #[graphql(skip)]
+    pub stale: bool,
     /// Fields that could not be read.
     #[graphql(skip)]
     pub problems: Vec<FieldProblem>,
@@ -211,6 +220,7 @@ impl Customer {
             parent_name: None,
             native: None,
             fetched_at: DateTime(jiff::Timestamp::now()),
+            stale: false,
             problems: Vec::new(),
             name: None,
             first_name: None,
@@ -285,9 +295,23 @@ impl Customer {
             .flatten()
             .map(|tag| text(tag) + size_of::<Text>())
             .sum();
-        let phone = self.phone.as_ref().map_or(0, |phone| text(&phone.number));
+        let phone = self.phone.iter().flat_map(|phone| {
+            let codes = [&phone.country_code, &phone.calling_code];
+            codes.into_iter().flatten().chain([&phone.number])
+        });
+        let owner = self.owner.iter();
+        let owner = owner.flat_map(|owner| owner.name.iter().chain([&owner.id]));
+        let more: usize = phone.chain(owner).map(text).sum();
+        let ids = [
+            Some(&self.id),
+            self.parent_id.as_ref(),
+            self.operator_id.as_ref(),
+        ];
+        let ids = ids.into_iter().flatten();
+        let ids: usize = ids.map(|id| id.as_str().len() + ALLOCATION).sum();
+        let problems = self.problems.capacity() * size_of::<FieldProblem>();
         let custom = self.custom_fields.as_ref().map_or(0, json_bytes);
-        texts + tags + phone + custom + self.id.as_str().len() + ALLOCATION
+        texts + tags + more + ids + problems + custom
     }
 
     /// What to call this customer: the name, else first and last name, else company, e-mail, phone or id.
