@@ -1,17 +1,20 @@
 //! Configured sources become running ones: their adapter's file is read, their vars are checked, nothing is sent.
 
 use crate::adapter::{self, Adapter, BuildError, Manifest, Site, TokenStore, Vars};
-use crate::config::{self, Config, SourceConfig};
+use crate::config::{self, CacheTimes, Config, SourceConfig};
 use crate::document::Problems;
 use crate::limits::Limits;
+use crate::load::{CachedSource, Caching, Store, Times};
 use crate::source::{SourceEntry, Sources};
 use crate::upstream::Settings;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Builds every source of a configuration; `None` where anything is wrong, and then `problems` says what.
 pub fn build(config: &Config, problems: &Problems) -> Option<Sources> {
     let before = problems.count();
+    let store = Store::new(config.limits.cache_bytes);
     let mut entries = Vec::new();
     for source in &config.sources {
         let Some(manifest) = manifest(source, problems) else {
@@ -26,7 +29,11 @@ pub fn build(config: &Config, problems: &Problems) -> Option<Sources> {
             total: source.timeouts.total,
             tokens: tokens(config, source),
         };
-        match entry(&source.key, entries.len(), manifest, site) {
+        let cache = Cache {
+            store: store.clone(),
+            caching: caching(source.cache.as_ref(), source.timeouts.total, &config.limits),
+        };
+        match entry(&source.key, entries.len(), manifest, site, cache) {
             Ok(entry) => entries.push(entry),
             Err(error) => {
                 problems.note(&source.vars_at, format!("source `{}`: {error}", source.key));
@@ -36,7 +43,28 @@ pub fn build(config: &Config, problems: &Problems) -> Option<Sources> {
     (problems.count() == before).then(|| Sources::new(entries))
 }
 
-/// One running source.
+/// Where a source's answers are kept, and how.
+pub struct Cache {
+    /// Shared by all sources of the process.
+    pub store: Store,
+    /// How.
+    pub caching: Caching,
+}
+
+/// How a source with these times is cached.
+pub fn caching(times: Option<&CacheTimes>, patience: Duration, limits: &Limits) -> Caching {
+    Caching {
+        times: times.filter(|_| limits.cache_bytes > 0).map(|times| Times {
+            ttl: times.ttl,
+            stale_if_error: times.stale_if_error,
+            absent_ttl: times.absent_ttl,
+        }),
+        patience,
+        flights: limits.flights,
+    }
+}
+
+/// One running source, behind its cache.
 ///
 /// # Errors
 /// [`BuildError`] names what its vars lack.
@@ -45,9 +73,11 @@ pub fn entry(
     rank: usize,
     manifest: Arc<Manifest>,
     site: Site,
+    cache: Cache,
 ) -> Result<Arc<SourceEntry>, BuildError> {
     let (name, id) = (manifest.name.as_str().into(), manifest.id.as_str().into());
-    let source = Adapter::new(manifest, site)?;
+    let adapter = Arc::new(Adapter::new(manifest, site)?);
+    let source = CachedSource::new(adapter, cache.caching, cache.store);
     Ok(Arc::new(SourceEntry {
         key: key.into(),
         name,

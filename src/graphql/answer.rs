@@ -5,6 +5,7 @@ use super::plain;
 use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value};
 use serde::Serialize;
 use serde_json::Map;
+use std::time::Duration;
 
 /// The answer to one request.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub struct Answer {
     /// What is said beside data and errors.
     extensions: Map<String, serde_json::Value>,
     refusal: Option<RequestCode>,
+    /// For how long all that was read stays fresh.
+    fresh_for: Option<Duration>,
 }
 
 impl Answer {
@@ -31,7 +34,23 @@ impl Answer {
             omitted: 0,
             extensions,
             refusal: None,
+            fresh_for: None,
         }
+    }
+
+    /// The same answer, to be used again for as long as all that was read for it stays fresh. One with errors never is.
+    #[must_use]
+    pub(super) fn lasting(self, fresh_for: Option<Duration>) -> Self {
+        let clean = self.errors.is_empty() && self.refusal.is_none();
+        Self {
+            fresh_for: fresh_for.filter(|left| clean && !left.is_zero()),
+            ..self
+        }
+    }
+
+    /// For how long the answer may be used again; `None` where it may not.
+    pub fn fresh_for(&self) -> Option<Duration> {
+        self.fresh_for
     }
 
     /// An answer to a request that was not executed, or whose execution came to nothing. It has no `data`.
@@ -46,6 +65,7 @@ impl Answer {
             omitted: 0,
             extensions: Map::new(),
             refusal: Some(refusal),
+            fresh_for: None,
         }
     }
 

@@ -9,7 +9,7 @@ use super::relatives;
 use super::source::SourceNode;
 use crate::connection::{Asked, AskedSource, Connection, Connector, Report, Want};
 use crate::limits::Limits;
-use crate::load::{Freshness, Load};
+use crate::load::Load;
 use crate::model::{ConnectionOrder, SourceFailurePolicy, SourceOutcome, UnsupportedFilterPolicy};
 use crate::source::{SourceEntry, Sources};
 use async_graphql::parser::types::Field;
@@ -264,7 +264,6 @@ fn show(
     connection: Connection,
     elsewhere: &[Arc<SourceEntry>],
 ) -> CustomerConnection {
-    let read = Freshness::now();
     for report in &connection.reports {
         speak_up(ctx, report);
     }
@@ -286,7 +285,7 @@ fn show(
             .into_iter()
             .map(|edge| CustomerEdge {
                 cursor: edge.cursor,
-                node: CustomerNode::new(edge.source, edge.customer, read),
+                node: CustomerNode::new(edge.source, edge.customer),
             })
             .collect(),
         page_info: PageInfo {

@@ -9,9 +9,9 @@ use super::filter::{CustomerFilter, CustomerOrder};
 use super::id;
 use super::plain;
 use super::source::SourceNode;
-use crate::load::{Fetched, Freshness, Load};
+use crate::load::Load;
 use crate::model::{Customer, DateTime, LocalId};
-use crate::source::{CustomerRef, SourceEntry};
+use crate::source::{CustomerRef, Operation, SourceEntry};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaType, Registry};
 use async_graphql::resolver_utils::resolve_container;
@@ -28,8 +28,6 @@ use std::sync::Arc;
 pub struct CustomerFields {
     #[graphql(skip)]
     entry: Arc<SourceEntry>,
-    #[graphql(skip)]
-    read: Freshness,
     #[graphql(flatten)]
     record: CustomerRef,
 }
@@ -53,18 +51,9 @@ pub struct FreshnessFields {
 const FIRST: &[&str] = &["id", "source", "sourceId", "displayName"];
 
 impl CustomerNode {
-    /// A customer that was loaded by id.
-    pub fn loaded(entry: Arc<SourceEntry>, fetched: Fetched) -> Self {
-        Self::new(entry, fetched.customer, fetched.freshness)
-    }
-
     /// A customer of a source.
-    pub fn new(entry: Arc<SourceEntry>, record: CustomerRef, read: Freshness) -> Self {
-        Self(CustomerFields {
-            entry,
-            read,
-            record,
-        })
+    pub fn new(entry: Arc<SourceEntry>, record: CustomerRef) -> Self {
+        Self(CustomerFields { entry, record })
     }
 
     /// The global id, for interfaces.
@@ -80,11 +69,6 @@ impl CustomerNode {
     /// The record.
     pub fn record(&self) -> &Customer {
         &self.0.record
-    }
-
-    /// When and how it was read.
-    pub fn freshness(&self) -> Freshness {
-        self.0.read
     }
 
     /// The source.
@@ -197,12 +181,13 @@ impl CustomerFields {
     }
 
     /// When and how this record was read.
-    async fn freshness(&self) -> FreshnessFields {
-        FreshnessFields {
-            fetched_at: self.read.fetched_at,
-            stale: self.read.stale,
-            from_cache: self.read.from_cache,
-        }
+    async fn freshness(&self, ctx: &Context<'_>) -> Result<FreshnessFields, Error> {
+        let fetched_at = self.record.fetched_at;
+        Ok(FreshnessFields {
+            fetched_at: fetched_at.to_the_millisecond(),
+            stale: self.record.stale,
+            from_cache: fetched_at < ctx.data::<Arc<Operation>>()?.started_at,
+        })
     }
 }
 
@@ -214,9 +199,7 @@ impl CustomerFields {
     ) -> Result<Option<CustomerNode>, Error> {
         let Some(id) = id else { return Ok(None) };
         match ctx.data::<Load>()?.customer(&self.entry, id.clone()).await {
-            Ok(found) => {
-                Ok(found.map(|found| CustomerNode::loaded(Arc::clone(&self.entry), found)))
-            }
+            Ok(found) => Ok(found.map(|found| CustomerNode::new(Arc::clone(&self.entry), found))),
             Err(error) => Err(of_source(&self.entry.key, &error)),
         }
     }

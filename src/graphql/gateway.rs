@@ -29,8 +29,22 @@ pub struct Arrival {
     pub request_id: Box<str>,
     /// When the answer is no longer wanted.
     pub deadline: Instant,
-    /// The caller asked for rows that no cache has touched.
-    pub fresh: bool,
+    /// How old kept answers may be; zero asks for rows that no cache has touched.
+    pub max_age: Option<Duration>,
+    /// Nothing that is read may be kept.
+    pub no_store: bool,
+}
+
+impl Arrival {
+    /// A request that takes what caches have.
+    pub fn new(request_id: impl Into<Box<str>>, deadline: Instant) -> Self {
+        Self {
+            request_id: request_id.into(),
+            deadline,
+            max_age: None,
+            no_store: false,
+        }
+    }
 }
 
 /// A schema that can be asked. Cheap to clone.
@@ -153,7 +167,8 @@ impl Gateway {
         };
         let last = arrival.deadline + Duration::from_millis(self.inner.limits.grace_ms);
         let notes = Arc::new(Notes::default());
-        let request = self.request(document, arrival).data(Arc::clone(&notes));
+        let operation = operation(arrival);
+        let request = self.request(document, &operation).data(Arc::clone(&notes));
         let running = AssertUnwindSafe(Arc::clone(&self.inner.executor).execute(request))
             .catch_unwind()
             .map(Result::ok);
@@ -165,7 +180,10 @@ impl Gateway {
             running.boxed()
         };
         match tokio::time::timeout_at(last.into(), running).await {
-            Ok(Some(response)) => answer(prepared, response, &notes),
+            Ok(Some(response)) => {
+                let fresh_for = operation.fresh_for().filter(|_| !prepared.is_mutation());
+                answer(prepared, response, &notes).lasting(fresh_for)
+            }
             Ok(None) => refused(RequestCode::Internal, "the gateway failed"),
             Err(_) => refused(RequestCode::Timeout, "the operation took too long"),
         }
@@ -189,19 +207,21 @@ impl Gateway {
         answer.finished(request_id, errors, error_bytes)
     }
 
-    fn request(&self, document: ExecutableDocument, arrival: Arrival) -> Request {
-        let operation = Arc::new(Operation {
-            request_id: arrival.request_id,
-            deadline: arrival.deadline,
-            fresh: arrival.fresh,
-        });
+    fn request(&self, document: ExecutableDocument, operation: &Arc<Operation>) -> Request {
         // The text is of no use to the executor any more.
         let mut request = Request::new("");
         request.set_parsed_query(document);
-        (self.inner.furnish)(&operation, &mut request.data);
-        request.data.insert(operation);
+        (self.inner.furnish)(operation, &mut request.data);
+        request.data.insert(Arc::clone(operation));
         request
     }
+}
+
+fn operation(arrival: Arrival) -> Arc<Operation> {
+    let operation = Operation::new(arrival.request_id, arrival.deadline)
+        .no_older(arrival.max_age)
+        .keeping(!arrival.no_store);
+    Arc::new(operation)
 }
 
 fn answer(prepared: &Prepared, response: Response, notes: &Notes) -> Answer {

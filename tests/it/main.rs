@@ -12,6 +12,7 @@
 
 mod batching;
 mod browser;
+mod caching;
 mod cli;
 mod clients;
 mod conformance;

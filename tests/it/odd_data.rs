@@ -273,11 +273,7 @@ mod direct {
 
         pub async fn ask(&self, query: &str) -> serde_json::Value {
             let prepared = self.0.prepare(query, None).unwrap();
-            let arrival = Arrival {
-                request_id: "test".into(),
-                deadline: Instant::now() + Duration::from_secs(30),
-                fresh: false,
-            };
+            let arrival = Arrival::new("test", Instant::now() + Duration::from_secs(30));
             let answer = self
                 .0
                 .execute(&prepared, serde_json::Map::new(), arrival)

@@ -18,6 +18,8 @@ pub struct ListRoute {
     pub missing_is_empty: bool,
     /// Whether the order is promised when no sort is sent.
     pub stable_order: bool,
+    /// Whether a row says all that the record says when it is read by its id.
+    pub complete: bool,
     /// Which rows are deleted.
     pub gone: Option<Gone>,
     /// How it pages.

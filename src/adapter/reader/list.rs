@@ -60,6 +60,7 @@ impl Reading {
             stable_order: table
                 .word("order", &[("unspecified", false), ("stable", true)])
                 .unwrap_or(false),
+            complete: table.bool("complete").unwrap_or(false),
             gone: self.gone(&mut table),
             filters: table
                 .table("filter")

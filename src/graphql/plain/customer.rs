@@ -7,7 +7,6 @@ use super::{Object, Write, json, leaf, raw};
 use crate::graphql::customer::CustomerNode;
 use crate::graphql::id;
 use crate::graphql::source::SourceNode;
-use crate::load::Freshness;
 use crate::model::{Customer, Owner, PhoneNumber};
 use async_graphql::parser::types::{Field, SelectionSet};
 use async_graphql::{Positioned, Value};
@@ -134,7 +133,7 @@ fn nested(asked: &Field) -> Option<Write<CustomerNode>> {
         }
         "freshness" => {
             let inner = Object::of(set, "Freshness", freshness)?;
-            leaf(move |node: &CustomerNode, out| inner.write(&node.freshness(), out))
+            leaf(move |node: &CustomerNode, out| inner.write(node.record(), out))
         }
         _ => None,
     }
@@ -173,11 +172,13 @@ fn source(asked: &Field) -> Option<Write<SourceNode>> {
     }
 }
 
-fn freshness(asked: &Field) -> Option<Write<Freshness>> {
+/// Whether a record came from a cache depends on when the operation began: that is the executor's business.
+fn freshness(asked: &Field) -> Option<Write<Customer>> {
     match asked.name.node.as_str() {
-        "fetchedAt" => leaf(|read: &Freshness, out| json::printed(read.fetched_at.0, out)),
-        "stale" => leaf(|read: &Freshness, out| json::plain(&read.stale, out)),
-        "fromCache" => leaf(|read: &Freshness, out| json::plain(&read.from_cache, out)),
+        "fetchedAt" => leaf(|record: &Customer, out| {
+            json::printed(record.fetched_at.to_the_millisecond().0, out);
+        }),
+        "stale" => leaf(|record: &Customer, out| json::plain(&record.stale, out)),
         _ => None,
     }
 }
