@@ -89,7 +89,7 @@ fn report(asked: &Field) -> Option<Write<SourceReport>> {
             let inner = Object::of(&asked.selection_set, "SourceError", error)?;
             leaf(move |report: &SourceReport, out| {
                 json::option(report.error.as_ref(), out, |error, out| {
-                    inner.write(error, out)
+                    inner.write(error, out);
                 });
             })
         }

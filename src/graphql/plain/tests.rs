@@ -83,22 +83,23 @@ fn what_is_not_plain_is_left_to_the_executor() {
 
 fn row(number: u32) -> Row {
     let id = LocalId::new(format!("id/{number}")).unwrap();
-    let full = number % 3 != 0;
+    let full = !number.is_multiple_of(3);
     let moment = DateTime("2024-01-15T10:30:00.123Z".parse().unwrap());
     let customer = Customer {
-        name: (number % 2 == 0).then(|| format!("Zoë \"{number}\"\n\u{1}\u{2028}</script>").into()),
+        name: (number.is_multiple_of(2))
+            .then(|| format!("Zoë \"{number}\"\n\u{1}\u{2028}</script>").into()),
         first_name: full.then(|| "Ann".into()),
         email: full.then(|| format!("ann{number}@example.com").into()),
         phone: full.then(|| PhoneNumber {
             number: "+4532123456".into(),
-            country_code: (number % 2 == 0).then(|| "DK".into()),
+            country_code: (number.is_multiple_of(2)).then(|| "DK".into()),
             calling_code: None,
         }),
         tier: full.then_some(CustomerTier::Gold),
-        status: (number % 2 == 0).then_some(CustomerStatus::Unknown),
+        status: (number.is_multiple_of(2)).then_some(CustomerStatus::Unknown),
         birth_date: full.then(|| Date("1990-05-17".parse().unwrap())),
         tags: full.then(|| vec!["a".into(), "\\".into()]),
-        unsubscribed: (number % 2 == 0).then_some(number % 4 == 0),
+        unsubscribed: (number.is_multiple_of(2)).then_some(number.is_multiple_of(4)),
         owner: full.then(|| Owner {
             id: "7".into(),
             name: None,
