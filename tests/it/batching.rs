@@ -184,7 +184,7 @@ async fn a_field_that_several_fragments_ask_for_is_read_once() {
         fragment A on Customer { children(first: 2) { nodes { id } } } \
         fragment B on Node { ... on Customer { id children(first: 2) { nodes { displayName } } } }";
     gateway.forget();
-    let root = id("spirii", "1001".to_owned());
+    let root = id("spirii", "1001");
     let data = gateway.data(query, json!({ "id": root })).await;
     let children = &data["node"]["children"];
     assert!(children["nodes"][0]["id"].is_string(), "{data:#}");
