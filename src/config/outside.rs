@@ -52,6 +52,11 @@ impl Outside<'_> {
         self.folder.join(path)
     }
 
+    /// The text of a file that is no secret.
+    pub(super) fn text(&self, path: &Path) -> io::Result<String> {
+        bounded(path, TEXT_BYTES)
+    }
+
     /// The value that `{ env = … }` or `{ file = … }` stands for. `path` is the key's, for messages.
     pub(super) fn resolve(&self, mut table: Table<'_>) -> Option<SecretString> {
         let (env, file) = (table.string("env"), table.string("file"));

@@ -131,6 +131,8 @@ mod tests {
                 ..Default::default()
             },
             cursor_key: cursor_key.map(Into::into),
+            auth: None,
+            documents: Default::default(),
             limits: Limits::default(),
             sources: Vec::new(),
         }

@@ -138,8 +138,8 @@ fn only_loopback_addresses_are_listened_on() {
         "[::ffff:10.0.0.1]:8080",
     ] {
         let refused = format!(
-            "c.toml:2:10: `server.listen` is {address}, which others can reach, and the gateway does not tell callers \
-             apart; listen on a loopback address such as 127.0.0.1:8080 behind a proxy that does"
+            "c.toml:2:10: `server.listen` is {address}, which others can reach, and without [auth] the gateway does not tell callers apart; \
+             write [auth], or listen on a loopback address such as 127.0.0.1:8080 behind a proxy that does"
         );
         bad(
             &format!("[server]\nlisten = '{address}'\n{SOURCE}"),
