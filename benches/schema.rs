@@ -66,6 +66,7 @@ fn schema(criterion: &mut Criterion) {
             let prepared = gateway.prepare(QUERY, None).expect("a valid document");
             let arrival = Arrival {
                 request_id: "bench".into(),
+                caller: std::sync::Arc::new(crmql::access::Caller::anybody()),
                 deadline: Instant::now() + Duration::from_secs(30),
                 fresh: false,
             };

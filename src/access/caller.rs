@@ -113,6 +113,9 @@ mod tests {
             assert_eq!(scopes.has(scope), word == "read:native", "{word}");
             assert_eq!(scope.word(), word);
         }
-        assert_eq!(Scopes::of_words(Scope::ALL.map(|(word, _)| word)), Scopes::ALL);
+        assert_eq!(
+            Scopes::of_words(Scope::ALL.map(|(word, _)| word)),
+            Scopes::ALL
+        );
     }
 }

@@ -93,7 +93,13 @@ mod tests {
         assert_eq!(hash_text(&hash("abc")), text);
         assert_eq!(read_hash(text), Some(hash("abc")));
         assert_eq!(read_hash(&text.to_uppercase()), Some(hash("abc")));
-        for wrong in ["", "ba", &text[1..], &text.replace('b', "+"), &text.replace("ba", "é")] {
+        for wrong in [
+            "",
+            "ba",
+            &text[1..],
+            &text.replace('b', "+"),
+            &text.replace("ba", "é"),
+        ] {
             assert_eq!(read_hash(wrong), None, "{wrong}");
         }
         assert!(from_random(&[7; 32]).len() > 40);

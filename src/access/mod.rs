@@ -55,7 +55,11 @@ impl Denied {
             Self::Unavailable => 3,
             Self::Tenant => 4,
         };
-        if rank(other) >= rank(self) { other } else { self }
+        if rank(other) >= rank(self) {
+            other
+        } else {
+            self
+        }
     }
 }
 

@@ -108,11 +108,17 @@ async fn a_key_is_sent_in_either_header_and_only_once() {
         &[("authorization", "Bearer crmql_k3x")],
         &[("authorization", "Bearer ")],
         &[("x-api-key", "")],
-        &[("x-api-key", "crmql_k3y"), ("authorization", "Bearer crmql_k3y")],
+        &[
+            ("x-api-key", "crmql_k3y"),
+            ("authorization", "Bearer crmql_k3y"),
+        ],
         &[("x-api-key", "crmql_k3y"), ("x-api-key", "crmql_k3y")],
     ] {
         let denied = with(&access, headers).await;
-        assert!(matches!(denied, Err(Denied::Invalid(_))), "{headers:?}: {denied:?}");
+        assert!(
+            matches!(denied, Err(Denied::Invalid(_))),
+            "{headers:?}: {denied:?}"
+        );
     }
 }
 
@@ -139,9 +145,16 @@ async fn tokens_of_every_algorithm_are_believed_by_their_own_key_only() {
         }
         let mut spoilt = token(algorithm, None, &claims(json!({})));
         let place = spoilt.rfind('.').unwrap() + 3;
-        let other = if spoilt[place..].starts_with('A') { "B" } else { "A" };
+        let other = if spoilt[place..].starts_with('A') {
+            "B"
+        } else {
+            "A"
+        };
         spoilt.replace_range(place..=place, other);
-        assert_eq!(bearer(&access, &spoilt).await, Err(Denied::Invalid("signature")));
+        assert_eq!(
+            bearer(&access, &spoilt).await,
+            Err(Denied::Invalid("signature"))
+        );
     }
 }
 
@@ -156,7 +169,10 @@ async fn a_token_that_says_how_it_is_to_be_checked_is_refused() {
         let header = part(&json!({ "alg": algorithm, "typ": "JWT" }));
         for signature in ["", "AAAA"] {
             let denied = bearer(&access, &format!("{header}.{body}.{signature}")).await;
-            assert!(matches!(denied, Err(Denied::Invalid(_))), "{algorithm}: {denied:?}");
+            assert!(
+                matches!(denied, Err(Denied::Invalid(_))),
+                "{algorithm}: {denied:?}"
+            );
         }
     }
     // Key confusion: the public key, which everybody has, used as the secret of an HMAC.
@@ -179,9 +195,15 @@ async fn a_token_that_says_how_it_is_to_be_checked_is_refused() {
         ..Header::new(jsonwebtoken::Algorithm::RS256)
     };
     let own = encode(&brought, &claims(json!({})), &signing(Algorithm::Rs256)).unwrap();
-    assert!(bearer(&access, &own).await.is_ok(), "an address in a token is never visited");
+    assert!(
+        bearer(&access, &own).await.is_ok(),
+        "an address in a token is never visited"
+    );
     let own = encode(&critical, &claims(json!({})), &signing(Algorithm::Rs256)).unwrap();
-    assert_eq!(bearer(&access, &own).await, Err(Denied::Invalid("critical header")));
+    assert_eq!(
+        bearer(&access, &own).await,
+        Err(Denied::Invalid("critical header"))
+    );
 }
 
 #[tokio::test]
@@ -191,8 +213,14 @@ async fn every_claim_counts() {
         (json!({ "exp": now() - 60 }), Denied::Invalid("expired")),
         (json!({ "exp": null }), Denied::Invalid("claims")),
         (json!({ "exp": "tomorrow" }), Denied::Invalid("claims")),
-        (json!({ "nbf": now() + 60 }), Denied::Invalid("not valid yet")),
-        (json!({ "iss": "https://evil.example" }), Denied::Invalid("issuer")),
+        (
+            json!({ "nbf": now() + 60 }),
+            Denied::Invalid("not valid yet"),
+        ),
+        (
+            json!({ "iss": "https://evil.example" }),
+            Denied::Invalid("issuer"),
+        ),
         (json!({ "iss": null }), Denied::Invalid("claims")),
         (json!({ "aud": "other" }), Denied::Invalid("audience")),
         (json!({ "aud": ["other"] }), Denied::Invalid("audience")),
@@ -202,7 +230,11 @@ async fn every_claim_counts() {
         (json!({ "org": "other" }), Denied::Tenant),
         (json!({ "org": "" }), Denied::Tenant),
     ] {
-        let outcome = bearer(&access, &token(Algorithm::Es256, None, &claims(but.clone()))).await;
+        let outcome = bearer(
+            &access,
+            &token(Algorithm::Es256, None, &claims(but.clone())),
+        )
+        .await;
         assert_eq!(outcome, Err(denied), "{but}");
     }
     for but in [
@@ -212,9 +244,17 @@ async fn every_claim_counts() {
         json!({ "scope": ["read:native", 7] }),
         json!({ "scope": null }),
     ] {
-        let outcome = bearer(&access, &token(Algorithm::Es256, None, &claims(but.clone()))).await;
+        let outcome = bearer(
+            &access,
+            &token(Algorithm::Es256, None, &claims(but.clone())),
+        )
+        .await;
         let scopes = outcome.unwrap().scopes;
-        assert_eq!(scopes.has(Scope::ReadNative), but["scope"].is_array(), "{but}");
+        assert_eq!(
+            scopes.has(Scope::ReadNative),
+            but["scope"].is_array(),
+            "{but}"
+        );
         assert_eq!(scopes.has(Scope::ReadCustomers), but.get("scope").is_none());
     }
 }
@@ -230,11 +270,16 @@ async fn two_issuers_do_not_stand_in_for_each_other() {
     )
     .with_tenant(Told::Always("keyed".into()))
     .with_scopes(Told::Always(Scopes::ALL));
-    let access = access(vec![issuer(Algorithm::Hs256, verifier(Algorithm::Hs256)), other]);
+    let access = access(vec![
+        issuer(Algorithm::Hs256, verifier(Algorithm::Hs256)),
+        other,
+    ]);
     let posing = claims(json!({ "iss": "https://other.example" }));
     let denied = bearer(&access, &token(Algorithm::Hs256, None, &posing)).await;
     assert_eq!(denied, Err(Denied::Invalid("issuer")));
-    let caller = bearer(&access, &token(Algorithm::Rs256, None, &posing)).await.unwrap();
+    let caller = bearer(&access, &token(Algorithm::Rs256, None, &posing))
+        .await
+        .unwrap();
     assert_eq!((&*caller.tenant, caller.scopes), ("keyed", Scopes::ALL));
 }
 
@@ -266,7 +311,10 @@ impl Site {
             .boxed()
         });
         let published = Published::new(Algorithm::Rs256, fetch);
-        access(vec![issuer(Algorithm::Rs256, Verifier::published(published))])
+        access(vec![issuer(
+            Algorithm::Rs256,
+            Verifier::published(published),
+        )])
     }
 }
 
@@ -299,12 +347,21 @@ async fn published_keys_are_fetched_kept_and_changed() {
     assert!(signed_by(&access, None).await.is_ok(), "there is only one");
     assert_eq!(site.asked(), 1);
     tokio::time::advance(Duration::from_secs(11)).await;
-    site.publish(Some(json!([jwk("two", json!({})), jwk("three", json!({}))])));
-    assert!(signed_by(&access, Some("two")).await.is_ok(), "an unknown key is looked for");
+    site.publish(Some(json!([
+        jwk("two", json!({})),
+        jwk("three", json!({}))
+    ])));
+    assert!(
+        signed_by(&access, Some("two")).await.is_ok(),
+        "an unknown key is looked for"
+    );
     assert_eq!(site.asked(), 2);
     let gone = signed_by(&access, Some("one")).await;
     assert_eq!(gone, Err(Denied::Invalid("unknown key")));
-    assert_eq!(signed_by(&access, None).await, Err(Denied::Invalid("unknown key")));
+    assert_eq!(
+        signed_by(&access, None).await,
+        Err(Denied::Invalid("unknown key"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,16 +383,25 @@ async fn invented_key_ids_do_not_reach_the_issuer() {
 async fn an_issuer_that_is_away_is_waited_for_with_the_old_keys() {
     let site = Site::default();
     let access = site.access();
-    assert_eq!(signed_by(&access, Some("one")).await, Err(Denied::Unavailable));
+    assert_eq!(
+        signed_by(&access, Some("one")).await,
+        Err(Denied::Unavailable)
+    );
     site.publish(Some(json!([jwk("one", json!({}))])));
     tokio::time::advance(Duration::from_secs(11)).await;
     assert!(signed_by(&access, Some("one")).await.is_ok());
     site.publish(None);
     tokio::time::advance(Duration::from_secs(3_600)).await;
-    assert!(signed_by(&access, Some("one")).await.is_ok(), "an hour later");
+    assert!(
+        signed_by(&access, Some("one")).await.is_ok(),
+        "an hour later"
+    );
     assert_eq!(site.asked(), 3);
     tokio::time::advance(Duration::from_secs(86_400)).await;
-    assert_eq!(signed_by(&access, Some("one")).await, Err(Denied::Unavailable));
+    assert_eq!(
+        signed_by(&access, Some("one")).await,
+        Err(Denied::Unavailable)
+    );
     site.publish(Some(json!([])));
     tokio::time::advance(Duration::from_secs(11)).await;
     let revoked = signed_by(&access, Some("one")).await;

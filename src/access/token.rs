@@ -182,7 +182,10 @@ pub(super) async fn caller(issuers: &[Issuer], token: &str) -> Result<Caller, De
         return Err(Denied::Invalid("critical header"));
     }
     let mut denied = Denied::Invalid("algorithm");
-    for issuer in issuers.iter().filter(|issuer| issuer.algorithm == header.alg) {
+    for issuer in issuers
+        .iter()
+        .filter(|issuer| issuer.algorithm == header.alg)
+    {
         match issuer.caller(token, header.kid.as_deref()).await {
             Ok(caller) => return Ok(caller),
             Err(why) => denied = denied.nearer(why),

@@ -4,15 +4,26 @@ use crate::adapter::{self, Adapter, BuildError, Manifest, Site, TokenStore, Vars
 use crate::config::{self, Config, SourceConfig};
 use crate::document::Problems;
 use crate::limits::Limits;
-use crate::source::{SourceEntry, Sources};
+use crate::source::{CustomerSource, SourceEntry, Sources};
 use crate::upstream::Settings;
 use secrecy::ExposeSecret;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// Builds every source of a configuration; `None` where anything is wrong, and then `problems` says what.
-pub fn build(config: &Config, problems: &Problems) -> Option<Sources> {
-    let before = problems.count();
-    let mut entries = Vec::new();
+/// The sources that run.
+pub struct Running {
+    /// Those of each tenant, in the order of the configuration.
+    pub tenants: BTreeMap<Box<str>, Sources>,
+    /// Every source by its key, with what it was made from.
+    pool: HashMap<Box<str>, (blake3::Hash, Arc<dyn CustomerSource>)>,
+}
+
+/// Builds every source of a configuration; `None` where anything is wrong, and then `problems` says what. A source that is
+/// configured as it was `before` goes on: its connections, its tokens and what it learnt stay.
+pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> Option<Running> {
+    let noted = problems.count();
+    let mut tenants: BTreeMap<Box<str>, Vec<Arc<SourceEntry>>> = BTreeMap::new();
+    let mut pool = HashMap::new();
     for source in &config.sources {
         let Some(manifest) = manifest(source, problems) else {
             continue;
@@ -20,20 +31,62 @@ pub fn build(config: &Config, problems: &Problems) -> Option<Sources> {
         let Some(vars) = vars(source, &manifest, problems) else {
             continue;
         };
-        let site = Site {
-            vars,
-            settings: settings(source, &config.limits),
-            total: source.timeouts.total,
-            tokens: tokens(config, source),
+        let settings = settings(source, &config.limits);
+        let print = fingerprint(source, &manifest, &vars, &settings);
+        let old = before.and_then(|before| before.pool.get(&source.key));
+        let running = match old.filter(|(old, _)| *old == print) {
+            Some((_, running)) => Ok(Arc::clone(running)),
+            None => {
+                let site = Site {
+                    vars,
+                    settings,
+                    total: source.timeouts.total,
+                    tokens: tokens(config, source),
+                };
+                Adapter::new(Arc::clone(&manifest), site)
+                    .map(|adapter| Arc::new(adapter) as Arc<dyn CustomerSource>)
+            }
         };
-        match entry(&source.key, entries.len(), manifest, site) {
-            Ok(entry) => entries.push(entry),
+        match running {
+            Ok(running) => {
+                pool.insert(source.key.clone(), (print, Arc::clone(&running)));
+                let entries = tenants.entry(source.tenant.clone()).or_default();
+                entries.push(named(&source.key, entries.len(), &manifest, running));
+            }
             Err(error) => {
                 problems.note(&source.vars_at, format!("source `{}`: {error}", source.key));
             }
         }
     }
-    (problems.count() == before).then(|| Sources::new(entries))
+    let tenants = tenants
+        .into_iter()
+        .map(|(tenant, entries)| (tenant, Sources::new(entries)));
+    (problems.count() == noted).then(|| Running {
+        tenants: tenants.collect(),
+        pool,
+    })
+}
+
+/// Changes whenever a source would be built differently.
+fn fingerprint(
+    source: &SourceConfig,
+    manifest: &Manifest,
+    vars: &Vars,
+    settings: &Settings,
+) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    let vars: BTreeMap<_, _> = vars.iter().collect();
+    let parts = (
+        &source.tenant,
+        &manifest.id,
+        manifest.revision,
+        vars,
+        settings,
+        &source.timeouts,
+        &source.cache,
+    );
+    hasher.update(format!("{parts:?}").as_bytes());
+    hasher.finalize()
 }
 
 /// One running source.
@@ -46,15 +99,23 @@ pub fn entry(
     manifest: Arc<Manifest>,
     site: Site,
 ) -> Result<Arc<SourceEntry>, BuildError> {
-    let (name, id) = (manifest.name.as_str().into(), manifest.id.as_str().into());
-    let source = Adapter::new(manifest, site)?;
-    Ok(Arc::new(SourceEntry {
+    let source = Adapter::new(Arc::clone(&manifest), site)?;
+    Ok(named(key, rank, &manifest, Arc::new(source)))
+}
+
+fn named(
+    key: &str,
+    rank: usize,
+    manifest: &Manifest,
+    source: Arc<dyn CustomerSource>,
+) -> Arc<SourceEntry> {
+    Arc::new(SourceEntry {
         key: key.into(),
-        name,
-        adapter: id,
+        name: manifest.name.as_str().into(),
+        adapter: manifest.id.as_str().into(),
         rank,
-        source: Arc::new(source),
-    }))
+        source,
+    })
 }
 
 /// The manifest a source names.

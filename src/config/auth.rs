@@ -246,7 +246,10 @@ fn public(table: &Table<'_>, value: Value<'_>, outside: &Outside<'_>) -> Option<
         Value::Table(reference) => outside.resolve(reference),
         other => {
             let path = table.path_of("public_key");
-            let message = format!("`{path}`: expected a string or a table, found {}", other.kind());
+            let message = format!(
+                "`{path}`: expected a string or a table, found {}",
+                other.kind()
+            );
             table.problem(other.at(), message);
             None
         }
@@ -287,10 +290,13 @@ pub(super) fn refuse_strangers<'a>(
         return;
     };
     let keys = auth.keys.iter().map(|key| (&*key.tenant, &key.at));
-    let issuers = auth.issuers.iter().filter_map(|issuer| match &issuer.tenant {
-        Told::Always(tenant) => Some((&**tenant, &issuer.at)),
-        Told::Claim(_) => None,
-    });
+    let issuers = auth
+        .issuers
+        .iter()
+        .filter_map(|issuer| match &issuer.tenant {
+            Told::Always(tenant) => Some((&**tenant, &issuer.at)),
+            Told::Claim(_) => None,
+        });
     for (tenant, at) in keys.chain(issuers) {
         if !known.contains(tenant) {
             let message = match tenant {

@@ -81,7 +81,12 @@ mod tests {
             { "id": "a", "name": "X", "type": "query", "body": "{ x }" }, { "id": "b", "body": "{ y }" }] }"#;
         assert_eq!(read(relay), read(apollo));
         assert_eq!(read(relay).unwrap().len(), 2);
-        for wrong in ["", "[]", r#"{ "a": 1 }"#, r#"{ "operations": [{ "id": "a" }] }"#] {
+        for wrong in [
+            "",
+            "[]",
+            r#"{ "a": 1 }"#,
+            r#"{ "operations": [{ "id": "a" }] }"#,
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

@@ -19,7 +19,7 @@ mod tokens;
 
 pub use auth::{Auth, CLOCK_SKEW, CLOCK_SKEW_RANGE, IssuerConfig, KeyConfig, VerifierConfig};
 pub use documents::DocumentsConfig;
-pub use outside::{log_filter, read_text};
+pub use outside::{Stamp, log_filter, read_text, stamps};
 pub use state::{cursor_key, random_key, state_dir};
 pub use tokens::{Kept, token_store};
 
@@ -27,6 +27,7 @@ use crate::document::{Place, Problems};
 use crate::limits::Limits;
 use outside::Outside;
 use secrecy::SecretString;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -49,6 +50,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[[source]]`, in the order of the file.
     pub sources: Vec<SourceConfig>,
+    /// Every file that all this was read from, adapter files among them.
+    pub files: Vec<PathBuf>,
 }
 
 /// `[server]`: where the gateway listens and keeps its state.
@@ -198,6 +201,7 @@ pub fn load(path: &Path, problems: &Problems) -> Option<Config> {
     let outside = Outside {
         variable: &|name| std::env::var_os(name),
         folder: path.parent().unwrap_or(Path::new("")),
+        files: RefCell::new(vec![path.to_owned()]),
     };
     read::config(&path.display().to_string(), &text, &outside, problems)
 }

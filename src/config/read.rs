@@ -47,7 +47,14 @@ pub(super) fn config(
     let tenants = sources.iter().map(|source| (&*source.tenant, &source.at));
     auth::refuse_strangers(auth.as_ref(), tenants, &root);
     root.finish();
+    let adapters = sources.iter().filter_map(|source| match &source.adapter {
+        Adapter::File(path) => Some(path.clone()),
+        Adapter::BuiltIn(_) => None,
+    });
+    let mut files = outside.files.borrow().clone();
+    files.extend(adapters);
     Some(Config {
+        files,
         server: server.unwrap_or_default(),
         cursor_key,
         auth,

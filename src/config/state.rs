@@ -135,6 +135,7 @@ mod tests {
             documents: Default::default(),
             limits: Limits::default(),
             sources: Vec::new(),
+            files: Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@
 use super::answer::Answer;
 use super::document::{Documents, Prepared, RequestCode, RequestError};
 use super::notes::Notes;
+use crate::access::{Caller, Scope};
 use crate::limits::Limits;
 use crate::source::Operation;
 use async_graphql::parser::types::ExecutableDocument;
@@ -27,6 +28,8 @@ pub use super::document::ContractError;
 pub struct Arrival {
     /// The request's id.
     pub request_id: Box<str>,
+    /// Who asks.
+    pub caller: Arc<Caller>,
     /// When the answer is no longer wanted.
     pub deadline: Instant,
     /// The caller asked for rows that no cache has touched.
@@ -50,7 +53,7 @@ struct Inner {
 }
 
 /// Puts what resolvers need into a request's data.
-type Furnish = dyn Fn(&Arc<Operation>, &mut Data) + Send + Sync;
+type Furnish = dyn Fn(&Arc<Operation>, &Caller, &mut Data) + Send + Sync;
 
 /// Counts one running mutation for as long as it lives.
 struct Writing(Arc<Inner>);
@@ -84,15 +87,15 @@ where
 }
 
 impl Gateway {
-    /// Finishes and wraps a schema. `furnish` puts what resolvers need (loaders, ...) into each request's data; the
-    /// [`Arc<Operation>`](Operation) itself is already in it.
+    /// Finishes and wraps a schema. `furnish` puts what resolvers need (loaders, ...) into each request's data, and nothing of
+    /// another tenant than the caller's; the [`Arc<Operation>`](Operation) and the [`Arc<Caller>`](Caller) are in it anyway.
     ///
     /// # Errors
     /// [`ContractError`] where the schema's SDL cannot be read back.
     pub fn new<Q, M>(
         schema: SchemaBuilder<Q, M, EmptySubscription>,
         limits: &Limits,
-        furnish: impl Fn(&Arc<Operation>, &mut Data) + Send + Sync + 'static,
+        furnish: impl Fn(&Arc<Operation>, &Caller, &mut Data) + Send + Sync + 'static,
     ) -> Result<Self, ContractError>
     where
         Q: ObjectType + 'static,
@@ -147,6 +150,13 @@ impl Gateway {
         variables: serde_json::Map<String, serde_json::Value>,
         arrival: Arrival,
     ) -> Answer {
+        if prepared.is_mutation() && !arrival.caller.may(Scope::WriteCustomers) {
+            let message = format!(
+                "a mutation needs the scope {}",
+                Scope::WriteCustomers.word()
+            );
+            return refused(RequestCode::Forbidden, &message);
+        }
         let document = match self.inner.documents.bind(prepared, variables) {
             Ok(document) => document,
             Err(error) => return Answer::refused(vec![error]),
@@ -178,6 +188,11 @@ impl Gateway {
         drop(running.wait_for(|running| *running == 0).await);
     }
 
+    /// Whether a mutation is running.
+    pub fn is_writing(&self) -> bool {
+        *self.inner.writing.borrow() > 0
+    }
+
     /// Gives every error of an answer its code and the request's id, within the ceilings on errors.
     #[must_use]
     pub fn finish(&self, answer: Answer, request_id: &str) -> Answer {
@@ -198,8 +213,9 @@ impl Gateway {
         // The text is of no use to the executor any more.
         let mut request = Request::new("");
         request.set_parsed_query(document);
-        (self.inner.furnish)(&operation, &mut request.data);
+        (self.inner.furnish)(&operation, &arrival.caller, &mut request.data);
         request.data.insert(operation);
+        request.data.insert(arrival.caller);
         request
     }
 }

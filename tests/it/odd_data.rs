@@ -275,6 +275,7 @@ mod direct {
             let prepared = self.0.prepare(query, None).unwrap();
             let arrival = Arrival {
                 request_id: "test".into(),
+                caller: std::sync::Arc::new(crmql::access::Caller::anybody()),
                 deadline: Instant::now() + Duration::from_secs(30),
                 fresh: false,
             };

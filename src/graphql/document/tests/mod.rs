@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 pub(super) fn arrival(ms: u64) -> Arrival {
     Arrival {
         request_id: "r1".into(),
+        caller: std::sync::Arc::new(crate::access::Caller::anybody()),
         deadline: Instant::now() + Duration::from_millis(ms),
         fresh: false,
     }
