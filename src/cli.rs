@@ -48,6 +48,12 @@ pub enum Command {
     Check(Check),
     /// Print the GraphQL schema
     Schema,
+    /// Make an API key for a caller
+    ///
+    /// Prints the key, for the caller, and its hash, for [[auth.key]] in the
+    /// configuration. Neither is kept.
+    #[command(verbatim_doc_comment)]
+    Key,
 }
 
 /// The arguments of `demo`.

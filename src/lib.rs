@@ -12,6 +12,8 @@ pub mod http;
 
 pub mod graphql;
 
+pub mod access;
+
 pub mod connection;
 
 pub mod load;

@@ -50,6 +50,8 @@ limits! {
     connections: usize = 10_000, 1 ..= 1_000_000;
     /// Requests in work at the same time; more are refused with 503. Enforced by `http`.
     requests: usize = 1_024, 1 ..= 100_000;
+    /// Requests in work at the same time for one tenant, where there are several; more are refused with 503. Enforced by `http`.
+    requests_per_tenant: usize = 512, 1 ..= 100_000;
     /// Tokens of a document. Enforced by `graphql`.
     document_tokens: usize = 15_000, 100 ..= 1_000_000;
     /// How deep selections, lists, objects and types may nest in a document. Enforced by `graphql`.
@@ -58,6 +60,17 @@ limits! {
     selections: usize = 2_000, 50 ..= 100_000;
     /// Root fields of an operation; each may cost upstream calls. Enforced by `graphql`.
     root_fields: usize = 20, 1 ..= 1_000;
+    /// Aliases in a document. Enforced by `graphql`.
+    aliases: usize = 500, 1 ..= 100_000;
+    /// Directives in a document. Enforced by `graphql`.
+    directives: usize = 200, 1 ..= 100_000;
+    /// Fragments in a document. Enforced by `graphql`.
+    fragments: usize = 200, 1 ..= 10_000;
+    /// Variables of an operation. Enforced by `graphql`.
+    variables: usize = 200, 1 ..= 10_000;
+    /// Fields an answer may have at its largest: each counts as often as the lists around it may have rows. Enforced by
+    /// `graphql`.
+    cost: u64 = 50_000, 100 ..= 10_000_000;
     /// Errors in one answer; the rest are left out and counted. Enforced by `graphql`.
     errors: usize = 100, 1 ..= 10_000;
     /// The longest message of an error, in bytes; longer ones are cut. Enforced by `graphql`.
@@ -66,6 +79,10 @@ limits! {
     prepared_documents: usize = 500, 0 ..= 100_000;
     /// Text of the kept documents, in bytes; the checked documents take a multiple of it. Enforced by `graphql`.
     prepared_bytes: usize = 1_048_576, 0 ..= 268_435_456;
+    /// Documents that are kept for clients which send their hash next time. Enforced by `http`.
+    kept_documents: usize = 1_000, 1 ..= 100_000;
+    /// Text of these documents, in bytes. Enforced by `http`.
+    kept_bytes: usize = 4_194_304, 1_024 ..= 268_435_456;
     /// Ids in one `nodes` field or one `ids` filter. Enforced by `graphql`.
     ids: usize = 100, 1 ..= 1_000;
     /// Rows of one connection window, `first` or `last`. The schema documents 100. Enforced by `connection`.

@@ -1,12 +1,12 @@
 //! `crmql check`: everything that is wrong with a configuration and with adapter files, at once.
 
-use super::{refuse, say, sources};
+use super::{callers, refuse, say, sources};
 use crate::adapter::{self, Manifest, fixtures};
 use crate::cli::{Check, Exit};
 use crate::config;
 use crate::document::{Place, Problems};
 use crate::model::Filter;
-use crate::source::{Call, Operation, Paging, Position, SourceEntry};
+use crate::source::{Call, Operation, Paging, Position, SourceEntry, Sources};
 use anyhow::Context as _;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -25,12 +25,13 @@ pub fn check(arguments: &Check) -> anyhow::Result<Exit> {
     if let Some(file) = arguments.config()
         && let Some(config) = config::load(file, &problems)
     {
-        let sources = sources::build(&config, &problems);
+        let running = sources::build(&config, &problems, None);
+        callers::build(&config, &problems);
         let count = config.sources.len();
         let noun = if count == 1 { "source" } else { "sources" };
         writeln!(fine, "{}: fine, {count} {noun}", file.display())?;
-        if let (true, true, Some(sources)) = (arguments.live, problems.is_empty(), sources) {
-            for entry in sources.all() {
+        if let (true, true, Some(running)) = (arguments.live, problems.is_empty(), running) {
+            for entry in running.tenants.values().flat_map(Sources::all) {
                 let (line, good) = runtime.block_on(live(entry));
                 writeln!(fine, "{line}")?;
                 failed |= !good;

@@ -2,12 +2,16 @@
 //!
 //! Errors that nobody can mend in a file are `anyhow` here and nowhere below; they end the command with exit code 1.
 
+mod callers;
 mod check;
+mod reload;
 mod serve;
+mod serving;
 mod sources;
 
 pub use serve::{demo_sources, routes};
 
+use crate::access;
 use crate::cli::{Command, Exit};
 use crate::config;
 use crate::document::Problems;
@@ -28,6 +32,7 @@ pub fn run(command: &Command) -> Exit {
         Command::Serve(arguments) => serve::serve(&arguments.config),
         Command::Demo(arguments) => serve::demo(arguments),
         Command::Schema => schema(),
+        Command::Key => key(),
     };
     outcome.unwrap_or_else(|error| {
         complain(&format!("crmql: {error:#}"));
@@ -37,6 +42,14 @@ pub fn run(command: &Command) -> Exit {
 
 fn schema() -> anyhow::Result<Exit> {
     say(&graphql::sdl()?).context("standard output")?;
+    Ok(Exit::Fine)
+}
+
+/// A new API key, which is kept nowhere, and what a configuration says of it.
+fn key() -> anyhow::Result<Exit> {
+    let key = access::key::from_random(&config::random_key().context("random bytes")?);
+    let hash = access::key::hash_text(&access::key::hash(&key));
+    say(&format!("key     {key}\nsha256  {hash}\n")).context("standard output")?;
     Ok(Exit::Fine)
 }
 
@@ -106,7 +119,15 @@ fn start_logs() -> anyhow::Result<()> {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .try_init()
-        .map_err(|error| anyhow::anyhow!("{error}"))
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
+    std::panic::set_hook(Box::new(note_panic));
+    Ok(())
+}
+
+/// Notes where a panic was, and not what it said: its message may hold a value.
+fn note_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    tracing::error!(place = place.unwrap_or_default(), "a panic");
 }
 
 // === Signals ===
@@ -187,6 +208,40 @@ mod tests {
             "{banner}"
         );
         assert!(banner.contains("curl -s http://127.0.0.1:8080/graphql"));
+    }
+
+    /// Where a test's log goes.
+    #[derive(Clone, Default)]
+    struct Paper(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl io::Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_is_noted_by_its_place_alone() {
+        let paper = Paper::default();
+        let writer = paper.clone();
+        let log = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .finish();
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(note_panic));
+        tracing::subscriber::with_default(log, || {
+            let panics = || panic!("mArk3r");
+            drop(std::panic::catch_unwind(panics));
+        });
+        std::panic::set_hook(before);
+        let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("src/app/mod.rs:"), "{text}");
+        assert!(!text.contains("mArk3r"), "{text}");
     }
 
     #[cfg(unix)]

@@ -1,5 +1,7 @@
 //! `crmql serve` and `crmql demo`: a gateway that listens until it is asked to stop.
 
+use super::reload::{Changes, Live};
+use super::serving::Serving;
 use super::{Signals, refuse, say, sources};
 use crate::adapter::{self, Site, TokenStore, Vars};
 use crate::cli::{Demo as DemoArguments, Exit};
@@ -8,14 +10,14 @@ use crate::connection::Connector;
 use crate::demo;
 use crate::document::Problems;
 use crate::graphql::{self, Gateway};
-use crate::http::{self, Hosts, Readiness};
+use crate::http::{self, Hosts, Policy, Readiness};
 use crate::limits::Limits;
 use crate::load::Store;
 use crate::source::Sources;
 use crate::upstream::Settings;
 use anyhow::Context as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -26,21 +28,29 @@ const TOTAL: Duration = Duration::from_secs(20);
 /// The gateway of a configuration.
 pub fn serve(file: &Path) -> anyhow::Result<Exit> {
     let problems = Problems::new();
-    let config = config::load(file, &problems);
-    let sources = config
-        .as_ref()
-        .and_then(|config| sources::build(config, &problems));
-    let (Some(config), Some(sources), true) = (config, sources, problems.is_empty()) else {
+    let readiness = Readiness::new();
+    let Some(serving) = Serving::load(file, &problems, &readiness, None)? else {
         return Ok(refuse(&problems));
     };
-    let key = config::cursor_key(&config).context("the cursor key")?;
     super::runtime()?.block_on(async {
-        let listener = TcpListener::bind(config.server.listen)
+        let listen = serving.config.server.listen;
+        let listener = TcpListener::bind(listen)
             .await
-            .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+            .with_context(|| format!("cannot listen on {listen}"))?;
         let address = listener.local_addr()?;
-        tracing::info!(%address, sources = sources.all().len(), "listening");
-        run(listener, sources, &key, &config.limits).await
+        let limits = serving.config.limits.clone();
+        let sources = serving.config.sources.len();
+        tracing::info!(%address, sources, "listening");
+        let changes = Changes::new(&serving.config.files).context("signals")?;
+        let live = Live::new(serving);
+        let routes = live.routes();
+        let file = file.to_owned();
+        let beside = Beside::Changing {
+            file,
+            live,
+            changes,
+        };
+        run(listener, routes, &limits, &readiness, beside).await
     })
 }
 
@@ -67,7 +77,16 @@ pub fn demo(arguments: &DemoArguments) -> anyhow::Result<Exit> {
             .collect();
         say(&super::demo_banner(listener.local_addr()?, &addresses)).context("standard output")?;
         let key = config::random_key().context("a key for cursors")?;
-        run(listener, sources, &key, &limits).await
+        let readiness = Readiness::new();
+        let (gateway, routes) = wire(sources, &key, &limits, &readiness)?;
+        run(
+            listener,
+            routes,
+            &limits,
+            &readiness,
+            Beside::Still(gateway),
+        )
+        .await
     })
 }
 
@@ -132,40 +151,82 @@ fn wire(
 ) -> anyhow::Result<(Gateway, http::Router)> {
     let connector = Arc::new(Connector::new(limits.clone(), cursor_key));
     let gateway = graphql::gateway(sources, connector, limits)?;
-    let hosts = Hosts::Only(Vec::new());
-    let routes = http::router(gateway.clone(), limits, readiness.clone(), hosts);
+    let policy = Policy::open(Hosts::Only(Vec::new()));
+    let routes = http::router(gateway.clone(), limits, readiness.clone(), policy);
     Ok((gateway, routes))
+}
+
+/// What goes on beside serving.
+enum Beside {
+    /// Nothing: what serves stays as it is.
+    Still(Gateway),
+    /// The configuration is read again when it changes.
+    Changing {
+        file: PathBuf,
+        live: Live,
+        changes: Changes,
+    },
+}
+
+impl Beside {
+    /// Waits for the next change and takes it over.
+    async fn change(&mut self, readiness: &Readiness) {
+        match self {
+            Self::Still(_) => std::future::pending().await,
+            Self::Changing {
+                file,
+                live,
+                changes,
+            } => {
+                let why = changes.next().await;
+                live.reload(file, why, readiness, changes);
+            }
+        }
+    }
+
+    /// Waits until no mutation is running.
+    async fn written(&self) {
+        match self {
+            Self::Still(gateway) => gateway.written().await,
+            Self::Changing { live, .. } => live.written().await,
+        }
+    }
 }
 
 /// Serves until a signal asks to stop; a second one ends it at once.
 async fn run(
     listener: TcpListener,
-    sources: Sources,
-    cursor_key: &[u8],
+    routes: http::Router,
     limits: &Limits,
+    readiness: &Readiness,
+    mut beside: Beside,
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::new().context("signals")?;
-    let readiness = Readiness::new();
-    let (gateway, routes) = wire(sources, cursor_key, limits, &readiness)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = http::serve(listener, routes, limits, &readiness, async move {
+    let serving = http::serve(listener, routes, limits, readiness, async move {
         drop(stopped.await);
     });
-    // The operation's deadline ends a write whose caller has left; the process does not wait longer than for callers.
-    let patience = Duration::from_millis(limits.drain_ms);
-    let serving = async {
-        let served = serving.await;
-        let written = tokio::time::timeout(patience, gateway.written()).await;
-        served && written.is_ok()
-    };
     tokio::pin!(serving);
-    tokio::select! {
-        _ = &mut serving => return Ok(Exit::Failed),
-        signal = signals.next() => tracing::info!(signal, "draining"),
+    loop {
+        tokio::select! {
+            _ = &mut serving => return Ok(Exit::Failed),
+            signal = signals.next() => {
+                tracing::info!(signal, "draining");
+                break;
+            }
+            () = beside.change(readiness) => {}
+        }
     }
     drop(stop);
+    // The operation's deadline ends a write whose caller has left; the process does not wait longer than for callers.
+    let patience = Duration::from_millis(limits.drain_ms);
+    let ending = async {
+        let served = serving.await;
+        let written = tokio::time::timeout(patience, beside.written()).await;
+        served && written.is_ok()
+    };
     tokio::select! {
-        finished = serving => {
+        finished = ending => {
             tracing::info!(finished, "stopped");
             Ok(Exit::Fine)
         }

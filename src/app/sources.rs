@@ -5,17 +5,32 @@ use crate::config::{self, CacheTimes, Config, SourceConfig};
 use crate::document::Problems;
 use crate::limits::Limits;
 use crate::load::{CachedSource, Caching, Store, Times};
-use crate::source::{SourceEntry, Sources};
+use crate::source::{CustomerSource, SourceEntry, Sources};
 use crate::upstream::Settings;
 use secrecy::ExposeSecret;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Builds every source of a configuration; `None` where anything is wrong, and then `problems` says what.
-pub fn build(config: &Config, problems: &Problems) -> Option<Sources> {
-    let before = problems.count();
-    let store = Store::new(config.limits.cache_bytes);
-    let mut entries = Vec::new();
+/// The sources that run.
+pub struct Running {
+    /// Those of each tenant, in the order of the configuration.
+    pub tenants: BTreeMap<Box<str>, Sources>,
+    /// Every source by its key, with what it was made from.
+    pool: HashMap<Box<str>, (blake3::Hash, Arc<dyn CustomerSource>)>,
+    /// Where all of them keep what was said.
+    store: (u64, Store),
+}
+
+/// Builds every source of a configuration; `None` where anything is wrong, and then `problems` says what. A source that is
+/// configured as it was `before` goes on: its connections, its tokens and what it learnt stay.
+pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> Option<Running> {
+    let noted = problems.count();
+    let mut tenants: BTreeMap<Box<str>, Vec<Arc<SourceEntry>>> = BTreeMap::new();
+    let mut pool = HashMap::new();
+    let bytes = config.limits.cache_bytes;
+    let kept = before.filter(|before| before.store.0 == bytes);
+    let store = kept.map_or_else(|| Store::new(bytes), |before| before.store.1.clone());
     for source in &config.sources {
         let Some(manifest) = manifest(source, problems) else {
             continue;
@@ -23,24 +38,66 @@ pub fn build(config: &Config, problems: &Problems) -> Option<Sources> {
         let Some(vars) = vars(source, &manifest, problems) else {
             continue;
         };
-        let site = Site {
-            vars,
-            settings: settings(source, &config.limits),
-            total: source.timeouts.total,
-            tokens: tokens(config, source),
+        let settings = settings(source, &config.limits);
+        let print = fingerprint(source, &manifest, &vars, &settings);
+        let caching = caching(source.cache.as_ref(), source.timeouts.total, &config.limits);
+        let old = before.and_then(|before| before.pool.get(&source.key));
+        let running = match old.filter(|(old, _)| *old == print) {
+            Some((_, running)) => Ok(Arc::clone(running)),
+            None => {
+                let site = Site {
+                    vars,
+                    settings,
+                    total: source.timeouts.total,
+                    tokens: tokens(config, source),
+                };
+                Adapter::new(Arc::clone(&manifest), site).map(|adapter| {
+                    let source = CachedSource::new(Arc::new(adapter), caching, store.clone());
+                    Arc::new(source) as Arc<dyn CustomerSource>
+                })
+            }
         };
-        let cache = Cache {
-            store: store.clone(),
-            caching: caching(source.cache.as_ref(), source.timeouts.total, &config.limits),
-        };
-        match entry(&source.key, entries.len(), manifest, site, cache) {
-            Ok(entry) => entries.push(entry),
+        match running {
+            Ok(running) => {
+                pool.insert(source.key.clone(), (print, Arc::clone(&running)));
+                let entries = tenants.entry(source.tenant.clone()).or_default();
+                entries.push(named(&source.key, entries.len(), &manifest, running));
+            }
             Err(error) => {
                 problems.note(&source.vars_at, format!("source `{}`: {error}", source.key));
             }
         }
     }
-    (problems.count() == before).then(|| Sources::new(entries))
+    let tenants = tenants
+        .into_iter()
+        .map(|(tenant, entries)| (tenant, Sources::new(entries)));
+    (problems.count() == noted).then(|| Running {
+        tenants: tenants.collect(),
+        pool,
+        store: (bytes, store),
+    })
+}
+
+/// Changes whenever a source would be built differently.
+fn fingerprint(
+    source: &SourceConfig,
+    manifest: &Manifest,
+    vars: &Vars,
+    settings: &Settings,
+) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    let vars: BTreeMap<_, _> = vars.iter().collect();
+    let parts = (
+        &source.tenant,
+        &manifest.id,
+        manifest.revision,
+        vars,
+        settings,
+        &source.timeouts,
+        &source.cache,
+    );
+    hasher.update(format!("{parts:?}").as_bytes());
+    hasher.finalize()
 }
 
 /// Where a source's answers are kept, and how.
@@ -75,16 +132,24 @@ pub fn entry(
     site: Site,
     cache: Cache,
 ) -> Result<Arc<SourceEntry>, BuildError> {
-    let (name, id) = (manifest.name.as_str().into(), manifest.id.as_str().into());
-    let adapter = Arc::new(Adapter::new(manifest, site)?);
+    let adapter = Arc::new(Adapter::new(Arc::clone(&manifest), site)?);
     let source = CachedSource::new(adapter, cache.caching, cache.store);
-    Ok(Arc::new(SourceEntry {
+    Ok(named(key, rank, &manifest, Arc::new(source)))
+}
+
+fn named(
+    key: &str,
+    rank: usize,
+    manifest: &Manifest,
+    source: Arc<dyn CustomerSource>,
+) -> Arc<SourceEntry> {
+    Arc::new(SourceEntry {
         key: key.into(),
-        name,
-        adapter: id,
+        name: manifest.name.as_str().into(),
+        adapter: manifest.id.as_str().into(),
         rank,
-        source: Arc::new(source),
-    }))
+        source,
+    })
 }
 
 /// The manifest a source names.

@@ -8,6 +8,8 @@
     reason = "this is the one module that reads files and the environment"
 )]
 
+mod auth;
+mod documents;
 mod outside;
 mod read;
 mod state;
@@ -15,7 +17,9 @@ mod state;
 mod tests;
 mod tokens;
 
-pub use outside::{log_filter, read_text};
+pub use auth::{Auth, CLOCK_SKEW, CLOCK_SKEW_RANGE, IssuerConfig, KeyConfig, VerifierConfig};
+pub use documents::DocumentsConfig;
+pub use outside::{Stamp, log_filter, read_text, stamps};
 pub use state::{cursor_key, random_key, state_dir};
 pub use tokens::{Kept, token_store};
 
@@ -23,6 +27,7 @@ use crate::document::{Place, Problems};
 use crate::limits::Limits;
 use outside::Outside;
 use secrecy::SecretString;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -37,17 +42,29 @@ pub struct Config {
     /// `cursor_key`: what cursors are sealed with. The same key reads the same cursors on every replica and after a
     /// restart. Only ever `{ env = … }` or `{ file = … }`, at least 16 bytes. Use it through [`cursor_key`].
     pub cursor_key: Option<SecretString>,
+    /// `[auth]`; `None` where callers are not told apart.
+    pub auth: Option<Auth>,
+    /// `[documents]`
+    pub documents: DocumentsConfig,
     /// `[limits]`
     pub limits: Limits,
     /// `[[source]]`, in the order of the file.
     pub sources: Vec<SourceConfig>,
+    /// Every file that all this was read from, adapter files among them.
+    pub files: Vec<PathBuf>,
 }
 
 /// `[server]`: where the gateway listens and keeps its state.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Server {
-    /// `listen`: address and port; 127.0.0.1:8080 when absent. Loopback only, because callers are not told apart.
+    /// `listen`: address and port; 127.0.0.1:8080 when absent. Loopback only where callers are not told apart.
     pub listen: SocketAddr,
+    /// `hosts`: names the gateway is called by, beside `localhost` and IP addresses. Without meaning where callers are told apart.
+    pub hosts: Vec<Box<str>>,
+    /// `origins`: whose pages may read answers.
+    pub origins: Vec<Box<str>>,
+    /// `introspection`: whether callers may ask for the schema.
+    pub introspection: bool,
     /// `state_dir`: the folder for what must survive a restart. [`state_dir`] knows the default.
     pub state_dir: Option<PathBuf>,
 }
@@ -57,6 +74,8 @@ pub struct Server {
 pub struct SourceConfig {
     /// `key`: the name in ids, errors, metrics and logs. Unique.
     pub key: Box<str>,
+    /// `tenant`: whose callers see it; empty for those that have none.
+    pub tenant: Box<str>,
     /// `adapter`: what speaks for the CRM.
     pub adapter: Adapter,
     /// Where `adapter` stands.
@@ -144,6 +163,9 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: LISTEN,
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            introspection: true,
             state_dir: None,
         }
     }
@@ -179,6 +201,7 @@ pub fn load(path: &Path, problems: &Problems) -> Option<Config> {
     let outside = Outside {
         variable: &|name| std::env::var_os(name),
         folder: path.parent().unwrap_or(Path::new("")),
+        files: RefCell::new(vec![path.to_owned()]),
     };
     read::config(&path.display().to_string(), &text, &outside, problems)
 }

@@ -2,10 +2,12 @@
 
 use crate::document::{Place, Problems, Table, Text, Value};
 use secrecy::SecretString;
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The largest configuration, adapter or fixture file, in bytes.
 const TEXT_BYTES: u64 = 4 * 1024 * 1024;
@@ -18,6 +20,20 @@ pub(super) struct Outside<'a> {
     pub(super) variable: &'a dyn Fn(&str) -> Option<OsString>,
     /// Where relative paths start.
     pub(super) folder: &'a Path,
+    /// The files that were named, whether or not they could be read.
+    pub(super) files: RefCell<Vec<PathBuf>>,
+}
+
+/// What tells that a file has changed: when and how long it is; `None` where it is not there.
+pub type Stamp = Option<(SystemTime, u64)>;
+
+/// The stamps of these files.
+pub fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
+    let stamp = |file: &PathBuf| {
+        let about = std::fs::metadata(file).ok()?;
+        Some((about.modified().ok()?, about.len()))
+    };
+    files.iter().map(stamp).collect()
 }
 
 /// The log filter from the environment (`CRMQL_LOG`), where one is set.
@@ -50,6 +66,12 @@ impl Outside<'_> {
     /// A path as the configuration means it.
     pub(super) fn path(&self, path: &str) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// The text of a file that is no secret.
+    pub(super) fn text(&self, path: &Path) -> io::Result<String> {
+        self.files.borrow_mut().push(path.to_owned());
+        bounded(path, TEXT_BYTES)
     }
 
     /// The value that `{ env = … }` or `{ file = … }` stands for. `path` is the key's, for messages.
@@ -120,7 +142,9 @@ impl Outside<'_> {
             let message = format!("`{}`: the file `{}` {what}", table.path(), path.value);
             table.problem(&path.at, message);
         };
-        match bounded(&self.path(&path.value), SECRET_BYTES) {
+        let file = self.path(&path.value);
+        self.files.borrow_mut().push(file.clone());
+        match bounded(&file, SECRET_BYTES) {
             Err(error) => {
                 wrong(&format!("cannot be read: {error}"));
                 None

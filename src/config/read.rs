@@ -1,5 +1,7 @@
 //! From the document to the configuration: every key, its default and what is refused.
 
+use super::auth::{self, auth};
+use super::documents::documents;
 use super::outside::Outside;
 use super::{
     ABSENT_RANGE, ATTEMPT_RANGE, Adapter, CONCURRENCY, CONCURRENCY_RANGE, CONNECT_RANGE,
@@ -22,7 +24,13 @@ pub(super) fn config(
     let document = Document::parse(file, text, problems)?;
     let mut root = document.root();
     let cursor_key = cursor_key(&mut root, outside);
-    let server = root.table("server").map(|table| server(table, outside));
+    let auth = root.table("auth").map(|table| auth(table, outside));
+    let server = root
+        .table("server")
+        .map(|table| server(table, auth.is_some(), outside));
+    let documents = root
+        .table("documents")
+        .map(|table| documents(table, outside));
     let limits = root.table("limits").map(limits);
     let tables = root.tables("source");
     if tables.is_empty() {
@@ -36,10 +44,21 @@ pub(super) fn config(
         .map(|table| source(table, outside))
         .collect();
     refuse_keys_given_twice(&sources, &root);
+    let tenants = sources.iter().map(|source| (&*source.tenant, &source.at));
+    auth::refuse_strangers(auth.as_ref(), tenants, &root);
     root.finish();
+    let adapters = sources.iter().filter_map(|source| match &source.adapter {
+        Adapter::File(path) => Some(path.clone()),
+        Adapter::BuiltIn(_) => None,
+    });
+    let mut files = outside.files.borrow().clone();
+    files.extend(adapters);
     Some(Config {
+        files,
         server: server.unwrap_or_default(),
         cursor_key,
+        auth,
+        documents: documents.unwrap_or_default(),
         limits: limits.unwrap_or_default(),
         sources,
     })
@@ -59,10 +78,18 @@ fn cursor_key(root: &mut Table<'_>, outside: &Outside<'_>) -> Option<SecretStrin
 
 // === [server] ===
 
-fn server(mut table: Table<'_>, outside: &Outside<'_>) -> Server {
+fn server(mut table: Table<'_>, guarded: bool, outside: &Outside<'_>) -> Server {
     let listen = table
         .string("listen")
-        .and_then(|text| listen(&table, &text));
+        .and_then(|text| listen(&table, &text, guarded));
+    let hosts = table.strings("hosts");
+    let hosts = hosts.into_iter().map(|text| text.value.into()).collect();
+    let origins = table.strings("origins");
+    let origins = origins
+        .into_iter()
+        .filter_map(|text| origin(&table, text))
+        .collect();
+    let introspection = table.bool("introspection");
     let state_dir = table
         .string("state_dir")
         .and_then(|text| filled(&table, "state_dir", text));
@@ -70,27 +97,43 @@ fn server(mut table: Table<'_>, outside: &Outside<'_>) -> Server {
     let default = Server::default();
     Server {
         listen: listen.unwrap_or(default.listen),
+        hosts,
+        origins,
+        introspection: introspection.unwrap_or(default.introspection),
         state_dir: state_dir.map(|text| outside.path(&text.value)),
     }
 }
 
-fn listen(table: &Table<'_>, text: &Text) -> Option<SocketAddr> {
+fn listen(table: &Table<'_>, text: &Text, guarded: bool) -> Option<SocketAddr> {
     let Ok(address) = text.value.parse::<SocketAddr>() else {
         let message =
             "`server.listen` is not an address and a port, such as 127.0.0.1:8080 or [::1]:8080";
         table.problem(&text.at, message);
         return None;
     };
-    if !address.ip().to_canonical().is_loopback() {
+    if !guarded && !address.ip().to_canonical().is_loopback() {
         let message = format!(
-            "`server.listen` is {address}, which others can reach, and the gateway does not tell callers apart; \
-             listen on a loopback address such as 127.0.0.1:{} behind a proxy that does",
+            "`server.listen` is {address}, which others can reach, and without [auth] the gateway does not tell callers \
+             apart; write [auth], or listen on a loopback address such as 127.0.0.1:{} behind a proxy that does",
             address.port()
         );
         table.problem(&text.at, message);
         return None;
     }
     Some(address)
+}
+
+/// An origin as browsers send it: scheme, host and port, nothing else; so also no `*` and no `null`.
+fn origin(table: &Table<'_>, text: Text) -> Option<Box<str>> {
+    let serialized = url::Url::parse(&text.value)
+        .ok()
+        .map(|url| url.origin().ascii_serialization());
+    if serialized.as_deref() == Some(&text.value) && text.value.starts_with("http") {
+        return Some(text.value.into());
+    }
+    let message = "`server.origins`: an origin is written as browsers send it, such as https://app.example.com";
+    table.problem(&text.at, message);
+    None
 }
 
 // === [limits] ===
@@ -116,6 +159,7 @@ fn source(mut table: Table<'_>, outside: &Outside<'_>) -> SourceConfig {
     let key = table
         .required_string("key")
         .and_then(|text| key(&table, text));
+    let tenant = auth::tenant(&mut table);
     let adapter = table
         .required_string("adapter")
         .and_then(|text| filled(&table, "adapter", text))
@@ -129,6 +173,7 @@ fn source(mut table: Table<'_>, outside: &Outside<'_>) -> SourceConfig {
     let concurrency = table.integer("concurrency", CONCURRENCY_RANGE);
     let source = SourceConfig {
         key: key.unwrap_or_default().into(),
+        tenant,
         adapter: adapter.unwrap_or(Adapter::BuiltIn(String::new())),
         adapter_at: table.place_of("adapter"),
         vars: vars.unwrap_or_default(),
@@ -145,10 +190,7 @@ fn source(mut table: Table<'_>, outside: &Outside<'_>) -> SourceConfig {
 
 /// A source's key as it may stand in ids, metrics and logs.
 fn key(table: &Table<'_>, text: Text) -> Option<String> {
-    let first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let any = |c: char| first(c) || c == '_' || c == '-';
-    let fits =
-        text.value.starts_with(first) && text.value.chars().all(any) && text.value.len() <= 63;
+    let fits = is_key(&text.value);
     if !fits {
         let message = format!(
             "`{}`: a key is made of a-z, 0-9, `_` and `-`, starts with a letter or digit, and has at most 63 characters",
@@ -157,6 +199,13 @@ fn key(table: &Table<'_>, text: Text) -> Option<String> {
         table.problem(&text.at, message);
     }
     fits.then_some(text.value)
+}
+
+/// Whether a text may name something in ids, metrics and logs.
+pub(super) fn is_key(text: &str) -> bool {
+    let first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let any = |c: char| first(c) || c == '_' || c == '-';
+    text.starts_with(first) && text.chars().all(any) && text.len() <= 63
 }
 
 /// A built-in adapter is a bare name; anything with a slash or an ending is a file.
@@ -266,7 +315,7 @@ fn refuse_keys_given_twice(sources: &[SourceConfig], root: &Table<'_>) {
 }
 
 /// A string that must say something.
-fn filled(table: &Table<'_>, key: &str, text: Text) -> Option<Text> {
+pub(super) fn filled(table: &Table<'_>, key: &str, text: Text) -> Option<Text> {
     if text.value.is_empty() {
         table.problem(&text.at, format!("`{}` is empty", table.path_of(key)));
         return None;

@@ -131,8 +131,11 @@ mod tests {
                 ..Default::default()
             },
             cursor_key: cursor_key.map(Into::into),
+            auth: None,
+            documents: Default::default(),
             limits: Limits::default(),
             sources: Vec::new(),
+            files: Vec::new(),
         }
     }
 

@@ -2,9 +2,11 @@
 //!
 //! Messages are fixed text of ours. No upstream URL, body, token or personal data stands in one.
 
+use crate::access::{Caller, Scope};
 use crate::connection::{ConnectionError, ReportError};
 use crate::source::{SourceEntry, SourceError, SourceErrorKind, Unsupported};
-use async_graphql::{Enum, Error, ErrorExtensions};
+use async_graphql::{Context, Enum, Error, ErrorExtensions};
+use std::sync::Arc;
 
 /// Declares the codes with their words.
 macro_rules! codes {
@@ -103,6 +105,18 @@ pub fn coded(code: ErrorCode, message: impl Into<String>) -> Error {
         extensions.set("code", code.as_str());
         extensions.set("retryable", false);
     })
+}
+
+/// Whether the caller may do this.
+///
+/// # Errors
+/// FORBIDDEN where they may not.
+pub fn allowed(ctx: &Context<'_>, scope: Scope) -> Result<(), Error> {
+    if ctx.data::<Arc<Caller>>()?.may(scope) {
+        return Ok(());
+    }
+    let message = format!("this needs the scope {}", scope.word());
+    Err(coded(ErrorCode::Forbidden, message))
 }
 
 /// An error that a source is the cause of.

@@ -3,12 +3,13 @@
 //! `CustomerNode` stands between the derive and the executor: a field that could not be read answers null and adds its own
 //! error there, so that one odd value never costs the record.
 
-use super::code::{ErrorCode, coded, of_source};
+use super::code::{ErrorCode, allowed, coded, of_source};
 use super::connection::{ConnectionArguments, CustomerConnection, connect};
 use super::filter::{CustomerFilter, CustomerOrder};
 use super::id;
 use super::plain;
 use super::source::SourceNode;
+use crate::access::Scope;
 use crate::load::Load;
 use crate::model::{Customer, DateTime, LocalId};
 use crate::source::{CustomerRef, Operation, SourceEntry};
@@ -46,6 +47,9 @@ pub struct FreshnessFields {
     /// A cache of this gateway had the record.
     from_cache: bool,
 }
+
+/// The fields that hold more of a customer than the common model shows.
+const NATIVE: &[&str] = &["native", "customFields", "identityNumber"];
 
 /// The fields that lead, in the order of the schema.
 const FIRST: &[&str] = &["id", "source", "sourceId", "displayName"];
@@ -238,6 +242,13 @@ impl OutputType for CustomerNode {
 
 impl ContainerType for CustomerNode {
     async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
+        let name = &ctx.item.node.name.node;
+        if NATIVE.contains(&name.as_str())
+            && let Err(error) = allowed(ctx, Scope::ReadNative)
+        {
+            ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
+            return Ok(Some(Value::Null));
+        }
         if !self.0.record.problems.is_empty() {
             self.speak_up(ctx, &ctx.item.node.name.node);
         }

@@ -6,6 +6,7 @@
 use super::answer::Answer;
 use super::document::{Documents, Prepared, RequestCode, RequestError};
 use super::notes::Notes;
+use crate::access::{Caller, Scope};
 use crate::limits::Limits;
 use crate::source::Operation;
 use async_graphql::parser::types::ExecutableDocument;
@@ -27,6 +28,8 @@ pub use super::document::ContractError;
 pub struct Arrival {
     /// The request's id.
     pub request_id: Box<str>,
+    /// Who asks.
+    pub caller: Arc<Caller>,
     /// When the answer is no longer wanted.
     pub deadline: Instant,
     /// How old kept answers may be; zero asks for rows that no cache has touched.
@@ -36,10 +39,11 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// A request that takes what caches have.
+    /// A request of somebody who may do everything, that takes what caches have.
     pub fn new(request_id: impl Into<Box<str>>, deadline: Instant) -> Self {
         Self {
             request_id: request_id.into(),
+            caller: Arc::new(Caller::anybody()),
             deadline,
             max_age: None,
             no_store: false,
@@ -64,7 +68,7 @@ struct Inner {
 }
 
 /// Puts what resolvers need into a request's data.
-type Furnish = dyn Fn(&Arc<Operation>, &mut Data) + Send + Sync;
+type Furnish = dyn Fn(&Arc<Operation>, &Caller, &mut Data) + Send + Sync;
 
 /// Counts one running mutation for as long as it lives.
 struct Writing(Arc<Inner>);
@@ -98,15 +102,15 @@ where
 }
 
 impl Gateway {
-    /// Finishes and wraps a schema. `furnish` puts what resolvers need (loaders, ...) into each request's data; the
-    /// [`Arc<Operation>`](Operation) itself is already in it.
+    /// Finishes and wraps a schema. `furnish` puts what resolvers need (loaders, ...) into each request's data, and nothing of
+    /// another tenant than the caller's; the [`Arc<Operation>`](Operation) and the [`Arc<Caller>`](Caller) are in it anyway.
     ///
     /// # Errors
     /// [`ContractError`] where the schema's SDL cannot be read back.
     pub fn new<Q, M>(
         schema: SchemaBuilder<Q, M, EmptySubscription>,
         limits: &Limits,
-        furnish: impl Fn(&Arc<Operation>, &mut Data) + Send + Sync + 'static,
+        furnish: impl Fn(&Arc<Operation>, &Caller, &mut Data) + Send + Sync + 'static,
     ) -> Result<Self, ContractError>
     where
         Q: ObjectType + 'static,
@@ -161,14 +165,23 @@ impl Gateway {
         variables: serde_json::Map<String, serde_json::Value>,
         arrival: Arrival,
     ) -> Answer {
+        if prepared.is_mutation() && !arrival.caller.may(Scope::WriteCustomers) {
+            let message = format!(
+                "a mutation needs the scope {}",
+                Scope::WriteCustomers.word()
+            );
+            return refused(RequestCode::Forbidden, &message);
+        }
         let document = match self.inner.documents.bind(prepared, variables) {
             Ok(document) => document,
             Err(error) => return Answer::refused(vec![error]),
         };
         let last = arrival.deadline + Duration::from_millis(self.inner.limits.grace_ms);
         let notes = Arc::new(Notes::default());
+        let caller = Arc::clone(&arrival.caller);
         let operation = operation(arrival);
-        let request = self.request(document, &operation).data(Arc::clone(&notes));
+        let request = self.request(document, &operation, caller);
+        let request = request.data(Arc::clone(&notes));
         let running = AssertUnwindSafe(Arc::clone(&self.inner.executor).execute(request))
             .catch_unwind()
             .map(Result::ok);
@@ -196,6 +209,11 @@ impl Gateway {
         drop(running.wait_for(|running| *running == 0).await);
     }
 
+    /// Whether a mutation is running.
+    pub fn is_writing(&self) -> bool {
+        *self.inner.writing.borrow() > 0
+    }
+
     /// Gives every error of an answer its code and the request's id, within the ceilings on errors.
     #[must_use]
     pub fn finish(&self, answer: Answer, request_id: &str) -> Answer {
@@ -207,12 +225,18 @@ impl Gateway {
         answer.finished(request_id, errors, error_bytes)
     }
 
-    fn request(&self, document: ExecutableDocument, operation: &Arc<Operation>) -> Request {
+    fn request(
+        &self,
+        document: ExecutableDocument,
+        operation: &Arc<Operation>,
+        caller: Arc<Caller>,
+    ) -> Request {
         // The text is of no use to the executor any more.
         let mut request = Request::new("");
         request.set_parsed_query(document);
-        (self.inner.furnish)(operation, &mut request.data);
+        (self.inner.furnish)(operation, &caller, &mut request.data);
         request.data.insert(Arc::clone(operation));
+        request.data.insert(caller);
         request
     }
 }

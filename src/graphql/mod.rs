@@ -33,9 +33,22 @@ use crate::source::Sources;
 use async_graphql::{EmptySubscription, Schema};
 use mutation::Mutation;
 use query::Query;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The gateway over these sources.
+/// What one tenant has: its sources, and what makes and reads its cursors.
+#[derive(Clone)]
+pub struct Realm {
+    /// The sources its callers see.
+    pub sources: Sources,
+    /// Makes its connections. Another secret for each tenant makes its cursors nobody else's.
+    pub connector: Arc<Connector>,
+}
+
+/// The tenants, by name.
+pub type Tenants = BTreeMap<Box<str>, Realm>;
+
+/// The gateway over these sources, for callers of the tenant without a name.
 ///
 /// # Errors
 /// [`ContractError`] where the schema's SDL cannot be read back.
@@ -44,11 +57,21 @@ pub fn gateway(
     connector: Arc<Connector>,
     limits: &Limits,
 ) -> Result<Gateway, ContractError> {
-    let schema = Schema::build(Query, Mutation, EmptySubscription)
-        .data(connector)
-        .data(limits.clone());
-    Gateway::new(schema, limits, move |operation, data| {
-        data.insert(Load::new(sources.clone(), Arc::clone(operation)));
+    let realm = Realm { sources, connector };
+    gateway_of(Tenants::from([("".into(), realm)]), limits)
+}
+
+/// The gateway of these tenants. A caller of another tenant finds nothing.
+///
+/// # Errors
+/// [`ContractError`] where the schema's SDL cannot be read back.
+pub fn gateway_of(tenants: Tenants, limits: &Limits) -> Result<Gateway, ContractError> {
+    let schema = Schema::build(Query, Mutation, EmptySubscription).data(limits.clone());
+    Gateway::new(schema, limits, move |operation, caller, data| {
+        if let Some(realm) = tenants.get(&caller.tenant) {
+            data.insert(Arc::clone(&realm.connector));
+            data.insert(Load::new(realm.sources.clone(), Arc::clone(operation)));
+        }
     })
 }
 

@@ -1,10 +1,11 @@
 //! The root of mutations. What the caller can mend comes back as data; what failed on the way is an error.
 
-use super::code::{ErrorCode, of_source};
+use super::code::{ErrorCode, allowed, of_source};
 use super::connection::CustomerEdge;
 use super::customer::CustomerNode;
 use super::id;
 use super::input::{CreateCustomerInput, DeleteCustomerInput, Problem, UpdateCustomerInput};
+use crate::access::Scope;
 use crate::load::Load;
 use crate::model::{Change, LocalId, WriteOutcome};
 use crate::source::{SourceEntry, SourceError, WriteProblem, WriteProblemField, Written};
@@ -173,6 +174,11 @@ impl Done {
             .iter()
             .map(|problem| user_error(&entry, problem, change))
             .collect();
+        let mut written = written;
+        if let Err(error) = allowed(ctx, Scope::ReadCustomers) {
+            written.customer = None;
+            hidden(ctx, &error);
+        }
         Self {
             written: Some((entry, written)),
             problems,
@@ -192,15 +198,18 @@ impl Done {
     }
 }
 
-/// A write is done and only showing the customer failed, which is no reason to make the caller try again. Each field that
-/// stays empty for it says so, under the name it was asked by.
+/// A write is done and only showing the customer failed, which is no reason to make the caller try again.
 fn not_shown(ctx: &Context<'_>, entry: &SourceEntry, error: &SourceError) {
+    hidden(ctx, &of_source(&entry.key, error));
+}
+
+/// Each field that stays empty says so, under the name it was asked by.
+fn hidden(ctx: &Context<'_>, error: &Error) {
     for field in ctx.field().selection_set() {
         if !matches!(field.name(), "customer" | "customerEdge") {
             continue;
         }
-        let mut error =
-            ctx.set_error_path(of_source(&entry.key, error).into_server_error(ctx.item.pos));
+        let mut error = ctx.set_error_path(error.clone().into_server_error(ctx.item.pos));
         let shown = field.alias().unwrap_or(field.name());
         error.path.push(PathSegment::Field(shown.to_owned()));
         ctx.add_error(error);

@@ -1,11 +1,12 @@
 //! The root of queries.
 
-use super::code::{ErrorCode, coded, of_source};
+use super::code::{ErrorCode, allowed, coded, of_source};
 use super::connection::{ConnectionArguments, CustomerConnection, connect};
 use super::customer::CustomerNode;
 use super::filter::{CustomerFilter, CustomerOrder};
 use super::id::{self, Named};
 use super::source::SourceNode;
+use crate::access::Scope;
 use crate::limits::Limits;
 use crate::load::{Load, Loaded};
 use crate::model::{LocalId, SourceFailurePolicy, UnsupportedFilterPolicy};
@@ -47,7 +48,10 @@ impl Query {
         let load = ctx.data::<Load>()?;
         match id::named(load.sources(), &id)? {
             Named::Source(entry) => Ok(Some(Node::Source(SourceNode(entry)))),
-            Named::Customer(entry, id) => Ok(one(load, entry, id).await?.map(Node::Customer)),
+            Named::Customer(entry, id) => {
+                allowed(ctx, Scope::ReadCustomers)?;
+                Ok(one(load, entry, id).await?.map(Node::Customer))
+            }
         }
     }
 
@@ -66,8 +70,14 @@ impl Query {
                 format!("`nodes` takes at most {most} ids"),
             ));
         }
-        let named: Vec<Result<Named, Error>> =
-            ids.iter().map(|id| id::named(load.sources(), id)).collect();
+        let named = |id: &ID| {
+            let named = id::named(load.sources(), id)?;
+            if matches!(named, Named::Customer(..)) {
+                allowed(ctx, Scope::ReadCustomers)?;
+            }
+            Ok(named)
+        };
+        let named: Vec<Result<Named, Error>> = ids.iter().map(named).collect();
         let found = fetch(load, &named).await;
         Ok(named.into_iter().map(|named| slot(named, &found)).collect())
     }
@@ -79,6 +89,7 @@ impl Query {
         #[graphql(desc = "The global id of a customer.")] id: ID,
     ) -> Result<Option<CustomerNode>, Error> {
         let load = ctx.data::<Load>()?;
+        allowed(ctx, Scope::ReadCustomers)?;
         let (entry, id) = id::customer(load.sources(), &id)?;
         one(load, entry, id).await
     }
@@ -112,6 +123,7 @@ impl Query {
         )]
         unsupported_filter: UnsupportedFilterPolicy,
     ) -> Result<Option<CustomerConnection>, Error> {
+        allowed(ctx, Scope::ReadCustomers)?;
         let arguments = ConnectionArguments {
             sources,
             filter,

@@ -2,7 +2,8 @@
 //!
 //! **Other origins.** The gateway reads no cookie, but it may stand where only this browser can reach it, so no foreign page may
 //! use the browser as its messenger. A body is read only as `application/json`, which a page cannot send to another origin
-//! without a preflight, and no preflight is ever answered with permission. A GET has no effects (mutations are refused) and its
+//! without a preflight, and a preflight is answered with permission only for the origins that the deployment names, and never
+//! for cookies. A GET has no effects (mutations are refused) and its
 //! answer cannot be read from another origin, but it costs upstream calls; so a GET that the browser marks as coming from
 //! elsewhere (`Sec-Fetch-Site`, `Origin`) needs a header that forces a preflight. Callers that are no browsers send neither mark;
 //! nor does a browser that loads a picture or script from a plain-http address other than loopback.
@@ -14,9 +15,9 @@ use super::Shared;
 use super::handler;
 use super::parameters::Malformed;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -33,6 +34,20 @@ const PREFLIGHTED: [&str; 4] = [
     "graphql-require-preflight",
     "x-apollo-operation-name",
 ];
+
+/// Leave for a page of a welcome origin. No word of credentials: a browser's cookies and passwords stay at home.
+const PREFLIGHT: [(HeaderName, &str); 3] = [
+    (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+    (
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        "authorization, content-type, cache-control, x-api-key, x-request-id, graphql-require-preflight, \
+         apollo-require-preflight, x-apollo-operation-name, apollographql-client-name, apollographql-client-version",
+    ),
+    (header::ACCESS_CONTROL_MAX_AGE, "600"),
+];
+
+/// What such a page may read beside the body.
+const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, retry-after");
 
 /// The names this gateway may be called by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +95,17 @@ pub(super) async fn around(
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
     let host = host(&request);
-    let mut response = if shared.hosts.allow(host.as_deref()) {
+    let policy = &shared.policy;
+    let welcome = policy.welcome_origin(request.headers()).cloned();
+    let mut response = if !policy.hosts.allow(host.as_deref()) {
+        let error = Malformed::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "the gateway is not called by this name",
+        );
+        handler::malformed(&shared, error, &id)
+    } else if welcome.is_some() && is_preflight(&request) {
+        (StatusCode::NO_CONTENT, PREFLIGHT).into_response()
+    } else {
         match AssertUnwindSafe(next.run(request)).catch_unwind().await {
             Ok(response) => response,
             Err(_) => {
@@ -88,14 +113,15 @@ pub(super) async fn around(
                 handler::failed(&shared, &id)
             }
         }
-    } else {
-        let error = Malformed::new(
-            StatusCode::MISDIRECTED_REQUEST,
-            "the gateway is not called by this name",
-        );
-        handler::malformed(&shared, error, &id)
     };
     let headers = response.headers_mut();
+    if !policy.origins.is_empty() {
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+    }
+    if let Some(origin) = welcome {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    }
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }
@@ -107,6 +133,13 @@ pub(super) async fn around(
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+fn is_preflight(request: &Request) -> bool {
+    request.method() == Method::OPTIONS
+        && request
+            .headers()
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// The name a request was sent to: in the URI (HTTP/2) or the header (HTTP/1).

@@ -5,13 +5,15 @@ use super::caching::{self, Wish};
 use super::guards::{self, RequestId};
 use super::negotiate::Media;
 use super::parameters::{Malformed, Parameters};
-use crate::graphql::{Answer, Arrival, RequestCode, RequestError};
+use crate::access::{Caller, Denied};
+use crate::graphql::{Answer, Arrival, Prepared, RequestCode, RequestError};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 /// The methods of `/graphql`.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
@@ -61,22 +63,29 @@ async fn respond(
             "answers are application/graphql-response+json or application/json",
         )
     })?;
-    if shared.permits.available_permits() == 0 {
+    let welcome = shared.policy.welcome_origin(&parts.headers).is_some();
+    if reads_only && !welcome && guards::is_foreign(&parts.headers) {
+        let message = "a GET from another origin needs the header graphql-require-preflight";
+        return Err(Malformed::new(StatusCode::FORBIDDEN, message));
+    }
+    let caller = caller(shared, &parts.headers, id).await?;
+    let share = shared.shares.get(&caller.tenant);
+    let full = |places: &Semaphore| places.available_permits() == 0;
+    if full(&shared.permits) || share.is_some_and(full) {
         return Err(overloaded());
     }
     let parameters = if reads_only {
-        if guards::is_foreign(&parts.headers) {
-            let message = "a GET from another origin needs the header graphql-require-preflight";
-            return Err(Malformed::new(StatusCode::FORBIDDEN, message));
-        }
         Parameters::from_url(parts.uri.query().unwrap_or_default())?
     } else {
         Parameters::from_body(&parts.headers, body, &shared.limits).await?
     };
     // Not before the body is here: whoever sends slowly must not keep others out.
     let _permit = shared.permits.try_acquire().map_err(|_| overloaded())?;
-    let operation_name = parameters.operation_name.as_deref();
-    let (answer, kind) = match shared.gateway.prepare(&parameters.query, operation_name) {
+    let _share = share
+        .map(Semaphore::try_acquire)
+        .transpose()
+        .map_err(|_| overloaded())?;
+    let (answer, kind) = match prepare(shared, &parameters) {
         Ok(prepared) if prepared.is_mutation() && reads_only => {
             let message = "a mutation must be sent by POST";
             let error = Malformed::new(StatusCode::METHOD_NOT_ALLOWED, message);
@@ -84,7 +93,7 @@ async fn respond(
             return Ok((not_allowed(shared, error, id, allow), "mutation"));
         }
         Ok(prepared) => {
-            let arrival = arrival(shared, id, &parts.headers, started);
+            let arrival = arrival(shared, id, caller, &parts.headers, started);
             let kind = if prepared.is_mutation() {
                 "mutation"
             } else {
@@ -101,15 +110,72 @@ async fn respond(
     Ok((render(shared, answer, status, media, id), kind))
 }
 
+/// Finds the document and checks it.
+fn prepare(shared: &Shared, parameters: &Parameters) -> Result<Prepared, Vec<RequestError>> {
+    let library = &shared.policy.library;
+    let found = library.find(parameters).map_err(|error| vec![error])?;
+    let prepared = shared
+        .gateway
+        .prepare(&found.text, parameters.operation_name.as_deref())?;
+    if prepared.is_about_schema() && !shared.policy.introspection {
+        let message = "the schema is not told here";
+        return Err(vec![RequestError::new(RequestCode::Forbidden, message)]);
+    }
+    library.keep(&found);
+    Ok(prepared)
+}
+
+/// Whoever sent these headers.
+pub(super) async fn caller(
+    shared: &Shared,
+    headers: &HeaderMap,
+    id: &str,
+) -> Result<Arc<Caller>, Malformed> {
+    shared
+        .policy
+        .access
+        .caller(headers)
+        .await
+        .map_err(|denied| {
+            tracing::info!(request_id = %id, reason = denied.word(), "denied");
+            let (status, message) = match denied {
+                Denied::Missing => (StatusCode::UNAUTHORIZED, "credentials are needed"),
+                Denied::Invalid("expired") => (StatusCode::UNAUTHORIZED, "the token has expired"),
+                Denied::Invalid(_) => (StatusCode::UNAUTHORIZED, "the credentials are not valid"),
+                Denied::Tenant => {
+                    let message = "the credentials belong to no tenant of this gateway";
+                    (StatusCode::FORBIDDEN, message)
+                }
+                Denied::Unavailable => {
+                    let message = "the credentials cannot be checked now";
+                    (StatusCode::SERVICE_UNAVAILABLE, message)
+                }
+            };
+            let mut error = Malformed::new(status, message);
+            error.challenge = Some(match denied {
+                Denied::Missing => "Bearer realm=\"crmql\"",
+                _ => "Bearer realm=\"crmql\", error=\"invalid_token\"",
+            });
+            error
+        })
+}
+
 fn overloaded() -> Malformed {
     let message = "too many requests are in work";
     Malformed::new(StatusCode::SERVICE_UNAVAILABLE, message)
 }
 
-fn arrival(shared: &Shared, id: &str, headers: &HeaderMap, started: Instant) -> Arrival {
+fn arrival(
+    shared: &Shared,
+    id: &str,
+    caller: Arc<Caller>,
+    headers: &HeaderMap,
+    started: Instant,
+) -> Arrival {
     let wish = Wish::of(headers);
     Arrival {
         request_id: id.into(),
+        caller,
         deadline: started + Duration::from_millis(shared.limits.request_ms),
         max_age: wish.max_age,
         no_store: wish.no_store,
@@ -120,10 +186,17 @@ fn arrival(shared: &Shared, id: &str, headers: &HeaderMap, started: Instant) -> 
 fn status(answer: &Answer, media: Media) -> StatusCode {
     match (answer.refusal(), media) {
         (None, _) => StatusCode::OK,
-        (Some(RequestCode::InvalidInput | RequestCode::TooComplex), Media::Json) => StatusCode::OK,
-        (Some(RequestCode::InvalidInput | RequestCode::TooComplex), Media::Response) => {
-            StatusCode::BAD_REQUEST
-        }
+        (
+            Some(
+                RequestCode::InvalidInput | RequestCode::TooComplex | RequestCode::DocumentNotFound,
+            ),
+            media,
+        ) => match media {
+            Media::Json => StatusCode::OK,
+            Media::Response => StatusCode::BAD_REQUEST,
+        },
+        (Some(RequestCode::Unauthenticated), _) => StatusCode::UNAUTHORIZED,
+        (Some(RequestCode::Forbidden), _) => StatusCode::FORBIDDEN,
         (Some(RequestCode::TooLarge), _) => StatusCode::PAYLOAD_TOO_LARGE,
         (Some(RequestCode::Overloaded), _) => StatusCode::SERVICE_UNAVAILABLE,
         (Some(RequestCode::Timeout), _) => StatusCode::GATEWAY_TIMEOUT,
@@ -154,7 +227,14 @@ fn render(shared: &Shared, answer: Answer, status: StatusCode, media: Media, id:
 /// The answer to a request that is not a well-formed GraphQL request.
 pub(super) fn malformed(shared: &Shared, error: Malformed, id: &str) -> Response {
     let answer = Answer::refused(vec![error.error]);
-    render(shared, answer, error.status, Media::Json, id)
+    let mut response = render(shared, answer, error.status, Media::Json, id);
+    if let (StatusCode::UNAUTHORIZED, Some(challenge)) = (error.status, error.challenge) {
+        let challenge = HeaderValue::from_static(challenge);
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
 }
 
 /// The answer to a request that broke the gateway.
@@ -176,7 +256,7 @@ fn not_allowed(shared: &Shared, error: Malformed, id: &str, allow: HeaderValue) 
     response
 }
 
-/// What is served here. No origin but our own is ever given leave: a preflight ends here.
+/// What is served here. An origin that is not welcome gets no leave: its preflight ends here.
 fn options() -> Response {
     (StatusCode::NO_CONTENT, [(header::ALLOW, METHODS)]).into_response()
 }

@@ -8,20 +8,29 @@ mod graphiql;
 mod guards;
 mod handler;
 mod health;
+mod library;
 mod negotiate;
 mod parameters;
+mod policy;
 mod server;
+mod swap;
 
 pub use axum::Router;
 pub use guards::Hosts;
 pub use health::Readiness;
+pub use library::Library;
+pub use policy::Policy;
 pub use server::serve;
+pub use swap::Swap;
 
 use crate::graphql::Gateway;
 use crate::limits::Limits;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::{Extension, extract::State};
+use guards::RequestId;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tower_http::CompressionLevel;
@@ -33,18 +42,24 @@ struct Shared {
     limits: Limits,
     /// One permit per request in work.
     permits: Semaphore,
+    /// The same for each tenant, where there are several.
+    shares: BTreeMap<Box<str>, Semaphore>,
     readiness: Readiness,
-    hosts: Hosts,
+    policy: Policy,
 }
 
 /// Every route of the gateway.
-pub fn router(gateway: Gateway, limits: &Limits, readiness: Readiness, hosts: Hosts) -> Router {
+pub fn router(gateway: Gateway, limits: &Limits, readiness: Readiness, policy: Policy) -> Router {
+    let share = |tenant: &Box<str>| (tenant.clone(), Semaphore::new(limits.requests_per_tenant));
+    let several = policy.tenants.len() > 1;
+    let shares = policy.tenants.iter().filter(|_| several).map(share);
     let shared = Arc::new(Shared {
         gateway,
         limits: limits.clone(),
         permits: Semaphore::new(limits.requests),
+        shares: shares.collect(),
         readiness,
-        hosts,
+        policy,
     });
     Router::new()
         .route("/graphql", any(handler::graphql))
@@ -52,7 +67,7 @@ pub fn router(gateway: Gateway, limits: &Limits, readiness: Readiness, hosts: Ho
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .merge(graphiql::routes())
-        .fallback(async || (StatusCode::NOT_FOUND, "not found\n"))
+        .fallback(not_found)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(axum::middleware::from_fn_with_state(
             Arc::clone(&shared),
@@ -62,12 +77,24 @@ pub fn router(gateway: Gateway, limits: &Limits, readiness: Readiness, hosts: Ho
 }
 
 async fn schema(
-    axum::extract::State(shared): axum::extract::State<Arc<Shared>>,
-) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-        shared.gateway.sdl().to_owned(),
-    )
+    State(shared): State<Arc<Shared>>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    headers: HeaderMap,
+) -> Response {
+    if !shared.policy.introspection {
+        return not_found().await.into_response();
+    }
+    match handler::caller(&shared, &headers, &id).await {
+        Ok(_) => {
+            let text = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+            (text, shared.gateway.sdl().to_owned()).into_response()
+        }
+        Err(denied) => handler::malformed(&shared, denied, &id),
+    }
+}
+
+async fn not_found() -> (StatusCode, &'static str) {
+    (StatusCode::NOT_FOUND, "not found\n")
 }
 
 #[cfg(test)]

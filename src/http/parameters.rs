@@ -15,7 +15,12 @@ use std::time::Duration;
 /// A well-formed GraphQL request.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Parameters {
-    pub(super) query: String,
+    /// The document, where it is sent.
+    pub(super) query: Option<String>,
+    /// The name of a trusted or kept document.
+    pub(super) document_id: Option<String>,
+    /// The hash of a document that is to be kept or was, in the way of automatic persisted queries.
+    pub(super) hash: Option<String>,
     pub(super) operation_name: Option<String>,
     pub(super) variables: Map<String, Value>,
 }
@@ -25,6 +30,8 @@ pub(super) struct Parameters {
 pub(super) struct Malformed {
     pub(super) status: StatusCode,
     pub(super) error: RequestError,
+    /// How to prove who one is, where that is what was wrong.
+    pub(super) challenge: Option<&'static str>,
 }
 
 impl Malformed {
@@ -32,11 +39,14 @@ impl Malformed {
         let code = match status {
             StatusCode::PAYLOAD_TOO_LARGE => RequestCode::TooLarge,
             StatusCode::SERVICE_UNAVAILABLE => RequestCode::Overloaded,
+            StatusCode::UNAUTHORIZED => RequestCode::Unauthenticated,
+            StatusCode::FORBIDDEN => RequestCode::Forbidden,
             _ => RequestCode::InvalidInput,
         };
         Self {
             status,
             error: RequestError::new(code, message),
+            challenge: None,
         }
     }
 
@@ -52,8 +62,8 @@ impl Parameters {
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let value = match name.as_ref() {
                 "query" => Value::String(value.into_owned()),
-                "operationName" if value.is_empty() => Value::Null,
-                "operationName" => Value::String(value.into_owned()),
+                "operationName" | "documentId" if value.is_empty() => Value::Null,
+                "operationName" | "documentId" => Value::String(value.into_owned()),
                 "variables" | "extensions" if value.is_empty() => Value::Null,
                 "variables" | "extensions" => serde_json::from_str(&value)
                     .map_err(|_| Malformed::bad(format!("{name} is not valid JSON")))?,
@@ -93,20 +103,17 @@ impl Parameters {
             Some(Value::Object(extensions)) => extensions,
             Some(_) => return Err(Malformed::bad("extensions must be an object")),
         };
-        let query = match fields.remove("query") {
-            Some(Value::String(query)) => query,
-            None | Some(Value::Null) if extensions.contains_key("persistedQuery") => {
-                // The words that clients look for, to send the whole document next time.
-                return Err(Malformed::bad("PersistedQueryNotSupported"));
-            }
-            None | Some(Value::Null) => return Err(Malformed::bad("query is missing")),
-            Some(_) => return Err(Malformed::bad("query must be a string")),
+        let mut text = |name: &str| match fields.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Malformed::bad(format!("{name} must be a string"))),
         };
-        let operation_name = match fields.remove("operationName") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(name)) => (!name.is_empty()).then_some(name),
-            Some(_) => return Err(Malformed::bad("operationName must be a string")),
-        };
+        let (query, document_id) = (text("query")?, text("documentId")?);
+        let operation_name = text("operationName")?.filter(|name| !name.is_empty());
+        let hash = hash(&extensions)?;
+        if query.is_none() && document_id.is_none() && hash.is_none() {
+            return Err(Malformed::bad("query is missing"));
+        }
         let variables = match fields.remove("variables") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(variables)) => variables,
@@ -114,9 +121,28 @@ impl Parameters {
         };
         Ok(Self {
             query,
+            document_id,
+            hash,
             operation_name,
             variables,
         })
+    }
+}
+
+/// The hash in `extensions.persistedQuery`.
+fn hash(extensions: &Map<String, Value>) -> Result<Option<String>, Malformed> {
+    let asked = match extensions.get("persistedQuery") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(asked) => asked,
+    };
+    match (
+        asked.get("version").and_then(Value::as_u64),
+        asked.get("sha256Hash"),
+    ) {
+        (Some(1), Some(Value::String(hash))) => Ok(Some(hash.clone())),
+        _ => Err(Malformed::bad(
+            "persistedQuery must have version 1 and a sha256Hash",
+        )),
     }
 }
 

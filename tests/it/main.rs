@@ -10,6 +10,8 @@
     reason = "a test may fail loudly, say that it was skipped, tell a long story, and read and write files of its own"
 )]
 
+mod access;
+mod attacks;
 mod batching;
 mod browser;
 mod caching;
@@ -31,4 +33,5 @@ mod readme;
 mod running;
 mod schema;
 mod support;
+mod tenants;
 mod tidy;

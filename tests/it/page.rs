@@ -3,7 +3,7 @@
 use crate::browser;
 use async_graphql::{EmptyMutation, EmptySubscription, ID, Object, Schema, SimpleObject};
 use crmql::graphql::Gateway;
-use crmql::http::{Hosts, Readiness, router, serve};
+use crmql::http::{Hosts, Policy, Readiness, router, serve};
 use crmql::limits::Limits;
 
 #[derive(SimpleObject, Clone)]
@@ -81,9 +81,14 @@ impl Query {
 async fn the_first_query_shows_rows_in_a_real_browser() {
     let limits = Limits::default();
     let schema = Schema::build(Query, EmptyMutation, EmptySubscription);
-    let gateway = Gateway::new(schema, &limits, |_, _| {}).unwrap();
+    let gateway = Gateway::new(schema, &limits, |_, _, _| {}).unwrap();
     let readiness = Readiness::new();
-    let routes = router(gateway, &limits, readiness.clone(), Hosts::Only(vec![]));
+    let routes = router(
+        gateway,
+        &limits,
+        readiness.clone(),
+        Policy::open(Hosts::Only(vec![])),
+    );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move {

@@ -1,5 +1,6 @@
 //! Nothing personal and nothing secret in a log line or an error: planted markers are looked for in all that is written.
 
+use super::support::guarded::{self, ALL, api_key, claims, token};
 use super::support::process::{ask, configuration, spawn};
 use axum::http::StatusCode;
 use axum::routing::any;
@@ -153,4 +154,70 @@ async fn markers_stand_in_no_log_line_and_no_error() {
         .lines()
         .find(|line| line.contains("people.") || line.contains("@"));
     assert!(records.is_none(), "{records:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_stand_in_no_log_line_and_no_answer() {
+    let good = format!("key-{MARKER}");
+    let mut gateway = guarded::start(|text| {
+        text + &api_key(&good, "", ALL)
+            + "\n[[auth.jwt]]\nissuer = \"https://id.example\"\naudience = \"crmql\"\nalgorithm = \"HS256\"\n\
+               secret = { env = \"TEST_JWT_SECRET\" }\ntenant_claim = \"org\"\n"
+    })
+    .await;
+    let query = "{ customers(first: 1) { nodes { id } } }";
+    let mut said = String::new();
+    let body = Some(json!({ "query": query }).to_string());
+    for (header, value) in [
+        ("authorization", format!("Bearer {good}")),
+        ("authorization", format!("Bearer wrong-{MARKER}")),
+        ("authorization", format!("Basic {MARKER}")),
+        ("authorization", MARKER.to_owned()),
+        (
+            "authorization",
+            format!("Bearer {MARKER}.{MARKER}.{MARKER}"),
+        ),
+        ("x-api-key", MARKER.to_owned()),
+        ("cookie", format!("session={MARKER}")),
+        ("origin", format!("https://{MARKER}.example")),
+        ("x-request-id", format!("{MARKER} not plain")),
+    ] {
+        let headers = [
+            ("content-type", "application/json"),
+            (header, value.as_str()),
+        ];
+        said += &gateway
+            .send("POST", "/graphql", &headers, body.clone())
+            .await
+            .text;
+    }
+    let mut tokens = Vec::new();
+    for more in [
+        json!({ "org": MARKER }),
+        json!({ "org": "", "sub": MARKER, "iss": MARKER }),
+        json!({ "aud": MARKER }),
+        json!({ "exp": MARKER }),
+        json!({ "exp": 5, "email": MARKER }),
+        json!({ "scope": MARKER, "org": [MARKER] }),
+    ] {
+        let token = token(&claims(more));
+        said += &gateway.ask(&token, query).await.text;
+        tokens.push(token);
+    }
+    assert!(!said.contains(MARKER), "{said}");
+    gateway.process.signal("TERM");
+    gateway.process.ended().await;
+    let log = gateway.process.err();
+    assert!(
+        log.lines().filter(|line| line.contains("denied")).count() > 10,
+        "{log}"
+    );
+    for word in tokens
+        .iter()
+        .map(String::as_str)
+        .chain([MARKER, guarded::SECRET])
+    {
+        let line = log.lines().find(|line| line.contains(word));
+        assert!(line.is_none(), "{line:?}");
+    }
 }

@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "access",
             "cli",
             "config",
             "document",
@@ -27,13 +28,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("cli", &[]),
-    ("config", &["document", "limits"]),
+    ("config", &["access", "document", "limits"]),
     ("document", &[]),
-    ("http", &["graphql", "limits"]),
+    ("http", &["access", "graphql", "limits"]),
     (
         "graphql",
-        &["connection", "load", "source", "model", "limits"],
+        &["access", "connection", "load", "source", "model", "limits"],
     ),
+    ("access", &[]),
     ("connection", &["load", "source", "model", "limits"]),
     ("load", &["source", "model", "limits"]),
     (
@@ -55,9 +57,11 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("axum", &["http", "demo"]),
     ("clap", &["cli"]),
     ("getrandom", &["config"]),
+    ("jsonwebtoken", &["access"]),
     ("mimalloc", &["main"]),
     ("moka", &["load"]),
     ("reqwest", &["upstream"]),
+    ("subtle", &["access"]),
     ("toml", &["document"]),
     ("tower", &["http", "demo"]),
     ("tower_http", &["http"]),

@@ -12,6 +12,12 @@ pub enum RequestCode {
     InvalidInput,
     /// The document asks for more than one operation may.
     TooComplex,
+    /// Nobody knows who is asking.
+    Unauthenticated,
+    /// Whoever is asking may not do this.
+    Forbidden,
+    /// The client must send the whole document: it is not kept here.
+    DocumentNotFound,
     /// The request is larger than a request may be.
     TooLarge,
     /// The gateway has no room for this request now; trying again later helps.
@@ -28,6 +34,10 @@ impl RequestCode {
         match self {
             Self::InvalidInput => "INVALID_INPUT",
             Self::TooComplex => "TOO_COMPLEX",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
+            // The word that clients with persisted documents look for.
+            Self::DocumentNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::TooLarge => "TOO_LARGE",
             Self::Overloaded => "OVERLOADED",
             Self::Timeout => "SOURCE_TIMEOUT",

@@ -21,6 +21,13 @@ struct Size {
     roots: usize,
 }
 
+/// What a document holds, as it is written.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    aliases: usize,
+    directives: usize,
+}
+
 /// Refuses documents whose operations select too much, and input objects that name a field twice.
 ///
 /// # Errors
@@ -30,6 +37,7 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), RequestE
         document,
         fragments: HashMap::new(),
         done: HashMap::new(),
+        count: Count::default(),
         stack: 0,
         limits,
     };
@@ -43,9 +51,12 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), RequestE
             _ => {}
         }
     }
+    at_most("fragments", walk.fragments.len(), limits.fragments)?;
     for operation in operations {
+        at_most("variables", operation.variables.len(), limits.variables)?;
         walk.directives(&operation.directives)?;
         for variable in &operation.variables {
+            walk.directives(&variable.directives)?;
             if let Some(value) = &variable.default_value {
                 walk.value(value)?;
             }
@@ -56,11 +67,22 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), RequestE
     Ok(())
 }
 
+/// Refuses more than so many of something.
+fn at_most(what: &str, found: usize, most: usize) -> Result<(), RequestError> {
+    if found <= most {
+        return Ok(());
+    }
+    Err(RequestError::complex(format!(
+        "there are {found} {what}; at most {most} are allowed"
+    )))
+}
+
 struct Walk<'a> {
     document: &'a Document,
     fragments: HashMap<&'a Name, &'a Node<FragmentDefinition>>,
     /// `None` while a fragment is being measured: a cycle, which the validator reports.
     done: HashMap<&'a Name, Option<Size>>,
+    count: Count,
     stack: usize,
     limits: &'a Limits,
 }
@@ -73,26 +95,24 @@ impl<'a> Walk<'a> {
             root_fields,
             ..
         } = *self.limits;
-        if size.selections > selections {
-            return Err(RequestError::complex(format!(
-                "an operation may select at most {selections} fields with its fragments spread out"
-            )));
-        }
+        at_most(
+            "selections with the fragments spread out",
+            size.selections,
+            selections,
+        )?;
         if size.depth > document_depth {
-            return Err(too_deep(document_depth));
+            return Err(too_deep(size.depth, document_depth));
         }
-        if size.roots > root_fields {
-            return Err(RequestError::complex(format!(
-                "an operation may have at most {root_fields} root fields"
-            )));
-        }
+        at_most("root fields", size.roots, root_fields)?;
+        at_most("aliases", self.count.aliases, self.limits.aliases)?;
+        at_most("directives", self.count.directives, self.limits.directives)?;
         Ok(())
     }
 
     fn set(&mut self, selections: &'a [Selection]) -> Result<Size, RequestError> {
         // Nested sets and fragments on the way here; both use this walk's own stack.
         if self.stack > 2 * self.limits.document_depth {
-            return Err(too_deep(self.limits.document_depth));
+            return Err(too_deep(self.stack, self.limits.document_depth));
         }
         self.stack += 1;
         let mut size = Size::default();
@@ -109,6 +129,7 @@ impl<'a> Walk<'a> {
     fn selection(&mut self, selection: &'a Selection) -> Result<Size, RequestError> {
         match selection {
             Selection::Field(field) => {
+                self.count.aliases += usize::from(field.alias.is_some());
                 self.directives(&field.directives)?;
                 self.arguments(&field.arguments)?;
                 let inner = self.set(&field.selection_set)?;
@@ -143,7 +164,8 @@ impl<'a> Walk<'a> {
         Ok(size)
     }
 
-    fn directives(&self, directives: &DirectiveList) -> Result<(), RequestError> {
+    fn directives(&mut self, directives: &DirectiveList) -> Result<(), RequestError> {
+        self.count.directives += directives.len();
         directives
             .iter()
             .try_for_each(|directive| self.arguments(&directive.arguments))
@@ -176,6 +198,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-pub(super) fn too_deep(most: usize) -> RequestError {
-    RequestError::complex(format!("a document may nest at most {most} levels deep"))
+pub(super) fn too_deep(found: usize, most: usize) -> RequestError {
+    RequestError::complex(format!(
+        "the document nests {found} levels deep; at most {most} are allowed"
+    ))
 }

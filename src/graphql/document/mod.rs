@@ -6,6 +6,7 @@
 mod bind;
 mod cache;
 mod contract;
+mod cost;
 mod error;
 mod measure;
 mod nesting;
@@ -39,6 +40,11 @@ impl Prepared {
         self.checked.operation.is_mutation()
     }
 
+    /// Whether it asks for the schema itself.
+    pub fn is_about_schema(&self) -> bool {
+        self.checked.introspects
+    }
+
     /// Makes the executor's data what the specification wants: order, nulls, no hidden fields.
     pub(super) fn settle(&self, data: &mut Value, errors: &[ServerError]) {
         self.checked.shape.settle(data, errors);
@@ -52,6 +58,9 @@ struct Checked {
     /// In the executor's types, variables still in it.
     template: executor::ExecutableDocument,
     shape: Shape,
+    cost: cost::Cost,
+    /// Whether it asks for `__schema` or `__type`.
+    introspects: bool,
     /// Whether the document holds `@skip` or `@include`.
     conditional: bool,
 }
@@ -94,12 +103,14 @@ impl Documents {
     /// The operation with its variables in place, for the executor.
     ///
     /// # Errors
-    /// What is wrong with the variables.
+    /// What is wrong with the variables, or that the operation costs too much with them.
     pub(super) fn bind(
         &self,
         prepared: &Prepared,
         variables: serde_json::Map<String, serde_json::Value>,
     ) -> Result<executor::ExecutableDocument, RequestError> {
+        let Limits { window, cost, .. } = self.limits;
+        prepared.checked.cost.check(&variables, window, cost)?;
         bind::bind(&prepared.checked, &self.schema, variables)
     }
 
@@ -113,9 +124,14 @@ impl Documents {
         }
         scalars::check_literals(&self.schema, &document, &operation)
             .map_err(|error| vec![error])?;
+        let introspects = operation
+            .root_fields(&document)
+            .any(|field| matches!(field.name.as_str(), "__schema" | "__type"));
         Ok(Checked {
             template: translate::translate(&self.schema, &document, &operation),
             shape: Shape::of(&document, &operation.selection_set),
+            cost: cost::Cost::of(&document, &operation),
+            introspects,
             sources: Arc::clone(&document.sources),
             conditional: text.contains("@"),
             operation,
@@ -129,8 +145,9 @@ impl Documents {
             errors,
             ..
         } = self.limits;
-        if nesting::deepest(text) > document_depth {
-            return Err(vec![measure::too_deep(document_depth)]);
+        let deepest = nesting::deepest(text);
+        if deepest > document_depth {
+            return Err(vec![measure::too_deep(deepest, document_depth)]);
         }
         let mut parser = Parser::new()
             .token_limit(document_tokens)

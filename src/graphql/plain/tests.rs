@@ -134,12 +134,7 @@ async fn ask(gateway: &Gateway, query: &str) -> String {
     let prepared = gateway
         .prepare(query, None)
         .unwrap_or_else(|errors| panic!("{query}: {errors:?}"));
-    let arrival = Arrival {
-        request_id: "r1".into(),
-        deadline: Instant::now() + Duration::from_secs(30),
-        max_age: None,
-        no_store: false,
-    };
+    let arrival = Arrival::new("r1", Instant::now() + Duration::from_secs(30));
     let answer = gateway.execute(&prepared, Map::new(), arrival).await;
     String::from_utf8(gateway.finish(answer, "r1").to_json()).unwrap()
 }

@@ -1,17 +1,19 @@
-// A query editor without anything from elsewhere: two text areas, a button and the answer.
+// A query editor without anything from elsewhere: three text areas, a button and the answer.
 "use strict";
 const byId = (id) => document.getElementById(id);
-const [query, variables, result, status] = ["query", "variables", "result", "status"].map(byId);
+const [query, variables, headers, result, status] = ["query", "variables", "headers", "result", "status"].map(byId);
 
 query.value = window.FIRST_QUERY;
 variables.value = "{}";
+headers.value = "{}";
 
 async function run() {
-  let given;
+  let given, more;
   try {
     given = JSON.parse(variables.value.trim() || "{}");
+    more = JSON.parse(headers.value.trim() || "{}");
   } catch (error) {
-    result.textContent = `The variables are not valid JSON: ${error.message}`;
+    result.textContent = `The variables or headers are not valid JSON: ${error.message}`;
     return;
   }
   const started = performance.now();
@@ -19,7 +21,7 @@ async function run() {
   try {
     const response = await fetch("/graphql", {
       method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json" },
+      headers: { ...more, "content-type": "application/json", accept: "application/json" },
       body: JSON.stringify({ query: query.value, variables: given }),
     });
     result.textContent = JSON.stringify(await response.json(), null, 2);

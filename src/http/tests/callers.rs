@@ -2,7 +2,7 @@
 
 use super::{NEW, OLD, body, get, nothing, post, routes_with, send, send_to};
 use crate::graphql::toy;
-use crate::http::{Hosts, Readiness, router};
+use crate::http::{Hosts, Policy, Readiness, router};
 use crate::limits::Limits;
 use axum::http::{Method, Request};
 use rstest::rstest;
@@ -92,7 +92,7 @@ async fn a_foreign_name_is_refused_where_names_are_ours_to_know() {
         toy::gateway(&limits),
         &limits,
         Readiness::new(),
-        Hosts::Only(vec![]),
+        Policy::open(Hosts::Only(vec![])),
     );
     for (host, status) in [
         ("evil.example:8080", 421),

@@ -1,7 +1,7 @@
 //! What a caller may do to a connection, over real sockets.
 
 use crate::graphql::toy;
-use crate::http::{Hosts, Readiness, router, serve};
+use crate::http::{Hosts, Policy, Readiness, router, serve};
 use crate::limits::Limits;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ async fn start(limits: Limits) -> Running {
         gateway.clone(),
         &limits,
         readiness.clone(),
-        Hosts::Only(vec![]),
+        Policy::open(Hosts::Only(vec![])),
     );
     let (stop, stopped) = oneshot::channel();
     let known = readiness.clone();

@@ -6,7 +6,7 @@ mod pages;
 mod requests;
 
 use crate::graphql::toy;
-use crate::http::{Hosts, Readiness, router};
+use crate::http::{Hosts, Policy, Readiness, router};
 use crate::limits::Limits;
 use axum::Router;
 use axum::body::Body;
@@ -20,7 +20,12 @@ pub(super) const NEW: &str = "application/graphql-response+json";
 pub(super) const OLD: &str = "application/json";
 
 pub(super) fn routes_with(limits: &Limits) -> Router {
-    router(toy::gateway(limits), limits, Readiness::new(), Hosts::Any)
+    router(
+        toy::gateway(limits),
+        limits,
+        Readiness::new(),
+        Policy::open(Hosts::Any),
+    )
 }
 
 pub(super) fn routes() -> Router {

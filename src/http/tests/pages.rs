@@ -2,7 +2,7 @@
 
 use super::{nothing, send, send_to};
 use crate::graphql::toy;
-use crate::http::{Hosts, Readiness, router};
+use crate::http::{Hosts, Policy, Readiness, router};
 use crate::limits::Limits;
 use axum::http::Request;
 
@@ -26,7 +26,7 @@ async fn health_and_readiness_are_two_things() {
         toy::gateway(&limits),
         &limits,
         readiness.clone(),
-        Hosts::Any,
+        Policy::open(Hosts::Any),
     );
     let ask = |path| send_to(routes.clone(), Request::get(path).body(nothing()).unwrap());
     assert_eq!(

@@ -2,4 +2,5 @@
 
 pub mod crm;
 pub mod gateway;
+pub mod guarded;
 pub mod process;

@@ -1,0 +1,158 @@
+//! Who may call: from a request's credentials to a caller with a tenant and scopes, or a refusal.
+//!
+//! API keys and tokens are both sent as `Authorization: Bearer`, keys also as `x-api-key`. Knows headers and no HTTP server,
+//! no source and no schema. What callers may do with what they see is decided where it is seen.
+
+mod caller;
+pub mod key;
+mod published;
+#[cfg(test)]
+mod tests;
+mod token;
+
+pub use caller::{Caller, Scope, Scopes};
+pub use key::{ApiKey, KeyHash};
+pub use published::{Fetch, Published};
+pub use token::{Algorithm, Issuer, Told, Verifier};
+
+use http::{HeaderMap, HeaderName, header};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The other header of an API key.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Why somebody is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// There are no credentials.
+    Missing,
+    /// There are, and they are not good; the word is for the log.
+    Invalid(&'static str),
+    /// They are good, and name no tenant of this gateway.
+    Tenant,
+    /// Nobody can tell now: the issuer's keys cannot be fetched.
+    Unavailable,
+}
+
+impl Denied {
+    /// A word for the log.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Missing => "no credentials",
+            Self::Invalid(word) => word,
+            Self::Tenant => "no such tenant",
+            Self::Unavailable => "no keys",
+        }
+    }
+
+    /// Of two refusals by two issuers, the one by whoever came nearer to accepting.
+    fn nearer(self, other: Self) -> Self {
+        let rank = |denied| match denied {
+            Self::Missing => 0,
+            Self::Invalid("issuer" | "algorithm" | "signature") => 1,
+            Self::Invalid(_) => 2,
+            Self::Unavailable => 3,
+            Self::Tenant => 4,
+        };
+        if rank(other) >= rank(self) {
+            other
+        } else {
+            self
+        }
+    }
+}
+
+/// Everybody who may call.
+pub struct Access {
+    /// `None` where nobody is told apart.
+    known: Option<Known>,
+    anybody: Arc<Caller>,
+}
+
+/// Everybody who is known.
+struct Known {
+    keys: Vec<ApiKey>,
+    issuers: Vec<Issuer>,
+    tenants: BTreeSet<Box<str>>,
+}
+
+impl Access {
+    /// Whoever reaches the gateway may do everything.
+    pub fn anybody() -> Self {
+        Self {
+            known: None,
+            anybody: Arc::new(Caller::anybody()),
+        }
+    }
+
+    /// Only these may call, and only for these tenants.
+    pub fn only(keys: Vec<ApiKey>, issuers: Vec<Issuer>, tenants: BTreeSet<Box<str>>) -> Self {
+        let known = Known {
+            keys,
+            issuers,
+            tenants,
+        };
+        Self {
+            known: Some(known),
+            ..Self::anybody()
+        }
+    }
+
+    /// Whether callers are told apart.
+    pub const fn is_guarded(&self) -> bool {
+        self.known.is_some()
+    }
+
+    /// Whoever sent these headers.
+    ///
+    /// # Errors
+    /// [`Denied`] says why they are not let in.
+    pub async fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Denied> {
+        let Some(known) = &self.known else {
+            return Ok(Arc::clone(&self.anybody));
+        };
+        let caller = match credential(headers)? {
+            Credential::Key(key) => key::holder(&known.keys, key).ok_or(Denied::Invalid("key"))?,
+            Credential::Token(token) => Arc::new(token::caller(&known.issuers, token).await?),
+        };
+        if known.tenants.contains(&caller.tenant) {
+            Ok(caller)
+        } else {
+            Err(Denied::Tenant)
+        }
+    }
+}
+
+enum Credential<'a> {
+    Key(&'a str),
+    Token(&'a str),
+}
+
+/// The one credential of a request. Two of them are refused: whoever checks in front of us might have looked at the other.
+fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Denied> {
+    let mut given = headers
+        .get_all(header::AUTHORIZATION)
+        .iter()
+        .map(|value| (true, value))
+        .chain(headers.get_all(API_KEY).iter().map(|value| (false, value)));
+    let (bearer, value) = match (given.next(), given.next()) {
+        (None, _) => return Err(Denied::Missing),
+        (Some(only), None) => only,
+        (Some(_), Some(_)) => return Err(Denied::Invalid("two credentials")),
+    };
+    let text = value.to_str().map_err(|_| Denied::Invalid("malformed"))?;
+    if !bearer {
+        return Ok(Credential::Key(text.trim()));
+    }
+    let (scheme, text) = text.split_once(' ').ok_or(Denied::Invalid("malformed"))?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Denied::Invalid("scheme"));
+    }
+    let text = text.trim();
+    if token::is_token(text) {
+        Ok(Credential::Token(text))
+    } else {
+        Ok(Credential::Key(text))
+    }
+}

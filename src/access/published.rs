@@ -1,0 +1,157 @@
+//! The keys that an issuer publishes (a JSON Web Key Set): fetched when needed, kept, and fetched again when a token names a
+//! key that is not among them, as issuers change their keys.
+//!
+//! However many tokens with invented key ids come, the issuer is asked once in [`PAUSE`] at most, and by one request at a time.
+//! How to fetch is handed in; this knows no HTTP.
+
+use super::{Algorithm, Denied};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
+use jsonwebtoken::{DecodingKey, errors::ErrorKind};
+use serde::Deserialize;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// How long keys are used without asking again.
+const KEEP: Duration = Duration::from_secs(600);
+/// How long they are used while the issuer cannot be asked.
+const KEEP_IN_NEED: Duration = Duration::from_secs(86_400);
+/// The least time between two fetches.
+const PAUSE: Duration = Duration::from_secs(10);
+/// Keys of one issuer; more are left out.
+const KEYS: usize = 100;
+
+/// Fetches the key set; `None` where that fails. Bounds time and size.
+pub type Fetch = Box<dyn Fn() -> BoxFuture<'static, Option<Bytes>> + Send + Sync>;
+
+/// The keys of one issuer.
+pub struct Published {
+    algorithm: jsonwebtoken::Algorithm,
+    fetch: Fetch,
+    known: RwLock<Arc<Known>>,
+    /// When somebody last tried to fetch; held while fetching.
+    tried: Mutex<Option<Instant>>,
+}
+
+#[derive(Default)]
+struct Known {
+    keys: Vec<(Option<String>, Arc<DecodingKey>)>,
+    fetched: Option<Instant>,
+}
+
+impl Known {
+    fn younger_than(&self, age: Duration) -> bool {
+        self.fetched.is_some_and(|at| at.elapsed() < age)
+    }
+
+    /// The key of this id. A token without one is taken for the only key's.
+    fn key(&self, kid: Option<&str>) -> Option<Arc<DecodingKey>> {
+        let found = match (kid, self.keys.as_slice()) {
+            (None, [only]) => Some(only),
+            (None, _) => None,
+            (Some(kid), keys) => keys.iter().find(|(known, _)| known.as_deref() == Some(kid)),
+        };
+        found.map(|(_, key)| Arc::clone(key))
+    }
+}
+
+impl Published {
+    /// Fetches nothing yet.
+    pub fn new(algorithm: Algorithm, fetch: Fetch) -> Self {
+        Self {
+            algorithm: algorithm.known(),
+            fetch,
+            known: RwLock::default(),
+            tried: Mutex::new(None),
+        }
+    }
+
+    /// The key that verifies a token with this key id.
+    pub(super) async fn key(&self, kid: Option<&str>) -> Result<Arc<DecodingKey>, Denied> {
+        let known = self.known();
+        let old = match known.key(kid) {
+            Some(key) if known.younger_than(KEEP) => return Ok(key),
+            Some(key) if known.younger_than(KEEP_IN_NEED) => Some(key),
+            _ => None,
+        };
+        self.refresh(&known).await;
+        let now = self.known();
+        let fresh = now.younger_than(KEEP);
+        match now.key(kid) {
+            Some(key) if fresh => Ok(key),
+            None if fresh => Err(Denied::Invalid("unknown key")),
+            _ => old.ok_or(Denied::Unavailable),
+        }
+    }
+
+    fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Fetches the keys, unless somebody else has since `seen`, or tried to just now.
+    async fn refresh(&self, seen: &Arc<Known>) {
+        let mut tried = self.tried.lock().await;
+        let just_now = tried.is_some_and(|at| at.elapsed() < PAUSE);
+        if just_now || !Arc::ptr_eq(seen, &self.known()) {
+            return;
+        }
+        *tried = Some(Instant::now());
+        let fetched = (self.fetch)().await;
+        let Some(keys) = fetched.and_then(|text| read(&text, self.algorithm)) else {
+            tracing::warn!("the published keys of a token issuer cannot be fetched");
+            return;
+        };
+        let known = Known {
+            keys,
+            fetched: Some(Instant::now()),
+        };
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
+    }
+}
+
+/// A key set; its keys are read one by one, so that one of an unknown kind spoils no other.
+#[derive(Deserialize)]
+struct KeySet {
+    keys: Vec<serde_json::Value>,
+}
+
+/// The keys of a set that verify signatures of this algorithm.
+fn read(
+    text: &[u8],
+    algorithm: jsonwebtoken::Algorithm,
+) -> Option<Vec<(Option<String>, Arc<DecodingKey>)>> {
+    let set: KeySet = serde_json::from_slice(text).ok()?;
+    let keys = set.keys.into_iter().filter_map(|key| {
+        let jwk: Jwk = serde_json::from_value(key).ok()?;
+        let key = usable(&jwk, algorithm).ok()?;
+        Some((jwk.common.key_id, Arc::new(key)))
+    });
+    Some(keys.take(KEYS).collect())
+}
+
+/// The key, where it may verify signatures of this algorithm. A shared secret in a set that everybody can read verifies nothing.
+fn usable(
+    jwk: &Jwk,
+    algorithm: jsonwebtoken::Algorithm,
+) -> Result<DecodingKey, jsonwebtoken::errors::Error> {
+    let common = &jwk.common;
+    let signs = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature));
+    let fits = common
+        .key_algorithm
+        .is_none_or(|named| named.to_string() == format!("{algorithm:?}"));
+    let curve = match &jwk.algorithm {
+        AlgorithmParameters::EllipticCurve(key) => key.curve == EllipticCurve::P256,
+        AlgorithmParameters::OctetKeyPair(key) => key.curve == EllipticCurve::Ed25519,
+        AlgorithmParameters::RSA(_) => true,
+        _ => false,
+    };
+    let key = DecodingKey::from_jwk(jwk)?;
+    if signs && fits && curve && key.family() == algorithm.family() {
+        Ok(key)
+    } else {
+        Err(ErrorKind::InvalidKeyFormat.into())
+    }
+}

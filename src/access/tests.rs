@@ -1,0 +1,430 @@
+//! Who is let in, and above all who is not. The keys were made for these tests and open nothing else.
+
+use super::*;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use jsonwebtoken::{EncodingKey, Header, encode};
+use serde_json::{Value, json};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+const RSA: &[u8] = include_bytes!("tests/keys/rsa.pem");
+const RSA_PUBLIC: &str = include_str!("tests/keys/rsa.pub.pem");
+const EC: &[u8] = include_bytes!("tests/keys/ec.pem");
+const EC_PUBLIC: &str = include_str!("tests/keys/ec.pub.pem");
+const ED: &[u8] = include_bytes!("tests/keys/ed.pem");
+const ED_PUBLIC: &str = include_str!("tests/keys/ed.pub.pem");
+const SECRET: &[u8] = b"a secret of at least 32 bytes, for tests";
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+/// Claims that are right in every respect, but for these.
+fn claims(but: Value) -> Value {
+    let mut claims = json!({ "iss": "https://id.example", "aud": "crmql", "exp": now() + 60, "org": "acme",
+        "scope": "openid read:customers" });
+    for (name, value) in but.as_object().unwrap() {
+        match value {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
+            value => claims[name] = value.clone(),
+        }
+    }
+    claims
+}
+
+fn signing(algorithm: Algorithm) -> EncodingKey {
+    match algorithm {
+        Algorithm::Hs256 => EncodingKey::from_secret(SECRET),
+        Algorithm::Rs256 => EncodingKey::from_rsa_pem(RSA).unwrap(),
+        Algorithm::Es256 => EncodingKey::from_ec_pem(EC).unwrap(),
+        Algorithm::EdDsa => EncodingKey::from_ed_pem(ED).unwrap(),
+    }
+}
+
+fn token(algorithm: Algorithm, kid: Option<&str>, claims: &Value) -> String {
+    let header = Header {
+        kid: kid.map(str::to_owned),
+        ..Header::new(algorithm.known())
+    };
+    encode(&header, claims, &signing(algorithm)).unwrap()
+}
+
+fn verifier(algorithm: Algorithm) -> Verifier {
+    match algorithm {
+        Algorithm::Hs256 => Verifier::secret(SECRET),
+        Algorithm::Rs256 => Verifier::public(algorithm, RSA_PUBLIC).unwrap(),
+        Algorithm::Es256 => Verifier::public(algorithm, EC_PUBLIC).unwrap(),
+        Algorithm::EdDsa => Verifier::public(algorithm, ED_PUBLIC).unwrap(),
+    }
+}
+
+fn issuer(algorithm: Algorithm, verifier: Verifier) -> Issuer {
+    let skew = Duration::from_secs(5);
+    Issuer::new("https://id.example", "crmql", algorithm, verifier, skew)
+        .with_tenant(Told::Claim("org".into()))
+}
+
+fn access(issuers: Vec<Issuer>) -> Access {
+    let key = ApiKey {
+        hash: key::hash("crmql_k3y"),
+        caller: Arc::new(Caller {
+            tenant: "keyed".into(),
+            scopes: Scopes::ALL,
+        }),
+    };
+    let tenants = ["acme", "keyed"].map(Box::from);
+    Access::only(vec![key], issuers, tenants.into())
+}
+
+async fn with(access: &Access, headers: &[(&'static str, &str)]) -> Result<Arc<Caller>, Denied> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(*name, value.parse().unwrap());
+    }
+    access.caller(&map).await
+}
+
+async fn bearer(access: &Access, token: &str) -> Result<Arc<Caller>, Denied> {
+    with(access, &[("authorization", &format!("Bearer {token}"))]).await
+}
+
+#[tokio::test]
+async fn a_key_is_sent_in_either_header_and_only_once() {
+    let access = access(vec![]);
+    for headers in [
+        [("authorization", "Bearer crmql_k3y")],
+        [("authorization", "bearer  crmql_k3y")],
+        [("x-api-key", "crmql_k3y")],
+    ] {
+        let caller = with(&access, &headers).await.unwrap();
+        assert_eq!(&*caller.tenant, "keyed", "{headers:?}");
+    }
+    assert_eq!(with(&access, &[]).await, Err(Denied::Missing));
+    for headers in [
+        &[("authorization", "crmql_k3y")][..],
+        &[("authorization", "Basic crmql_k3y")],
+        &[("authorization", "Bearer crmql_k3x")],
+        &[("authorization", "Bearer ")],
+        &[("x-api-key", "")],
+        &[
+            ("x-api-key", "crmql_k3y"),
+            ("authorization", "Bearer crmql_k3y"),
+        ],
+        &[("x-api-key", "crmql_k3y"), ("x-api-key", "crmql_k3y")],
+    ] {
+        let denied = with(&access, headers).await;
+        assert!(
+            matches!(denied, Err(Denied::Invalid(_))),
+            "{headers:?}: {denied:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_not_told_apart_may_do_everything() {
+    let caller = with(&Access::anybody(), &[("authorization", "Basic x")]).await;
+    assert_eq!(*caller.unwrap(), Caller::anybody());
+}
+
+#[tokio::test]
+async fn tokens_of_every_algorithm_are_believed_by_their_own_key_only() {
+    let all = || Algorithm::ALL.into_iter().map(|(_, algorithm)| algorithm);
+    for algorithm in all() {
+        let access = access(vec![issuer(algorithm, verifier(algorithm))]);
+        for signed in all() {
+            let outcome = bearer(&access, &token(signed, None, &claims(json!({})))).await;
+            if signed != algorithm {
+                assert_eq!(outcome, Err(Denied::Invalid("algorithm")), "{signed:?}");
+                continue;
+            }
+            let caller = outcome.unwrap();
+            assert_eq!(&*caller.tenant, "acme");
+            assert_eq!(caller.scopes, Scopes::of_words(["read:customers"]));
+        }
+        let mut spoilt = token(algorithm, None, &claims(json!({})));
+        let place = spoilt.rfind('.').unwrap() + 3;
+        let other = if spoilt[place..].starts_with('A') {
+            "B"
+        } else {
+            "A"
+        };
+        spoilt.replace_range(place..=place, other);
+        assert_eq!(
+            bearer(&access, &spoilt).await,
+            Err(Denied::Invalid("signature"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_says_how_it_is_to_be_checked_is_refused() {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+    let access = access(vec![issuer(Algorithm::Rs256, verifier(Algorithm::Rs256))]);
+    let part = |value: &Value| BASE64.encode(value.to_string());
+    let body = part(&claims(json!({})));
+    for algorithm in ["none", "None", "NONE", "", "HS256", "RS384"] {
+        let header = part(&json!({ "alg": algorithm, "typ": "JWT" }));
+        for signature in ["", "AAAA"] {
+            let denied = bearer(&access, &format!("{header}.{body}.{signature}")).await;
+            assert!(
+                matches!(denied, Err(Denied::Invalid(_))),
+                "{algorithm}: {denied:?}"
+            );
+        }
+    }
+    // Key confusion: the public key, which everybody has, used as the secret of an HMAC.
+    for secret in [RSA_PUBLIC, RSA_PUBLIC.trim_end()] {
+        let forged = encode(
+            &Header::new(jsonwebtoken::Algorithm::HS256),
+            &claims(json!({})),
+            &EncodingKey::from_secret(secret.as_bytes()),
+        );
+        let denied = bearer(&access, &forged.unwrap()).await;
+        assert_eq!(denied, Err(Denied::Invalid("algorithm")));
+    }
+    // A key that the token brings along, and an extension that must be understood.
+    let brought = Header {
+        jku: Some("https://evil.example/keys".to_owned()),
+        ..Header::new(jsonwebtoken::Algorithm::RS256)
+    };
+    let critical = Header {
+        crit: Some(vec!["exp".to_owned()]),
+        ..Header::new(jsonwebtoken::Algorithm::RS256)
+    };
+    let own = encode(&brought, &claims(json!({})), &signing(Algorithm::Rs256)).unwrap();
+    assert!(
+        bearer(&access, &own).await.is_ok(),
+        "an address in a token is never visited"
+    );
+    let own = encode(&critical, &claims(json!({})), &signing(Algorithm::Rs256)).unwrap();
+    assert_eq!(
+        bearer(&access, &own).await,
+        Err(Denied::Invalid("critical header"))
+    );
+}
+
+#[tokio::test]
+async fn every_claim_counts() {
+    let access = access(vec![issuer(Algorithm::Es256, verifier(Algorithm::Es256))]);
+    for (but, denied) in [
+        (json!({ "exp": now() - 60 }), Denied::Invalid("expired")),
+        (json!({ "exp": null }), Denied::Invalid("claims")),
+        (json!({ "exp": "tomorrow" }), Denied::Invalid("claims")),
+        (
+            json!({ "nbf": now() + 60 }),
+            Denied::Invalid("not valid yet"),
+        ),
+        (
+            json!({ "iss": "https://evil.example" }),
+            Denied::Invalid("issuer"),
+        ),
+        (json!({ "iss": null }), Denied::Invalid("claims")),
+        (json!({ "aud": "other" }), Denied::Invalid("audience")),
+        (json!({ "aud": ["other"] }), Denied::Invalid("audience")),
+        (json!({ "aud": null }), Denied::Invalid("claims")),
+        (json!({ "org": null }), Denied::Tenant),
+        (json!({ "org": ["acme"] }), Denied::Tenant),
+        (json!({ "org": "other" }), Denied::Tenant),
+        (json!({ "org": "" }), Denied::Tenant),
+    ] {
+        let outcome = bearer(
+            &access,
+            &token(Algorithm::Es256, None, &claims(but.clone())),
+        )
+        .await;
+        assert_eq!(outcome, Err(denied), "{but}");
+    }
+    for but in [
+        json!({ "exp": now() - 2 }),
+        json!({ "nbf": now() + 2 }),
+        json!({ "aud": ["other", "crmql"] }),
+        json!({ "scope": ["read:native", 7] }),
+        json!({ "scope": null }),
+    ] {
+        let outcome = bearer(
+            &access,
+            &token(Algorithm::Es256, None, &claims(but.clone())),
+        )
+        .await;
+        let scopes = outcome.unwrap().scopes;
+        assert_eq!(
+            scopes.has(Scope::ReadNative),
+            but["scope"].is_array(),
+            "{but}"
+        );
+        assert_eq!(scopes.has(Scope::ReadCustomers), but.get("scope").is_none());
+    }
+}
+
+#[tokio::test]
+async fn two_issuers_do_not_stand_in_for_each_other() {
+    let other = Issuer::new(
+        "https://other.example",
+        "crmql",
+        Algorithm::Rs256,
+        verifier(Algorithm::Rs256),
+        Duration::ZERO,
+    )
+    .with_tenant(Told::Always("keyed".into()))
+    .with_scopes(Told::Always(Scopes::ALL));
+    let access = access(vec![
+        issuer(Algorithm::Hs256, verifier(Algorithm::Hs256)),
+        other,
+    ]);
+    let posing = claims(json!({ "iss": "https://other.example" }));
+    let denied = bearer(&access, &token(Algorithm::Hs256, None, &posing)).await;
+    assert_eq!(denied, Err(Denied::Invalid("issuer")));
+    let caller = bearer(&access, &token(Algorithm::Rs256, None, &posing))
+        .await
+        .unwrap();
+    assert_eq!((&*caller.tenant, caller.scopes), ("keyed", Scopes::ALL));
+}
+
+// === Published keys ===
+
+/// An issuer's key set that a test changes, and how often it was asked for.
+#[derive(Clone, Default)]
+struct Site(Arc<(Mutex<Option<Value>>, AtomicUsize)>);
+
+impl Site {
+    fn publish(&self, keys: Option<Value>) {
+        *self.0.0.lock().unwrap() = keys.map(|keys| json!({ "keys": keys }));
+    }
+
+    fn asked(&self) -> usize {
+        self.0.1.load(Ordering::SeqCst)
+    }
+
+    fn access(&self) -> Access {
+        let site = self.clone();
+        let fetch: Fetch = Box::new(move || {
+            let site = site.clone();
+            async move {
+                site.0.1.fetch_add(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                let keys = site.0.0.lock().unwrap().clone();
+                keys.map(|keys| Bytes::from(keys.to_string()))
+            }
+            .boxed()
+        });
+        let published = Published::new(Algorithm::Rs256, fetch);
+        access(vec![issuer(
+            Algorithm::Rs256,
+            Verifier::published(published),
+        )])
+    }
+}
+
+fn jwk(kid: &str, but: Value) -> Value {
+    let key = jsonwebtoken::jwk::Jwk::from_encoding_key(
+        &signing(Algorithm::Rs256),
+        jsonwebtoken::Algorithm::RS256,
+    );
+    let mut jwk = serde_json::to_value(key.unwrap()).unwrap();
+    jwk["kid"] = kid.into();
+    for (name, value) in but.as_object().unwrap() {
+        jwk[name] = value.clone();
+    }
+    jwk
+}
+
+async fn signed_by(access: &Access, kid: Option<&str>) -> Result<Arc<Caller>, Denied> {
+    bearer(access, &token(Algorithm::Rs256, kid, &claims(json!({})))).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn published_keys_are_fetched_kept_and_changed() {
+    let site = Site::default();
+    site.publish(Some(json!([jwk("one", json!({}))])));
+    let access = site.access();
+    assert_eq!(site.asked(), 0);
+    for _ in 0..3 {
+        assert!(signed_by(&access, Some("one")).await.is_ok());
+    }
+    assert!(signed_by(&access, None).await.is_ok(), "there is only one");
+    assert_eq!(site.asked(), 1);
+    tokio::time::advance(Duration::from_secs(11)).await;
+    site.publish(Some(json!([
+        jwk("two", json!({})),
+        jwk("three", json!({}))
+    ])));
+    assert!(
+        signed_by(&access, Some("two")).await.is_ok(),
+        "an unknown key is looked for"
+    );
+    assert_eq!(site.asked(), 2);
+    let gone = signed_by(&access, Some("one")).await;
+    assert_eq!(gone, Err(Denied::Invalid("unknown key")));
+    assert_eq!(
+        signed_by(&access, None).await,
+        Err(Denied::Invalid("unknown key"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn invented_key_ids_do_not_reach_the_issuer() {
+    let site = Site::default();
+    site.publish(Some(json!([jwk("one", json!({}))])));
+    let access = Arc::new(site.access());
+    let asking = (0..200).map(|n| {
+        let access = Arc::clone(&access);
+        tokio::spawn(async move { signed_by(&access, Some(&format!("k{n}"))).await })
+    });
+    for asked in futures_util::future::join_all(asking).await {
+        assert_eq!(asked.unwrap(), Err(Denied::Invalid("unknown key")));
+    }
+    assert_eq!(site.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_is_away_is_waited_for_with_the_old_keys() {
+    let site = Site::default();
+    let access = site.access();
+    assert_eq!(
+        signed_by(&access, Some("one")).await,
+        Err(Denied::Unavailable)
+    );
+    site.publish(Some(json!([jwk("one", json!({}))])));
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert!(signed_by(&access, Some("one")).await.is_ok());
+    site.publish(None);
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    assert!(
+        signed_by(&access, Some("one")).await.is_ok(),
+        "an hour later"
+    );
+    assert_eq!(site.asked(), 3);
+    tokio::time::advance(Duration::from_secs(86_400)).await;
+    assert_eq!(
+        signed_by(&access, Some("one")).await,
+        Err(Denied::Unavailable)
+    );
+    site.publish(Some(json!([])));
+    tokio::time::advance(Duration::from_secs(11)).await;
+    let revoked = signed_by(&access, Some("one")).await;
+    assert_eq!(revoked, Err(Denied::Invalid("unknown key")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_published_key_of_another_kind_or_use_verifies_nothing() {
+    use base64::Engine;
+    let secret = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(SECRET);
+    for other in [
+        jwk("one", json!({ "use": "enc" })),
+        jwk("one", json!({ "alg": "RS512" })),
+        json!({ "kty": "oct", "kid": "one", "k": secret }),
+        json!({ "kty": "EC", "crv": "P-256", "kid": "one", "x": "AA", "y": "AA" }),
+        json!({ "kty": "new", "kid": "one" }),
+        json!(7),
+    ] {
+        let site = Site::default();
+        site.publish(Some(json!([other, jwk("good", json!({}))])));
+        let access = site.access();
+        let denied = signed_by(&access, Some("one")).await;
+        assert_eq!(denied, Err(Denied::Invalid("unknown key")), "{other}");
+        assert!(signed_by(&access, Some("good")).await.is_ok(), "{other}");
+    }
+}

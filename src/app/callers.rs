@@ -1,0 +1,101 @@
+//! Configured callers become known ones: keys, issuers and how their keys are fetched.
+
+use crate::access::{Access, ApiKey, Caller, Fetch, Issuer, Published, Verifier};
+use crate::config::{Auth, Config, IssuerConfig, KeyConfig, VerifierConfig};
+use crate::document::Problems;
+use crate::upstream::{Request, Settings, Upstream};
+use futures_util::FutureExt;
+use http::{HeaderMap, Method};
+use secrecy::ExposeSecret;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use url::Url;
+
+/// How long fetching an issuer's keys may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The largest key set, in bytes.
+const KEY_SET_BYTES: usize = 256 * 1024;
+
+/// Everybody who may call; `None` where something is wrong, and then `problems` says what.
+pub fn build(config: &Config, problems: &Problems) -> Option<Access> {
+    let Some(Auth { keys, issuers }) = &config.auth else {
+        return Some(Access::anybody());
+    };
+    let keys = keys.iter().map(key).collect();
+    let built: Option<Vec<Issuer>> = issuers
+        .iter()
+        .map(|config| issuer(config, problems))
+        .collect();
+    let tenants: BTreeSet<Box<str>> = config
+        .sources
+        .iter()
+        .map(|source| source.tenant.clone())
+        .collect();
+    Some(Access::only(keys, built?, tenants))
+}
+
+fn key(config: &KeyConfig) -> ApiKey {
+    let caller = Caller {
+        tenant: config.tenant.clone(),
+        scopes: config.scopes,
+    };
+    ApiKey {
+        hash: config.hash,
+        caller: Arc::new(caller),
+    }
+}
+
+fn issuer(config: &IssuerConfig, problems: &Problems) -> Option<Issuer> {
+    let verifier = match &config.verifier {
+        VerifierConfig::Secret(secret) => Verifier::secret(secret.expose_secret().as_bytes()),
+        VerifierConfig::PublicKey(pem) => {
+            let verifier = Verifier::public(config.algorithm, pem.expose_secret());
+            if verifier.is_none() {
+                let message = "`public_key` holds no PEM of a public key for this algorithm";
+                problems.note(&config.at, message);
+            }
+            verifier?
+        }
+        VerifierConfig::Jwks(url) => {
+            let published = Published::new(config.algorithm, fetching(url)?);
+            Verifier::published(published)
+        }
+    };
+    let issuer = Issuer::new(
+        &config.issuer,
+        &config.audience,
+        config.algorithm,
+        verifier,
+        config.skew,
+    );
+    let (tenant, scopes) = (config.tenant.clone(), config.scopes.clone());
+    Some(issuer.with_tenant(tenant).with_scopes(scopes))
+}
+
+/// Fetches a key set, within bounds.
+fn fetching(url: &Url) -> Option<Fetch> {
+    let settings = Settings {
+        attempt: PATIENCE,
+        concurrency: 1,
+        answer_bytes: KEY_SET_BYTES,
+        ..Settings::default()
+    };
+    let upstream = Arc::new(Upstream::new(settings).ok()?);
+    let url = url.clone();
+    Some(Box::new(move || {
+        let request = Request {
+            method: Method::GET,
+            url: url.clone(),
+            headers: HeaderMap::new(),
+            body: None,
+        };
+        let upstream = Arc::clone(&upstream);
+        async move {
+            let sent = upstream.send(request, Instant::now() + PATIENCE).await;
+            let reply = sent.ok().filter(|reply| reply.status == 200);
+            reply.map(|reply| reply.body)
+        }
+        .boxed()
+    }))
+}

@@ -1,0 +1,149 @@
+//! When to read the configuration again: on SIGHUP, and when a file it was read from has changed.
+
+use super::serving::Serving;
+use crate::config;
+use crate::document::Problems;
+use crate::graphql::Gateway;
+use crate::http::{Readiness, Router, Swap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Between two looks at the files. A change counts once it has stood still for one look, so that no half-written file is read.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Tells when to read again.
+pub struct Changes {
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+    files: Vec<PathBuf>,
+    seen: Vec<config::Stamp>,
+    moving: Option<Vec<config::Stamp>>,
+}
+
+impl Changes {
+    /// Begins to watch these files, and to listen for SIGHUP, which no longer ends the process.
+    ///
+    /// # Errors
+    /// The system refuses the signal.
+    pub fn new(files: &[PathBuf]) -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            hangup: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
+            seen: config::stamps(files),
+            files: files.to_vec(),
+            moving: None,
+        })
+    }
+
+    /// Waits for the next reason to read again.
+    pub async fn next(&mut self) -> &'static str {
+        loop {
+            tokio::select! {
+                () = self.hung_up() => {
+                    self.seen = config::stamps(&self.files);
+                    return "SIGHUP";
+                }
+                () = tokio::time::sleep(LOOK) => if self.have_changed() {
+                    return "a file has changed";
+                },
+            }
+        }
+    }
+
+    /// From now on watches these.
+    fn watch(&mut self, files: &[PathBuf]) {
+        if self.files != files {
+            self.seen = config::stamps(files);
+            self.files = files.to_vec();
+        }
+    }
+
+    fn have_changed(&mut self) -> bool {
+        let now = config::stamps(&self.files);
+        if now == self.seen {
+            self.moving = None;
+            return false;
+        }
+        if self.moving.as_ref() == Some(&now) {
+            self.moving = None;
+            self.seen = now;
+            return true;
+        }
+        self.moving = Some(now);
+        false
+    }
+
+    #[cfg(unix)]
+    async fn hung_up(&mut self) {
+        if self.hangup.recv().await.is_none() {
+            std::future::pending().await
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn hung_up(&mut self) {
+        std::future::pending().await
+    }
+}
+
+/// A configuration that serves and can be exchanged.
+pub struct Live {
+    serving: Serving,
+    swap: Swap,
+    /// Gateways that no longer get requests and may still write.
+    retired: Vec<Gateway>,
+}
+
+impl Live {
+    /// Begins with this.
+    pub fn new(serving: Serving) -> Self {
+        Self {
+            swap: Swap::new(serving.routes.clone()),
+            serving,
+            retired: Vec::new(),
+        }
+    }
+
+    /// What is served, now and after every reload.
+    pub fn routes(&self) -> Router {
+        self.swap.routes()
+    }
+
+    /// Reads the configuration again. One that is wrong changes nothing.
+    pub fn reload(&mut self, file: &Path, why: &str, readiness: &Readiness, changes: &mut Changes) {
+        let problems = Problems::new();
+        let loaded = Serving::load(file, &problems, readiness, Some(&self.serving));
+        let serving = match loaded {
+            Ok(Some(serving)) => serving,
+            Ok(None) => {
+                for problem in problems.sorted() {
+                    tracing::error!(%problem, "the configuration is wrong");
+                }
+                tracing::error!(why, "the old configuration stays in use");
+                return;
+            }
+            Err(error) => {
+                tracing::error!(why, error = %format!("{error:#}"), "the old configuration stays in use");
+                return;
+            }
+        };
+        changes.watch(&serving.config.files);
+        self.swap.put(serving.routes.clone());
+        let old = std::mem::replace(&mut self.serving, serving);
+        self.retired.retain(Gateway::is_writing);
+        self.retired.push(old.gateway);
+        tracing::info!(
+            why,
+            sources = self.serving.config.sources.len(),
+            "the configuration was read again"
+        );
+    }
+
+    /// Waits until no mutation is running, also none that began before a reload.
+    pub async fn written(&self) {
+        for gateway in self.retired.iter().chain([&self.serving.gateway]) {
+            gateway.written().await;
+        }
+    }
+}

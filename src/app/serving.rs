@@ -1,0 +1,135 @@
+//! What one reading of the configuration makes: sources, callers, a gateway, routes. It is built whole before anything of it
+//! serves, and exchanged whole when the configuration changes.
+
+use super::callers;
+use super::sources::{self, Running};
+use crate::config::{self, Config};
+use crate::connection::Connector;
+use crate::document::Problems;
+use crate::graphql::{self, Gateway, Realm, Tenants};
+use crate::http::{self, Hosts, Library, Policy, Readiness, Router};
+use crate::source::Sources;
+use anyhow::Context as _;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Names the use of the cursor key for the tenants that have a name.
+const TENANT_KEY: &str = "crmql 2026-11 cursor key of a tenant";
+
+/// Everything that serves.
+pub struct Serving {
+    /// What it was made from.
+    pub config: Config,
+    /// Its sources.
+    pub running: Running,
+    /// Its operations.
+    pub gateway: Gateway,
+    /// The way in.
+    pub routes: Router,
+}
+
+impl Serving {
+    /// Reads and builds everything; `None` where something is wrong, and then `problems` says what. What cannot change while
+    /// the process lives, and sources that have not changed, are taken from `before`.
+    ///
+    /// # Errors
+    /// The cursor key cannot be kept, or the schema is broken.
+    pub fn load(
+        file: &Path,
+        problems: &Problems,
+        readiness: &Readiness,
+        before: Option<&Self>,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(mut config) = config::load(file, problems) else {
+            return Ok(None);
+        };
+        if let Some(before) = before {
+            stay(&mut config, &before.config);
+        }
+        let pool = before.map(|before| &before.running);
+        let running = sources::build(&config, problems, pool);
+        let access = callers::build(&config, problems);
+        let (Some(running), Some(access), true) = (running, access, problems.is_empty()) else {
+            return Ok(None);
+        };
+        let key = config::cursor_key(&config).context("the cursor key")?;
+        let realm = |(tenant, sources): (&Box<str>, &Sources)| {
+            let key = tenant_key(&key, tenant);
+            let realm = Realm {
+                sources: sources.clone(),
+                connector: Arc::new(Connector::new(config.limits.clone(), &key)),
+            };
+            (tenant.clone(), realm)
+        };
+        let tenants: Tenants = running.tenants.iter().map(realm).collect();
+        let hosts = if access.is_guarded() {
+            Hosts::Any
+        } else {
+            Hosts::Only(config.server.hosts.clone())
+        };
+        let policy = Policy {
+            origins: config.server.origins.clone(),
+            tenants: tenants.keys().cloned().collect(),
+            access,
+            introspection: config.server.introspection,
+            library: library(&config),
+            ..Policy::open(hosts)
+        };
+        let gateway = graphql::gateway_of(tenants, &config.limits)?;
+        let routes = http::router(gateway.clone(), &config.limits, readiness.clone(), policy);
+        Ok(Some(Self {
+            config,
+            running,
+            gateway,
+            routes,
+        }))
+    }
+}
+
+fn library(config: &Config) -> Library {
+    let documents = &config.documents;
+    let library = Library::trusting(documents.trusted.clone(), documents.only);
+    if documents.automatic {
+        library.keeping(&config.limits)
+    } else {
+        library
+    }
+}
+
+/// What a tenant's cursors are sealed with: nobody else's open with it.
+fn tenant_key(key: &[u8; 32], tenant: &str) -> [u8; 32] {
+    if tenant.is_empty() {
+        return *key;
+    }
+    let whole: Vec<u8> = key.iter().copied().chain(tenant.bytes()).collect();
+    blake3::derive_key(TENANT_KEY, &whole)
+}
+
+/// Keeps what only a restart can change, and says so.
+fn stay(config: &mut Config, before: &Config) {
+    let (server, old) = (&mut config.server, &before.server);
+    let mut said = Vec::new();
+    if server.listen != old.listen {
+        said.push("server.listen");
+    }
+    if server.state_dir != old.state_dir {
+        said.push("server.state_dir");
+    }
+    server.listen = old.listen;
+    server.state_dir.clone_from(&old.state_dir);
+    let (limits, old) = (&config.limits, &before.limits);
+    for (name, now, then) in [
+        ("limits.connections", limits.connections, old.connections),
+        ("limits.head_bytes", limits.head_bytes, old.head_bytes),
+    ] {
+        if now != then {
+            said.push(name);
+        }
+    }
+    if !said.is_empty() {
+        tracing::warn!(
+            keys = said.join(", "),
+            "changed, and used only after a restart"
+        );
+    }
+}

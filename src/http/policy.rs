@@ -1,0 +1,47 @@
+//! What a deployment decides about its callers: who they are, by which names and from which origins they come, what they may send.
+
+use super::guards::Hosts;
+use super::library::Library;
+use crate::access::Access;
+use axum::http::{HeaderMap, HeaderValue, header};
+use std::collections::BTreeSet;
+
+/// What a deployment decides about its callers.
+pub struct Policy {
+    /// The names the gateway may be called by.
+    pub hosts: Hosts,
+    /// Origins whose pages may read answers.
+    pub origins: Vec<Box<str>>,
+    /// Who may call.
+    pub access: Access,
+    /// Tenants that get a share of the requests in work each.
+    pub tenants: BTreeSet<Box<str>>,
+    /// Whether callers may ask for the schema.
+    pub introspection: bool,
+    /// The documents that need not be sent.
+    pub library: Library,
+}
+
+impl Policy {
+    /// Everything may be asked by whoever calls by these names; no foreign page may.
+    pub fn open(hosts: Hosts) -> Self {
+        Self {
+            hosts,
+            origins: Vec::new(),
+            access: Access::anybody(),
+            tenants: BTreeSet::new(),
+            introspection: true,
+            library: Library::default(),
+        }
+    }
+
+    /// The origin of a page that may read the answer to this request.
+    pub(super) fn welcome_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        let origin = headers.get(header::ORIGIN)?;
+        let text = origin.to_str().ok()?;
+        self.origins
+            .iter()
+            .any(|known| **known == *text)
+            .then_some(origin)
+    }
+}
