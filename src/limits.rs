@@ -101,6 +101,8 @@ limits! {
     cursor_bytes: usize = 8_192, 256 ..= 65_536;
     /// What all sources said and is kept for the next request, in bytes. Enforced by `load`.
     cache_bytes: u64 = 67_108_864, 0 ..= 1_099_511_627_776;
+    /// Whole answers that are kept for the next request with the same text, in bytes. Enforced by `load`.
+    kept_answers_bytes: u64 = 33_554_432, 0 ..= 1_099_511_627_776;
     /// Reads of one source under way that others can join, pages and customers each; beyond them every operation reads for
     /// itself. Enforced by `load`.
     flights: usize = 10_000, 0 ..= 1_000_000;

@@ -149,7 +149,9 @@ impl Picker {
     {
         let mut leaves = vec![Leaf::Absent; self.slots];
         let mut rows_seen = RowsSeen::Absent;
-        let mut from = serde_json::Deserializer::from_slice(text);
+        // Once for the whole text is much cheaper than once for each string in it.
+        let text = std::str::from_utf8(text).map_err(serde::de::Error::custom)?;
+        let mut from = serde_json::Deserializer::from_str(text);
         Walk {
             branch: &self.root,
             leaves: &mut leaves,

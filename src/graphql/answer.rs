@@ -41,7 +41,7 @@ impl Answer {
     /// The same answer, to be used again for as long as all that was read for it stays fresh. One with errors never is.
     #[must_use]
     pub(super) fn lasting(self, fresh_for: Option<Duration>) -> Self {
-        let clean = self.errors.is_empty() && self.refusal.is_none();
+        let clean = self.errors.is_empty() && self.refusal.is_none() && self.extensions.is_empty();
         Self {
             fresh_for: fresh_for.filter(|left| clean && !left.is_zero()),
             ..self

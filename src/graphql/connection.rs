@@ -256,6 +256,7 @@ fn wanted(ctx: &Context<'_>) -> Want {
         total: selected.field("totalCount").exists(),
         has_next: page_info.field("hasNextPage").exists(),
         has_previous: page_info.field("hasPreviousPage").exists(),
+        cursors: selected.field("edges").field("cursor").exists(),
     }
 }
 

@@ -8,12 +8,14 @@ use super::document::{Documents, Prepared, RequestCode, RequestError};
 use super::notes::Notes;
 use crate::access::{Caller, Scope};
 use crate::limits::Limits;
+use crate::load::Answers;
 use crate::source::Operation;
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
     Data, EmptySubscription, ObjectType, Request, Response, SDLExportOptions, Schema,
     SchemaBuilder, ValidationMode, Value,
 };
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::panic::AssertUnwindSafe;
@@ -62,6 +64,8 @@ struct Inner {
     documents: Documents,
     executor: Arc<dyn Execute>,
     furnish: Box<Furnish>,
+    epoch: Box<Epoch>,
+    answers: Option<Answers>,
     limits: Limits,
     /// How many mutations are running.
     writing: watch::Sender<usize>,
@@ -69,6 +73,16 @@ struct Inner {
 
 /// Puts what resolvers need into a request's data.
 type Furnish = dyn Fn(&Arc<Operation>, &Caller, &mut Data) + Send + Sync;
+
+/// Tells what grows with every write that a caller could see.
+type Epoch = dyn Fn(&Caller) -> u64 + Send + Sync;
+
+/// Where the answer to a request is kept, for whoever may do the same and asks the same.
+pub struct Place {
+    key: Box<[u8]>,
+    epoch: u64,
+    since: Instant,
+}
 
 /// Counts one running mutation for as long as it lives.
 struct Writing(Arc<Inner>);
@@ -104,6 +118,7 @@ where
 impl Gateway {
     /// Finishes and wraps a schema. `furnish` puts what resolvers need (loaders, ...) into each request's data, and nothing of
     /// another tenant than the caller's; the [`Arc<Operation>`](Operation) and the [`Arc<Caller>`](Caller) are in it anyway.
+    /// `epoch` grows with every write that a caller could see.
     ///
     /// # Errors
     /// [`ContractError`] where the schema's SDL cannot be read back.
@@ -111,6 +126,7 @@ impl Gateway {
         schema: SchemaBuilder<Q, M, EmptySubscription>,
         limits: &Limits,
         furnish: impl Fn(&Arc<Operation>, &Caller, &mut Data) + Send + Sync + 'static,
+        epoch: impl Fn(&Caller) -> u64 + Send + Sync + 'static,
     ) -> Result<Self, ContractError>
     where
         Q: ObjectType + 'static,
@@ -129,6 +145,8 @@ impl Gateway {
             sdl,
             executor: Arc::new(schema),
             furnish: Box::new(furnish),
+            epoch: Box::new(epoch),
+            answers: Answers::new(limits.kept_answers_bytes),
             limits: limits.clone(),
             writing: watch::Sender::new(0),
         };
@@ -212,6 +230,38 @@ impl Gateway {
     /// Whether a mutation is running.
     pub fn is_writing(&self) -> bool {
         *self.inner.writing.borrow() > 0
+    }
+
+    /// Where the answer to a request with this text would be kept; `None` where nothing is. To be asked for before
+    /// anything is read.
+    pub fn place(&self, caller: &Caller, text: &[u8]) -> Option<Place> {
+        self.inner.answers.as_ref()?;
+        let mut key = Vec::with_capacity(caller.tenant.len() + text.len() + 8);
+        key.extend_from_slice(caller.tenant.as_bytes());
+        key.push(0);
+        for (_, scope) in Scope::ALL {
+            key.push(u8::from(caller.may(scope)));
+        }
+        key.extend_from_slice(text);
+        Some(Place {
+            key: key.into(),
+            epoch: (self.inner.epoch)(caller),
+            since: Instant::now(),
+        })
+    }
+
+    /// The body that is kept there, and for how long it stays fresh.
+    pub fn kept(&self, place: &Place) -> Option<(Bytes, Duration)> {
+        let answers = self.inner.answers.as_ref()?;
+        answers.get(&place.key, place.epoch)
+    }
+
+    /// Keeps a finished answer and its body, where it is one that the next caller would get too.
+    pub fn keep(&self, place: Place, prepared: &Prepared, answer: &Answer, body: &Bytes) {
+        let fresh = answer.fresh_for().filter(|_| prepared.is_repeatable());
+        if let (Some(answers), Some(fresh)) = (&self.inner.answers, fresh) {
+            answers.keep(place.key, body.clone(), place.epoch, place.since, fresh);
+        }
     }
 
     /// Gives every error of an answer its code and the request's id, within the ceilings on errors.

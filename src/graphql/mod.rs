@@ -26,11 +26,12 @@ pub use gateway::{Arrival, ContractError, Gateway};
 #[cfg(test)]
 pub(crate) mod toy;
 
+use crate::access::Caller;
 use crate::connection::Connector;
 use crate::limits::Limits;
 use crate::load::Load;
-use crate::source::Sources;
-use async_graphql::{EmptySubscription, Schema};
+use crate::source::{Operation, Sources};
+use async_graphql::{Data, EmptySubscription, Schema};
 use mutation::Mutation;
 use query::Query;
 use std::collections::BTreeMap;
@@ -67,12 +68,19 @@ pub fn gateway(
 /// [`ContractError`] where the schema's SDL cannot be read back.
 pub fn gateway_of(tenants: Tenants, limits: &Limits) -> Result<Gateway, ContractError> {
     let schema = Schema::build(Query, Mutation, EmptySubscription).data(limits.clone());
-    Gateway::new(schema, limits, move |operation, caller, data| {
+    let tenants = Arc::new(tenants);
+    let known = Arc::clone(&tenants);
+    let furnish = move |operation: &Arc<Operation>, caller: &Caller, data: &mut Data| {
         if let Some(realm) = tenants.get(&caller.tenant) {
             data.insert(Arc::clone(&realm.connector));
             data.insert(Load::new(realm.sources.clone(), Arc::clone(operation)));
         }
-    })
+    };
+    let epoch = move |caller: &Caller| {
+        let realm = known.get(&caller.tenant);
+        realm.map_or(0, |realm| realm.sources.epoch())
+    };
+    Gateway::new(schema, limits, furnish, epoch)
 }
 
 /// The schema in the schema definition language. It does not depend on the sources.

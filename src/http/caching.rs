@@ -56,10 +56,14 @@ fn seconds(text: &str) -> u64 {
 
 /// What an answer says: for how long the caller alone may use it again. What is not kept here is kept nowhere.
 pub(super) fn of(answer: &Answer) -> HeaderValue {
-    let said = answer
+    answer
         .fresh_for()
-        .map(|left| format!("private, max-age={}", left.as_secs()));
-    said.and_then(|said| HeaderValue::from_str(&said).ok())
+        .map_or(HeaderValue::from_static("no-store"), fresh)
+}
+
+/// What is said of an answer that stays fresh for so long.
+pub(super) fn fresh(left: Duration) -> HeaderValue {
+    HeaderValue::from_str(&format!("private, max-age={}", left.as_secs()))
         .unwrap_or(HeaderValue::from_static("no-store"))
 }
 

@@ -4,13 +4,14 @@ use super::Shared;
 use super::caching::{self, Wish};
 use super::guards::{self, RequestId};
 use super::negotiate::Media;
-use super::parameters::{Malformed, Parameters};
+use super::parameters::{self, Malformed, Parameters};
 use crate::access::{Caller, Denied};
 use crate::graphql::{Answer, Arrival, Prepared, RequestCode, RequestError};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -74,17 +75,33 @@ async fn respond(
     if full(&shared.permits) || share.is_some_and(full) {
         return Err(overloaded());
     }
-    let parameters = if reads_only {
-        Parameters::from_url(parts.uri.query().unwrap_or_default())?
+    let text = if reads_only {
+        Bytes::copy_from_slice(parts.uri.query().unwrap_or_default().as_bytes())
     } else {
-        Parameters::from_body(&parts.headers, body, &shared.limits).await?
+        parameters::body(&parts.headers, body, &shared.limits).await?
     };
+    let wish = Wish::of(&parts.headers);
+    let place = shared
+        .gateway
+        .place(&caller, &text)
+        .filter(|_| wish == Wish::default());
+    if let Some((body, left)) = place.as_ref().and_then(|place| shared.gateway.kept(place)) {
+        return Ok((
+            written(body, StatusCode::OK, media, caching::fresh(left)),
+            "kept",
+        ));
+    }
     // Not before the body is here: whoever sends slowly must not keep others out.
     let _permit = shared.permits.try_acquire().map_err(|_| overloaded())?;
     let _share = share
         .map(Semaphore::try_acquire)
         .transpose()
         .map_err(|_| overloaded())?;
+    let parameters = if reads_only {
+        Parameters::from_url(parts.uri.query().unwrap_or_default())?
+    } else {
+        Parameters::from_body(&text)?
+    };
     let (answer, kind) = match prepare(shared, &parameters) {
         Ok(prepared) if prepared.is_mutation() && reads_only => {
             let message = "a mutation must be sent by POST";
@@ -93,7 +110,7 @@ async fn respond(
             return Ok((not_allowed(shared, error, id, allow), "mutation"));
         }
         Ok(prepared) => {
-            let arrival = arrival(shared, id, caller, &parts.headers, started);
+            let arrival = arrival(shared, id, caller, wish, started);
             let kind = if prepared.is_mutation() {
                 "mutation"
             } else {
@@ -102,7 +119,13 @@ async fn respond(
             let running = shared
                 .gateway
                 .execute(&prepared, parameters.variables, arrival);
-            (running.await, kind)
+            let answer = shared.gateway.finish(running.await, id);
+            let (status, body) = (status(&answer, media), Bytes::from(answer.to_json()));
+            if let Some(place) = place {
+                shared.gateway.keep(place, &prepared, &answer, &body);
+            }
+            let response = written(body, status, media, caching::of(&answer));
+            return Ok((response, kind));
         }
         Err(reasons) => (Answer::refused(reasons), "refused"),
     };
@@ -169,10 +192,9 @@ fn arrival(
     shared: &Shared,
     id: &str,
     caller: Arc<Caller>,
-    headers: &HeaderMap,
+    wish: Wish,
     started: Instant,
 ) -> Arrival {
-    let wish = Wish::of(headers);
     Arrival {
         request_id: id.into(),
         caller,
@@ -207,6 +229,10 @@ fn status(answer: &Answer, media: Media) -> StatusCode {
 fn render(shared: &Shared, answer: Answer, status: StatusCode, media: Media, id: &str) -> Response {
     let cache_control = caching::of(&answer);
     let body = shared.gateway.finish(answer, id).to_json();
+    written(body.into(), status, media, cache_control)
+}
+
+fn written(body: Bytes, status: StatusCode, media: Media, cache_control: HeaderValue) -> Response {
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
     headers.insert(

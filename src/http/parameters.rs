@@ -55,6 +55,20 @@ impl Malformed {
     }
 }
 
+/// A request's body, received within the ceilings on size and time.
+pub(super) async fn body(
+    headers: &HeaderMap,
+    body: Body,
+    limits: &Limits,
+) -> Result<Bytes, Malformed> {
+    check_content_type(headers)?;
+    let bytes = receive(headers, body, limits).await?;
+    if bytes.is_empty() {
+        return Err(Malformed::bad("the body is missing"));
+    }
+    Ok(bytes)
+}
+
 impl Parameters {
     /// From the query part of a URL.
     pub(super) fn from_url(query: &str) -> Result<Self, Malformed> {
@@ -76,18 +90,9 @@ impl Parameters {
         Self::from_fields(fields)
     }
 
-    /// From a request's body, received within the ceilings on size and time.
-    pub(super) async fn from_body(
-        headers: &HeaderMap,
-        body: Body,
-        limits: &Limits,
-    ) -> Result<Self, Malformed> {
-        check_content_type(headers)?;
-        let bytes = receive(headers, body, limits).await?;
-        if bytes.is_empty() {
-            return Err(Malformed::bad("the body is missing"));
-        }
-        match serde_json::from_slice(&bytes) {
+    /// From a request's body.
+    pub(super) fn from_body(bytes: &[u8]) -> Result<Self, Malformed> {
+        match serde_json::from_slice(bytes) {
             Ok(Value::Object(fields)) => Self::from_fields(fields),
             Ok(Value::Array(_)) => Err(Malformed::bad(
                 "batches are not served: send each operation in a request of its own",

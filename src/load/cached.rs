@@ -87,6 +87,10 @@ impl CustomerSource for CachedSource {
         self.0.customers(call, ids).await
     }
 
+    fn epoch(&self) -> u64 {
+        self.0.writes.load(Ordering::Acquire)
+    }
+
     async fn write(&self, call: &Call, change: &Change) -> Written {
         let mut moving = Moving {
             writes: &self.0.writes,

@@ -3,6 +3,7 @@
 //!
 //! It knows sources and customers, and neither GraphQL types nor CRMs.
 
+mod answers;
 mod batch;
 mod cache;
 mod cached;
@@ -11,6 +12,7 @@ mod flight;
 mod tests;
 mod weight;
 
+pub use answers::Answers;
 pub use cache::{Store, Times};
 pub use cached::{CachedSource, Caching};
 

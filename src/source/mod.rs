@@ -50,6 +50,11 @@ pub trait CustomerSource: Send + Sync {
 
     /// Makes one change.
     async fn write(&self, call: &Call, change: &Change) -> Written;
+
+    /// Grows with every write through this source: what was read in an earlier epoch may be of the past.
+    fn epoch(&self) -> u64 {
+        0
+    }
 }
 
 /// How one list (a filter and an order) is read.
@@ -274,6 +279,12 @@ impl Sources {
     /// Every source, in order.
     pub fn all(&self) -> &[Arc<SourceEntry>] {
         &self.0
+    }
+
+    /// Grows with every write through any of them.
+    pub fn epoch(&self) -> u64 {
+        let epochs = self.0.iter().map(|entry| entry.source.epoch());
+        epochs.fold(0, u64::wrapping_add)
     }
 
     /// The source with this key.

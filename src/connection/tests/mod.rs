@@ -107,6 +107,7 @@ impl World {
                 total: false,
                 has_next: true,
                 has_previous: true,
+                cursors: true,
             },
         };
         Self {

@@ -45,6 +45,12 @@ impl Prepared {
         self.checked.introspects
     }
 
+    /// Whether asking again answers the same as long as nothing changes: it asks neither what this very operation cost nor
+    /// whether its rows came from a cache.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.checked.repeatable && !self.is_mutation()
+    }
+
     /// Makes the executor's data what the specification wants: order, nulls, no hidden fields.
     pub(super) fn settle(&self, data: &mut Value, errors: &[ServerError]) {
         self.checked.shape.settle(data, errors);
@@ -61,6 +67,8 @@ struct Checked {
     cost: cost::Cost,
     /// Whether it asks for `__schema` or `__type`.
     introspects: bool,
+    /// Whether asking again answers the same as long as nothing changes.
+    repeatable: bool,
     /// Whether the document holds `@skip` or `@include`.
     conditional: bool,
 }
@@ -127,7 +135,11 @@ impl Documents {
         let introspects = operation
             .root_fields(&document)
             .any(|field| matches!(field.name.as_str(), "__schema" | "__type"));
+        let repeatable = !operation
+            .all_fields(&document)
+            .any(|field| matches!(field.name.as_str(), "upstreamCalls" | "fromCache"));
         Ok(Checked {
+            repeatable,
             template: translate::translate(&self.schema, &document, &operation),
             shape: Shape::of(&document, &operation.selection_set),
             cost: cost::Cost::of(&document, &operation),

@@ -1,0 +1,128 @@
+//! Whole answers, for the next request that asks the same: nothing is parsed, run or written again.
+//!
+//! An answer lives as long as everything that was read for it stays fresh, and no longer than until the next write to any
+//! source its caller sees. It knows no GraphQL; what a key must tell apart is for its makers to say.
+
+use bytes::Bytes;
+use moka::Expiry;
+use moka::sync::Cache;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What the store itself needs for an entry, in bytes.
+const OVERHEAD: usize = 256;
+
+/// Answers by what was asked.
+pub struct Answers {
+    kept: Cache<Box<[u8]>, Arc<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    body: Bytes,
+    /// The epoch of the sources before anything was read for it.
+    epoch: u64,
+    fresh_until: Instant,
+}
+
+impl Answers {
+    /// Keeps about so many bytes at most; `None` for zero.
+    pub fn new(bytes: u64) -> Option<Self> {
+        (bytes > 0).then(|| Self {
+            kept: Cache::builder()
+                .max_capacity(bytes)
+                .weigher(|key: &Box<[u8]>, kept: &Arc<Kept>| {
+                    let weight = key.len() + kept.body.len() + OVERHEAD;
+                    u32::try_from(weight).unwrap_or(u32::MAX)
+                })
+                .expire_after(UntilStale)
+                .build(),
+        })
+    }
+
+    /// The answer under a key and for how long it stays fresh, unless something was written since.
+    pub fn get(&self, key: &[u8], epoch: u64) -> Option<(Bytes, Duration)> {
+        let kept = self.kept.get(key)?;
+        let left = kept.fresh_until.checked_duration_since(Instant::now())?;
+        (kept.epoch == epoch && !left.is_zero()).then(|| (kept.body.clone(), left))
+    }
+
+    /// Keeps an answer that was begun `since`, when the sources were in this epoch.
+    pub fn keep(&self, key: Box<[u8]>, body: Bytes, epoch: u64, since: Instant, fresh: Duration) {
+        let kept = Kept {
+            body,
+            epoch,
+            fresh_until: since + fresh,
+        };
+        self.kept.insert(key, Arc::new(kept));
+    }
+
+    /// How many bytes are kept, after what was put off has been done.
+    #[cfg(test)]
+    fn settled_bytes(&self) -> u64 {
+        self.kept.run_pending_tasks();
+        self.kept.weighted_size()
+    }
+}
+
+/// Stale answers are of no use to anybody.
+struct UntilStale;
+
+impl Expiry<Box<[u8]>, Arc<Kept>> for UntilStale {
+    fn expire_after_create(
+        &self,
+        _: &Box<[u8]>,
+        kept: &Arc<Kept>,
+        now: Instant,
+    ) -> Option<Duration> {
+        Some(kept.fresh_until.saturating_duration_since(now))
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &Box<[u8]>,
+        kept: &Arc<Kept>,
+        now: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(kept.fresh_until.saturating_duration_since(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn keep(answers: &Answers, key: &[u8], epoch: u64, fresh: Duration) {
+        answers.keep(
+            key.into(),
+            Bytes::from_static(b"{}"),
+            epoch,
+            Instant::now(),
+            fresh,
+        );
+    }
+
+    #[test]
+    fn an_answer_is_given_again_in_its_epoch_and_while_it_is_fresh() {
+        let answers = Answers::new(1_000_000).unwrap();
+        keep(&answers, b"a", 1, LONG);
+        assert!(answers.get(b"a", 1).is_some_and(|(_, left)| left <= LONG));
+        assert!(answers.get(b"a", 2).is_none(), "something was written");
+        assert!(answers.get(b"b", 1).is_none(), "another question");
+        keep(&answers, b"a", 1, Duration::ZERO);
+        assert!(answers.get(b"a", 1).is_none(), "stale");
+        assert!(Answers::new(0).is_none());
+    }
+
+    #[test]
+    fn what_is_kept_stays_within_its_bytes() {
+        let answers = Answers::new(100_000).unwrap();
+        for number in 0..5_000_u32 {
+            keep(&answers, &number.to_le_bytes(), 0, LONG);
+        }
+        assert!((1..=100_000).contains(&answers.settled_bytes()));
+    }
+}
