@@ -302,7 +302,7 @@ async fn play(steps: Vec<Step>) {
             } => {
                 let account = Arc::clone(&accounts[source]);
                 running.push(tokio::spawn(async move {
-                    account.get(ids, max_age, keep).await
+                    account.get(ids, max_age, keep).await;
                 }));
             }
             Step::List {
