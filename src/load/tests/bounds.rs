@@ -91,3 +91,27 @@ pub(super) fn native(size: usize, index: usize) -> Option<Native> {
     let body = Bytes::from(text.repeat(size / 100));
     (size > 0).then(|| Native::new(body, index, Arc::new(find)))
 }
+
+#[test]
+fn a_page_is_not_kept_longer_than_its_way_on_is_good() {
+    let store = Store::new(MIB);
+    let times = Times {
+        ttl: Duration::from_secs(100),
+        ..LONG
+    };
+    for (lasts, most) in [(None, 3_800), (Some(50), 50), (Some(1_000), 1_000)] {
+        let page = Page {
+            lasts: lasts.map(Duration::from_secs),
+            ..Page::default()
+        };
+        store.keep(key(1), Said::Page(Arc::new(page)), Instant::now(), &times);
+        let kept = store.get(&key(1)).unwrap();
+        let usable = kept.usable_until.saturating_duration_since(Instant::now());
+        assert!(
+            usable.as_secs() <= most && usable.as_secs() + 12 > most.min(3_700),
+            "{usable:?}"
+        );
+        let fresh = kept.fresh_until.saturating_duration_since(Instant::now());
+        assert!(fresh.as_secs() <= most.min(100), "{fresh:?}");
+    }
+}

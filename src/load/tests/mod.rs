@@ -24,6 +24,10 @@ struct Told {
     number: AtomicU32,
     gate: Semaphore,
     failing: AtomicBool,
+    /// What comes now need not wait.
+    overtakes: AtomicBool,
+    /// What becomes of writes.
+    outcome: Mutex<WriteOutcome>,
     asked: Mutex<Vec<Vec<String>>>,
     lists: AtomicU32,
     /// How large the answers are that records come in.
@@ -37,6 +41,8 @@ impl Told {
             number: AtomicU32::new(1),
             gate: Semaphore::new(if open { Semaphore::MAX_PERMITS } else { 0 }),
             failing: AtomicBool::new(false),
+            overtakes: AtomicBool::new(false),
+            outcome: Mutex::new(WriteOutcome::Applied),
             asked: Mutex::default(),
             lists: AtomicU32::new(0),
             body: AtomicUsize::new(0),
@@ -73,6 +79,18 @@ impl Told {
             ),
             ..Customer::bare(id.clone())
         })
+    }
+
+    /// Waits at the gate, for as long as the call may take.
+    async fn wait(&self, call: &Call) -> Result<(), SourceError> {
+        if self.overtakes.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        match tokio::time::timeout_at(call.deadline().into(), self.gate.acquire()).await {
+            Ok(permit) => permit.unwrap().forget(),
+            Err(_) => return Err(SourceError::new(SourceErrorKind::Timeout, "late")),
+        }
+        Ok(())
     }
 
     fn fail(&self) -> Result<(), SourceError> {
@@ -121,7 +139,7 @@ impl CustomerSource for Told {
             customer: self.customer(&id("1")),
             key: None,
         };
-        self.gate.acquire().await.unwrap().forget();
+        self.wait(call).await?;
         self.fail()?;
         Ok(Page {
             rows: vec![row],
@@ -140,10 +158,11 @@ impl CustomerSource for Told {
             .unwrap()
             .push(ids.iter().map(ToString::to_string).collect());
         let found: Vec<_> = ids.iter().map(|id| self.customer(id)).collect();
-        self.gate.acquire().await.unwrap().forget();
+        let waited = self.wait(call).await;
         found
             .into_iter()
             .map(|customer| {
+                waited.clone()?;
                 self.fail()?;
                 Ok((customer.id.as_str() != "absent").then_some(customer))
             })
@@ -153,7 +172,7 @@ impl CustomerSource for Told {
     async fn write(&self, _: &Call, _: &Change) -> Written {
         self.number.fetch_add(1, Ordering::SeqCst);
         Written {
-            outcome: WriteOutcome::Applied,
+            outcome: *self.outcome.lock().unwrap(),
             customer: None,
             id: None,
             problems: Vec::new(),
@@ -388,13 +407,9 @@ async fn who_asks_for_news_joins_no_older_read_and_the_newer_answer_is_kept() {
     let old = spawn(false);
     settle().await;
     told.number.store(2, Ordering::SeqCst);
-    let news = spawn(true);
-    settle().await;
-    let joined = spawn(false);
-    settle().await;
-    told.gate.add_permits(10);
-    assert_eq!(news.await.unwrap(), Ok(Some("2".into())));
-    assert_eq!(joined.await.unwrap(), Ok(Some("2".into())));
+    told.overtakes.store(true, Ordering::SeqCst);
+    assert_eq!(spawn(true).await.unwrap(), Ok(Some("2".into())));
+    told.gate.add_permits(1);
     assert_eq!(old.await.unwrap(), Ok(Some("1".into())));
     assert_eq!(told.asked().len(), 2);
     assert_eq!(

@@ -68,3 +68,39 @@ async fn a_write_that_breaks_off_counts_as_a_write() {
     drop(writing);
     assert_eq!(read(&source, "1").await, Ok(Some("6".into())));
 }
+
+#[tokio::test]
+async fn a_write_that_was_refused_before_anything_was_sent_forgets_nothing() {
+    let told = Told::new(true);
+    let source = cached(&told, Some(LONG));
+    read(&source, "1").await.unwrap();
+    *told.outcome.lock().unwrap() = WriteOutcome::NotApplied;
+    let change = Change::Delete { id: id("9") };
+    source.write(&call(false), &change).await;
+    assert_eq!(read(&source, "1").await, Ok(Some("1".into())));
+    assert_eq!(told.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_write_nobody_knows_of_may_still_come_true() {
+    let told = Told::new(true);
+    let inner: Arc<dyn CustomerSource> = Arc::clone(&told) as Arc<dyn CustomerSource>;
+    let caching = Caching {
+        patience: Duration::from_millis(50),
+        ..caching(Some(LONG))
+    };
+    let source = CachedSource::new(inner, caching, Store::new(1_000_000));
+    *told.outcome.lock().unwrap() = WriteOutcome::Unknown;
+    read(&source, "1").await.unwrap();
+    let change = Change::Delete { id: id("9") };
+    source.write(&call(false), &change).await;
+    assert_eq!(read(&source, "1").await, Ok(Some("2".into())));
+    told.number.store(3, Ordering::SeqCst);
+    assert_eq!(
+        read(&source, "1").await,
+        Ok(Some("2".into())),
+        "kept for a moment"
+    );
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(read(&source, "1").await, Ok(Some("3".into())));
+}
