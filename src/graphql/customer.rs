@@ -7,9 +7,10 @@ use super::code::{ErrorCode, coded, of_source};
 use super::connection::{ConnectionArguments, CustomerConnection, connect};
 use super::filter::{CustomerFilter, CustomerOrder};
 use super::id;
+use super::plain;
 use super::source::SourceNode;
 use crate::load::Load;
-use crate::model::{DateTime, LocalId};
+use crate::model::{Customer, DateTime, LocalId};
 use crate::source::{CustomerRef, Operation, SourceEntry};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaType, Registry};
@@ -63,6 +64,11 @@ impl CustomerNode {
     /// The record.
     pub fn record_ref(&self) -> CustomerRef {
         Arc::clone(&self.0.record)
+    }
+
+    /// The record.
+    pub fn record(&self) -> &Customer {
+        &self.0.record
     }
 
     /// The source.
@@ -223,7 +229,10 @@ impl OutputType for CustomerNode {
         ctx: &ContextSelectionSet<'_>,
         _field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        resolve_container(ctx, self).await
+        match plain::customer(self, ctx.item) {
+            Some(written) => Ok(written),
+            None => resolve_container(ctx, self).await,
+        }
     }
 }
 

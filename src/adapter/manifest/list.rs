@@ -53,8 +53,6 @@ pub struct Paginator {
     pub size: Option<Destination>,
     /// How the size is written, with `{n}`.
     pub size_format: Option<Template>,
-    /// The CRM may answer another size.
-    pub size_hint: bool,
     /// The smallest and largest page size.
     pub sizes: Option<(u32, u32)>,
     /// The total.

@@ -9,11 +9,13 @@ mod contract;
 mod error;
 mod measure;
 mod nesting;
+mod scalars;
 mod shape;
 mod translate;
 
 pub use contract::ContractError;
 pub use error::{RequestCode, RequestError};
+pub(super) use translate::is_hidden;
 
 use crate::limits::Limits;
 use apollo_compiler::executable::Operation;
@@ -109,8 +111,10 @@ impl Documents {
                 "an introspection query may not nest its lists that deep",
             )]);
         }
+        scalars::check_literals(&self.schema, &document, &operation)
+            .map_err(|error| vec![error])?;
         Ok(Checked {
-            template: translate::translate(&document, &operation),
+            template: translate::translate(&self.schema, &document, &operation),
             shape: Shape::of(&document, &operation.selection_set),
             sources: Arc::clone(&document.sources),
             conditional: text.contains("@"),

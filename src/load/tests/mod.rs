@@ -56,6 +56,7 @@ impl Told {
                 paging: PagingStyle::Offset,
                 max_page_size: Some(100),
                 total_count: false,
+                stable_order: true,
                 backward_paging: true,
                 filters: Vec::new(),
                 orderings: Vec::new(),
