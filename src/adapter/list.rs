@@ -184,6 +184,7 @@ impl Adapter {
         let asked = Asked { at, size, from };
         let mut page = self.page_of(route, listing, &reply, &asked)?;
         page.complete = route.complete;
+        page.lasts = route.page.lasts();
         Ok(page)
     }
 

@@ -288,4 +288,5 @@ fn countable(list: &List<'_>) -> bool {
     list.check.is_none()
         && matches!(list.plan.total, TotalKind::Exact | TotalKind::Capped(_))
         && list.reader.call.calls() == 0
+        && !list.reader.call.has_read()
 }

@@ -77,6 +77,9 @@ pub(super) struct List<'a> {
 
 impl List<'_> {
     /// Reads up to `need` rows that way from the gap. With `look`, what follows them is made sure of.
+    ///
+    /// Where a cache gave some of the pages and others had to be asked for, rows may have moved in between, so that a row
+    /// would be hidden or shown twice: then all pages are asked for anew.
     pub(super) async fn read(
         &self,
         gap: &Gap,
@@ -84,6 +87,25 @@ impl List<'_> {
         need: u32,
         look: bool,
     ) -> Result<Run, Halt> {
+        self.reader.call.forget_ages();
+        let run = self.read_once(gap, way, need, look).await;
+        if !self.reader.call.has_read_apart() {
+            return run;
+        }
+        let anew = Self {
+            reader: Reader {
+                call: self.reader.call.anew(),
+                entry: Arc::clone(&self.reader.entry),
+            },
+            plan: self.plan.clone(),
+            reversed: self.reversed.clone(),
+            check: self.check.clone(),
+            ..*self
+        };
+        anew.read_once(gap, way, need, look).await
+    }
+
+    async fn read_once(&self, gap: &Gap, way: Way, need: u32, look: bool) -> Result<Run, Halt> {
         let ask = Ask { way, need, look };
         if let Some(gap) = self.after_key(gap, way) {
             return self.read_straight(&gap, ask).await;

@@ -151,6 +151,10 @@ impl Store {
             Said::Customer(None) => (times.absent_ttl, Duration::ZERO),
             _ => (times.ttl, times.stale_if_error),
         };
+        // A page whose token is no longer good leads nowhere.
+        let lasts = said.page().and_then(|page| page.lasts);
+        let lasts = lasts.unwrap_or(Duration::MAX);
+        let life = life.min(lasts);
         if life.is_zero() {
             return;
         }
@@ -160,7 +164,7 @@ impl Store {
             said,
             began,
             fresh_until,
-            usable_until: fresh_until + stale,
+            usable_until: fresh_until + stale.min(lasts - life),
         });
         self.kept.entry(key).and_upsert_with(|there| match there {
             Some(there) if there.value().began > began => there.into_value(),

@@ -98,7 +98,11 @@ impl CustomerSource for CachedSource {
         };
         let before = call.calls();
         let written = self.0.inner.write(call, change).await;
-        moving.nothing_sent = written.outcome == WriteOutcome::NotApplied && call.calls() == before;
+        match written.outcome {
+            WriteOutcome::NotApplied => moving.nothing_sent = call.calls() == before,
+            WriteOutcome::Unknown => self.0.move_again(),
+            WriteOutcome::Applied => {}
+        }
         written
     }
 }
@@ -124,6 +128,15 @@ impl Cached {
             source: self.source,
             epoch: self.writes.load(Ordering::Acquire),
         }
+    }
+
+    /// The CRM may carry out a write long after nobody waits for it any more: what is read until then is not kept for long.
+    fn move_again(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(this.caching.patience).await;
+            this.writes.fetch_add(1, Ordering::AcqRel);
+        });
     }
 
     fn kept(&self, key: &Key) -> Option<Arc<Kept>> {
@@ -167,20 +180,23 @@ impl Cached {
         }));
         let kept = self.kept(&key);
         if let Some(kept) = kept.as_deref()
-            && serves(kept, operation)
+            && serves(kept, call)
             && let Some(page) = kept.said.page()
         {
             note_kept(kept, operation);
+            call.read_page(kept.began);
             return Ok((*page).clone());
         }
         match (self.fly_page(call, plan, at, key).await, kept) {
             (Ok(page), _) => {
                 self.note_read(operation, false);
+                call.read_page(Instant::now());
                 Ok((*page).clone())
             }
             (Err(error), Some(kept)) if may_be_stale(operation, &error, &kept) => {
                 let page = kept.said.page().ok_or(error)?;
                 operation.read_fresh_for(Duration::ZERO);
+                call.read_page(kept.began);
                 Ok(stale_page(&page))
             }
             (Err(error), _) => Err(error),
@@ -198,9 +214,11 @@ impl Cached {
         let (this, own) = (Arc::clone(self), call.until(self.patience()));
         let (plan, at) = (plan.clone(), at.clone());
         let keys = [key];
+        let landed_since = |key: &Key| Some(Ok(self.still(key, call)?.said.page()?));
         let flights = self.pages.join(
             &keys,
-            call.operation().not_before(),
+            call.not_before(),
+            landed_since,
             |mut keys, began| async move {
                 let key = keys.pop().ok_or_else(broken_off)?;
                 this.read_page(&own, &plan, &at, key, began).await
@@ -219,13 +237,6 @@ impl Cached {
         began: Instant,
     ) -> PageRead {
         let operation = call.operation();
-        // Another flight may have landed since the store was looked at.
-        if let Some(page) = self
-            .still(&key, operation)
-            .and_then(|kept| kept.said.page())
-        {
-            return Ok(page);
-        }
         let Key::Page(asked) = &key else {
             return Err(broken_off());
         };
@@ -263,7 +274,7 @@ impl Cached {
         let mut found: Vec<Option<Found>> = kept
             .iter()
             .map(|kept| {
-                let kept = kept.as_deref().filter(|kept| serves(kept, operation))?;
+                let kept = kept.as_deref().filter(|kept| serves(kept, call))?;
                 let customer = kept.said.customer()?;
                 note_kept(kept, operation);
                 Some(Ok(customer))
@@ -308,46 +319,35 @@ impl Cached {
     /// Reads what is missing, joining what is under way; in the order of the keys.
     async fn fly_customers(self: &Arc<Self>, call: &Call, missing: &[Key]) -> Vec<Found> {
         let (this, own) = (Arc::clone(self), call.until(self.patience()));
+        let landed_since = |key: &Key| {
+            let customer = self.still(key, call)?.said.customer()?;
+            let found = HashMap::from([(id_of(key)?.clone(), Ok(customer))]);
+            Some(Arc::new(found))
+        };
         let flights = self.batches.join(
             missing,
-            call.operation().not_before(),
+            call.not_before(),
+            landed_since,
             |keys, began| async move { this.read_customers(&own, keys, began).await },
         );
         let mut found = Vec::with_capacity(missing.len());
         for (key, flight) in missing.iter().zip(flights) {
-            found.push(match (landed(call, flight).await, key) {
-                (Ok(batch), Key::Customer { id, .. }) => {
-                    batch.get(id).cloned().unwrap_or_else(|| Err(broken_off()))
-                }
-                (Ok(_), Key::Page(_)) => Err(broken_off()),
-                (Err(error), _) => Err(error),
+            let read = landed(call, flight).await.and_then(|batch| {
+                let read = id_of(key).and_then(|id| batch.get(id));
+                read.cloned().unwrap_or_else(|| Err(broken_off()))
             });
+            found.push(read);
         }
         found
     }
 
     async fn read_customers(&self, call: &Call, keys: Vec<Key>, began: Instant) -> Batch {
         let operation = call.operation();
-        let mut batch = HashMap::with_capacity(keys.len());
-        let mut asked = Vec::with_capacity(keys.len());
-        for key in keys {
-            // Another flight may have landed since the store was looked at.
-            let there = self.still(&key, operation);
-            match (there.and_then(|kept| kept.said.customer()), &key) {
-                (Some(customer), Key::Customer { id, .. }) => {
-                    batch.insert(id.clone(), Ok(customer));
-                }
-                (None, Key::Customer { id, .. }) => asked.push((id.clone(), key)),
-                (_, Key::Page(_)) => {}
-            }
-        }
-        let ids: Vec<LocalId> = asked.iter().map(|(id, _)| id.clone()).collect();
-        let found = match ids.is_empty() {
-            true => Vec::new(),
-            false => self.inner.fetch(call, &ids).await,
-        };
+        let ids: Vec<LocalId> = keys.iter().filter_map(id_of).cloned().collect();
+        let found = self.inner.fetch(call, &ids).await;
         let together = found.len() > 1;
-        for ((id, key), found) in asked.into_iter().zip(found) {
+        let mut batch = HashMap::with_capacity(found.len());
+        for ((id, key), found) in ids.into_iter().zip(keys).zip(found) {
             if let Ok(customer) = &found {
                 let customer = customer.as_ref().map(|one| detached(one, together));
                 self.keep(operation, key, Said::Customer(customer), began);
@@ -359,14 +359,21 @@ impl Cached {
 
     // === Both ===
 
-    /// What the store has for this operation now.
-    fn still(&self, key: &Key, operation: &Operation) -> Option<Arc<Kept>> {
-        self.kept(key).filter(|kept| serves(kept, operation))
+    /// What the store has for this call now.
+    fn still(&self, key: &Key, call: &Call) -> Option<Arc<Kept>> {
+        self.kept(key).filter(|kept| serves(kept, call))
     }
 
     /// Until when a read that begins now may go on.
     fn patience(&self) -> Instant {
         Instant::now() + self.caching.patience
+    }
+}
+
+fn id_of(key: &Key) -> Option<&LocalId> {
+    match key {
+        Key::Customer { id, .. } => Some(id),
+        Key::Page(_) => None,
     }
 }
 
@@ -382,10 +389,8 @@ async fn landed<V: Clone>(call: &Call, flight: Flight<V>) -> Result<V, SourceErr
 }
 
 /// Whether what is kept may be shown without asking the CRM.
-fn serves(kept: &Kept, operation: &Operation) -> bool {
-    let new_enough = operation
-        .not_before()
-        .is_none_or(|least| kept.began >= least);
+fn serves(kept: &Kept, call: &Call) -> bool {
+    let new_enough = call.not_before().is_none_or(|least| kept.began >= least);
     new_enough && kept.fresh_until > Instant::now()
 }
 

@@ -4,7 +4,7 @@
 //! neither customers nor caches.
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
+use futures_util::future::{BoxFuture, Shared, ready};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,10 +41,14 @@ where
     /// Joins the flights of the keys that are under way, unless they began before `not_before`, and starts one for the
     /// others together. `start` is given these others and the moment it begins; what it gives answers each of them. The
     /// flights come in the order of the keys.
+    ///
+    /// A flight may have landed since the caller looked for its answer elsewhere: `landed` looks there once more, while none
+    /// can.
     pub fn join<F>(
         &self,
         keys: &[K],
         not_before: Option<Instant>,
+        landed: impl Fn(&K) -> Option<V>,
         start: impl FnOnce(Vec<K>, Instant) -> F,
     ) -> Vec<Flight<V>>
     where
@@ -54,9 +58,14 @@ where
         let joined: Vec<Option<Flight<V>>> = keys
             .iter()
             .map(|key| {
-                let open = open.get(key)?;
-                let new_enough = not_before.is_none_or(|least| open.began >= least);
-                new_enough.then(|| open.flight.clone())
+                let under_way = open
+                    .get(key)
+                    .filter(|open| not_before.is_none_or(|least| open.began >= least))
+                    .map(|open| open.flight.clone());
+                under_way.or_else(|| {
+                    let answer = landed(key)?;
+                    Some(ready(Some(answer)).boxed().shared())
+                })
             })
             .collect();
         let missing: Vec<K> = keys
@@ -130,6 +139,10 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use tokio::sync::oneshot;
 
+    fn none(_: &u32) -> Option<u32> {
+        None
+    }
+
     #[tokio::test]
     async fn identical_reads_are_one_and_outlive_their_first_caller() {
         let flights: Flights<u32, u32> = Flights::new(10);
@@ -137,7 +150,7 @@ mod tests {
         let (open, gate) = oneshot::channel::<()>();
         let first = {
             let started = Arc::clone(&started);
-            flights.join(&[1, 2], None, |keys, _| async move {
+            flights.join(&[1, 2], None, none, |keys, _| async move {
                 started.fetch_add(1, Ordering::Relaxed);
                 drop(gate.await);
                 u32::try_from(keys.len()).unwrap()
@@ -145,7 +158,7 @@ mod tests {
         };
         assert_eq!(first.len(), 2);
         drop(first);
-        let again = flights.join(&[2, 3], None, |keys, _| {
+        let again = flights.join(&[2, 3], None, none, |keys, _| {
             assert_eq!(keys, [3], "2 is under way");
             async { 7 }
         });
@@ -163,10 +176,10 @@ mod tests {
     #[tokio::test]
     async fn a_flight_that_breaks_off_ends_for_all_and_is_forgotten() {
         let flights: Flights<u32, u32> = Flights::new(10);
-        let broken = flights.join(&[1], None, |_, _| async { panic!("on purpose") });
+        let broken = flights.join(&[1], None, none, |_, _| async { panic!("on purpose") });
         assert_eq!(broken[0].clone().await, None);
         assert_eq!(flights.len(), 0);
-        let next = flights.join(&[1], None, |_, _| async { 5 });
+        let next = flights.join(&[1], None, none, |_, _| async { 5 });
         assert_eq!(next[0].clone().await, Some(5));
     }
 
@@ -174,19 +187,19 @@ mod tests {
     async fn who_wants_news_joins_no_older_flight_and_takes_its_place() {
         let flights: Flights<u32, u32> = Flights::new(10);
         let (open, gate) = oneshot::channel::<()>();
-        let old = flights.join(&[1], None, |_, _| async {
+        let old = flights.join(&[1], None, none, |_, _| async {
             drop(gate.await);
             1
         });
         let (open_new, new_gate) = oneshot::channel::<()>();
         let since = Instant::now();
-        let new = flights.join(&[1], Some(since), |_, _| async {
+        let new = flights.join(&[1], Some(since), none, |_, _| async {
             drop(new_gate.await);
             2
         });
         open.send(()).unwrap();
         assert_eq!(old[0].clone().await, Some(1));
-        let joined = flights.join(&[1], Some(since), |_, _| async { 3 });
+        let joined = flights.join(&[1], Some(since), none, |_, _| async { 3 });
         open_new.send(()).unwrap();
         assert_eq!(new[0].clone().await, Some(2));
         assert_eq!(joined[0].clone().await, Some(2), "the newer one goes on");
@@ -197,14 +210,30 @@ mod tests {
     async fn beyond_the_ceiling_nothing_is_shared() {
         let flights: Flights<u32, u32> = Flights::new(1);
         let (open, gate) = oneshot::channel::<()>();
-        let first = flights.join(&[1], None, |_, _| async {
+        let first = flights.join(&[1], None, none, |_, _| async {
             drop(gate.await);
             1
         });
-        let alone = flights.join(&[2], None, |_, _| async { 2 });
+        let alone = flights.join(&[2], None, none, |_, _| async { 2 });
         assert_eq!(flights.len(), 1);
         assert_eq!(alone[0].clone().await, Some(2));
         open.send(()).unwrap();
         assert_eq!(first[0].clone().await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn what_has_just_landed_is_not_read_again() {
+        let flights: Flights<u32, u32> = Flights::new(10);
+        let found = flights.join(
+            &[1, 2],
+            None,
+            |key| (*key == 1).then_some(11),
+            |keys, _| {
+                assert_eq!(keys, [2]);
+                async { 12 }
+            },
+        );
+        assert_eq!(found[0].clone().await, Some(11));
+        assert_eq!(found[1].clone().await, Some(12));
     }
 }

@@ -81,16 +81,39 @@ impl Operation {
 pub struct Call {
     operation: Arc<Operation>,
     deadline: Instant,
-    started: Arc<AtomicU32>,
+    not_before: Option<Instant>,
+    used: Arc<Used>,
 }
+
+/// What a use of a source came to so far.
+#[derive(Debug)]
+struct Used {
+    /// Upstream calls that were started.
+    started: AtomicU32,
+    /// Pages that were read, wherever they came from.
+    pages: AtomicU32,
+    /// When the oldest and the newest of the pages were asked for, in milliseconds before the operation began; pages that
+    /// it asked for itself are of age zero.
+    oldest: AtomicU64,
+    newest: AtomicU64,
+}
+
+/// Pages further apart than this cannot have been read by one operation; rows may have moved between them.
+const APART: Duration = Duration::from_secs(1);
 
 impl Call {
     /// A use of a source that has cost nothing yet.
     pub fn new(operation: Arc<Operation>) -> Self {
         Self {
             deadline: operation.deadline,
+            not_before: operation.not_before(),
             operation,
-            started: Arc::new(AtomicU32::new(0)),
+            used: Arc::new(Used {
+                started: AtomicU32::new(0),
+                pages: AtomicU32::new(0),
+                oldest: AtomicU64::new(0),
+                newest: AtomicU64::new(u64::MAX),
+            }),
         }
     }
 
@@ -102,6 +125,20 @@ impl Call {
     /// When the source must have answered. Not the operation's deadline where others wait for the answer too.
     pub fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// Since when what is shown must have been asked for; anything that is kept and fresh where it is not given.
+    pub fn not_before(&self) -> Option<Instant> {
+        self.not_before
+    }
+
+    /// The same use, counted together, that takes nothing which was asked for before the operation began.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self {
+            not_before: Some(self.operation.started),
+            ..self.clone()
+        }
     }
 
     /// The same use, counted together, that may go on until then.
@@ -121,11 +158,38 @@ impl Call {
 
     /// Notes that an upstream call was started.
     pub fn count(&self) {
-        self.started.fetch_add(1, Ordering::Relaxed);
+        self.used.started.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many upstream calls were started.
     pub fn calls(&self) -> u32 {
-        self.started.load(Ordering::Relaxed)
+        self.used.started.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a page was read, and when it was asked for.
+    pub fn read_page(&self, asked_for: Instant) {
+        let age = self.operation.started.saturating_duration_since(asked_for);
+        let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        self.used.pages.fetch_add(1, Ordering::Relaxed);
+        self.used.oldest.fetch_max(age, Ordering::Relaxed);
+        self.used.newest.fetch_min(age, Ordering::Relaxed);
+    }
+
+    /// Forgets how old the pages were that were read so far: what comes next is looked for by its neighbours.
+    pub fn forget_ages(&self) {
+        self.used.oldest.store(0, Ordering::Relaxed);
+        self.used.newest.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// Whether a page was read that is kept for others, be it from a cache or not.
+    pub fn has_read(&self) -> bool {
+        self.used.pages.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether some of the pages are so much older than others that rows may have moved in between.
+    pub fn has_read_apart(&self) -> bool {
+        let oldest = self.used.oldest.load(Ordering::Relaxed);
+        let newest = self.used.newest.load(Ordering::Relaxed);
+        u128::from(oldest.saturating_sub(newest)) > APART.as_millis()
     }
 }

@@ -15,6 +15,7 @@ use crate::model::{
 };
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A customer as it stands in an answer, shared by all that show it.
 pub type CustomerRef = Arc<Customer>;
@@ -170,6 +171,8 @@ pub struct Page {
     pub more: Option<bool>,
     /// The CRM answered another page than asked, or said that there is none: the position lies past the end.
     pub past_end: bool,
+    /// For how long its way on or back is good, where the CRM says it.
+    pub lasts: Option<Duration>,
     /// A row says all that the source says of the customer when it is read by its id.
     pub complete: bool,
 }

@@ -1,7 +1,7 @@
 //! What is asked of a CRM once and shown often, counted by real servers; and that nobody is shown the past who should not be.
 
 use super::support::crm::{Crm, Play, file, source};
-use super::support::gateway::{codes, id, start, start_cached};
+use super::support::gateway::{codes, id, parameters, start, start_cached};
 use crmql::app::routes;
 use crmql::config::CacheTimes;
 use crmql::demo::Fault;
@@ -266,6 +266,10 @@ struct Over {
 
 impl Over {
     async fn new(crm: &Crm, times: Option<&CacheTimes>) -> Self {
+        Self::of(crm, COUNTING, times).await
+    }
+
+    async fn of(crm: &Crm, adapter: &str, times: Option<&CacheTimes>) -> Self {
         let caching = Caching {
             times: times.map(|times| Times {
                 ttl: times.ttl,
@@ -275,7 +279,7 @@ impl Over {
             patience: Duration::from_secs(10),
             flights: 100,
         };
-        let adapter = Arc::new(source(crm, &file("", COUNTING)));
+        let adapter = Arc::new(source(crm, &file("", adapter)));
         let entry = SourceEntry {
             key: "acme".into(),
             name: "Acme".into(),
@@ -455,5 +459,50 @@ async fn without_a_cache_every_operation_asks() {
     assert_eq!(
         (over.listed("", "").await, over.listed("", "").await),
         (3, 4)
+    );
+}
+
+/// Six people in pages of two, of whom the first is gone after a while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_move_between_a_kept_page_and_a_new_one_are_neither_hidden_nor_repeated() {
+    let gone = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let crm = {
+        let gone = Arc::clone(&gone);
+        Crm::answering(move |seen, _| {
+            let first = usize::from(gone.load(std::sync::atomic::Ordering::SeqCst));
+            let parameters = parameters(&seen.target);
+            let number = |name: &str| parameters[name].parse::<usize>().unwrap();
+            let people: Vec<Value> = (1 + first..=6)
+                .map(|id| json!({ "id": format!("p{id}"), "name": format!("{id}") }))
+                .collect();
+            let start = (number("page") - 1) * number("size");
+            let page: Vec<&Value> = people.iter().skip(start).take(number("size")).collect();
+            Play::Json(200, json!({ "people": page }))
+        })
+        .await
+    };
+    let adapter = COUNTING.replace("max = 50", "max = 2");
+    let over = Over::of(&crm, &adapter, Some(&LONG)).await;
+    let names = |data: &Value| -> Vec<String> {
+        let nodes = data["customers"]["nodes"].as_array().unwrap().iter();
+        nodes
+            .map(|node| node["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let (_, two) = over
+        .ask("{ customers(first: 2) { nodes { name } } }", "")
+        .await;
+    assert_eq!(names(&two), ["1", "2"]);
+    gone.store(true, std::sync::atomic::Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    let four = "{ customers(first: 4) { nodes { name } } }";
+    let (_, shown) = over.ask(four, "").await;
+    assert_eq!(names(&shown), ["2", "3", "4", "5"], "{:#?}", crm.seen());
+    let calls = crm.seen().len();
+    let (_, again) = over.ask(four, "").await;
+    assert_eq!(
+        (names(&again), crm.seen().len()),
+        (names(&shown), calls),
+        "kept together"
     );
 }

@@ -4,6 +4,7 @@ use super::{Compose, FilterKey, FilterWire, Route, Sort};
 use crate::adapter::place::{Destination, JsonPath, Pointer, Template};
 use crate::source::TotalKind;
 use serde_json::Value;
+use std::time::Duration;
 
 /// A route that lists customers.
 #[derive(Clone, Debug)]
@@ -69,6 +70,14 @@ pub struct Paginator {
 }
 
 impl Paginator {
+    /// For how long a page's tokens are good.
+    pub fn lasts(&self) -> Option<Duration> {
+        match &self.style {
+            Style::Token(token) => token.ttl_s.map(Duration::from_secs),
+            _ => None,
+        }
+    }
+
     /// Every place it puts something to.
     pub fn destinations(&self) -> Vec<&Destination> {
         let of_style: Vec<Option<&Destination>> = match &self.style {

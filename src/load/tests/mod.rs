@@ -1,4 +1,8 @@
-//! The cache as its callers see it: what is asked again, what is shared, what a write makes unseen.
+//! The cache as its callers see it: what is asked again, what is shared, and for how long.
+
+mod bounds;
+mod model;
+mod writes;
 
 use super::cache::{Store, Times};
 use super::cached::{CachedSource, Caching};
@@ -10,7 +14,7 @@ use crate::source::{
     SourceError, SourceErrorKind, TotalKind, Unsupported, Written,
 };
 use async_trait::async_trait;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -20,8 +24,14 @@ struct Told {
     number: AtomicU32,
     gate: Semaphore,
     failing: AtomicBool,
+    /// What comes now need not wait.
+    overtakes: AtomicBool,
+    /// What becomes of writes.
+    outcome: Mutex<WriteOutcome>,
     asked: Mutex<Vec<Vec<String>>>,
     lists: AtomicU32,
+    /// How large the answers are that records come in.
+    body: AtomicUsize,
     capabilities: Capabilities,
 }
 
@@ -31,8 +41,11 @@ impl Told {
             number: AtomicU32::new(1),
             gate: Semaphore::new(if open { Semaphore::MAX_PERMITS } else { 0 }),
             failing: AtomicBool::new(false),
+            overtakes: AtomicBool::new(false),
+            outcome: Mutex::new(WriteOutcome::Applied),
             asked: Mutex::default(),
             lists: AtomicU32::new(0),
+            body: AtomicUsize::new(0),
             capabilities: Capabilities {
                 list: true,
                 get: true,
@@ -61,8 +74,24 @@ impl Told {
         let number = self.number.load(Ordering::SeqCst);
         Arc::new(Customer {
             name: Some(number.to_string().into()),
+            native: bounds::native(
+                self.body.load(Ordering::SeqCst),
+                id.as_str().parse().unwrap_or(0),
+            ),
             ..Customer::bare(id.clone())
         })
+    }
+
+    /// Waits at the gate, for as long as the call may take.
+    async fn wait(&self, call: &Call) -> Result<(), SourceError> {
+        if self.overtakes.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        match tokio::time::timeout_at(call.deadline().into(), self.gate.acquire()).await {
+            Ok(permit) => permit.unwrap().forget(),
+            Err(_) => return Err(SourceError::new(SourceErrorKind::Timeout, "late")),
+        }
+        Ok(())
     }
 
     fn fail(&self) -> Result<(), SourceError> {
@@ -111,7 +140,7 @@ impl CustomerSource for Told {
             customer: self.customer(&id("1")),
             key: None,
         };
-        self.gate.acquire().await.unwrap().forget();
+        self.wait(call).await?;
         self.fail()?;
         Ok(Page {
             rows: vec![row],
@@ -130,10 +159,11 @@ impl CustomerSource for Told {
             .unwrap()
             .push(ids.iter().map(ToString::to_string).collect());
         let found: Vec<_> = ids.iter().map(|id| self.customer(id)).collect();
-        self.gate.acquire().await.unwrap().forget();
+        let waited = self.wait(call).await;
         found
             .into_iter()
             .map(|customer| {
+                waited.clone()?;
                 self.fail()?;
                 Ok((customer.id.as_str() != "absent").then_some(customer))
             })
@@ -143,7 +173,7 @@ impl CustomerSource for Told {
     async fn write(&self, _: &Call, _: &Change) -> Written {
         self.number.fetch_add(1, Ordering::SeqCst);
         Written {
-            outcome: WriteOutcome::Applied,
+            outcome: *self.outcome.lock().unwrap(),
             customer: None,
             id: None,
             problems: Vec::new(),
@@ -306,73 +336,6 @@ async fn a_caller_who_leaves_does_not_fail_the_others() {
 }
 
 #[tokio::test]
-async fn after_a_write_nobody_sees_the_past() {
-    let told = Told::new(true);
-    let source = cached(&told, Some(LONG));
-    assert_eq!(read(&source, "1").await, Ok(Some("1".into())));
-    assert_eq!(list(&source, &call(false)).await, Ok("1".into()));
-    source
-        .write(&call(false), &Change::Delete { id: id("9") })
-        .await;
-    assert_eq!(read(&source, "1").await, Ok(Some("2".into())));
-    assert_eq!(list(&source, &call(false)).await, Ok("2".into()));
-}
-
-#[tokio::test]
-async fn a_read_that_a_write_overtook_is_not_kept_and_not_joined() {
-    let told = Told::new(false);
-    let source = cached(&told, Some(LONG));
-    let early = {
-        let source = Arc::clone(&source);
-        tokio::spawn(async move { (read(&source, "1").await, list(&source, &call(false)).await) })
-    };
-    settle().await;
-    source
-        .write(&call(false), &Change::Delete { id: id("9") })
-        .await;
-    let late = {
-        let source = Arc::clone(&source);
-        tokio::spawn(async move { (read(&source, "1").await, list(&source, &call(false)).await) })
-    };
-    settle().await;
-    told.gate.add_permits(100);
-    assert_eq!(
-        early.await.unwrap().0,
-        Ok(Some("1".into())),
-        "it began before"
-    );
-    assert_eq!(
-        late.await.unwrap(),
-        (Ok(Some("2".into())), Ok("2".into())),
-        "it began after"
-    );
-    assert_eq!(
-        read(&source, "1").await,
-        Ok(Some("2".into())),
-        "the early answer is not kept for later readers"
-    );
-}
-
-#[tokio::test]
-async fn a_write_that_breaks_off_counts_as_a_write() {
-    let told = Told::new(true);
-    let source = cached(&told, Some(LONG));
-    read(&source, "1").await.unwrap();
-    told.number.store(5, Ordering::SeqCst);
-    let (caller, change) = (call(false), Change::Delete { id: id("9") });
-    drop(source.write(&caller, &change));
-    assert_eq!(
-        read(&source, "1").await,
-        Ok(Some("1".into())),
-        "never begun"
-    );
-    let mut writing = Box::pin(source.write(&caller, &change));
-    let _ = futures_util::poll!(writing.as_mut());
-    drop(writing);
-    assert_eq!(read(&source, "1").await, Ok(Some("6".into())));
-}
-
-#[tokio::test]
 async fn a_stale_answer_stands_in_only_while_the_crm_fails() {
     let told = Told::new(true);
     let source = cached(&told, Some(SHORT));
@@ -405,18 +368,115 @@ async fn without_times_nothing_is_kept() {
 }
 
 #[tokio::test]
-async fn the_store_stays_within_its_bytes() {
-    let told = Told::new(true);
-    let store = Store::new(100_000);
-    let inner: Arc<dyn CustomerSource> = Arc::clone(&told) as Arc<dyn CustomerSource>;
-    let source = CachedSource::new(inner, caching(Some(LONG)), store.clone());
-    for number in 0..5_000 {
-        read(&source, &number.to_string()).await.unwrap();
-    }
-    assert!(
-        store.settled_bytes() <= 100_000,
-        "{}",
-        store.settled_bytes()
+async fn the_deadline_of_who_asked_first_is_not_the_others() {
+    let told = Told::new(false);
+    let source = cached(&told, Some(LONG));
+    let hurried = {
+        let source = Arc::clone(&source);
+        tokio::spawn(async move {
+            let deadline = Instant::now() + Duration::from_millis(30);
+            let call = Call::new(Arc::new(Operation::new("hurried", deadline)));
+            (
+                list(&source, &call).await,
+                read_by(&source, "1", &call).await,
+            )
+        })
+    };
+    settle().await;
+    let patient = {
+        let source = Arc::clone(&source);
+        tokio::spawn(async move { list(&source, &call(false)).await })
+    };
+    let late = Err(SourceErrorKind::Timeout);
+    assert_eq!(
+        hurried.await.unwrap(),
+        (late.clone(), Err(SourceErrorKind::Timeout))
     );
-    assert!(store.settled_bytes() > 50_000, "it is used, too");
+    told.gate.add_permits(2);
+    assert_eq!(patient.await.unwrap(), Ok("1".into()));
+    assert_eq!(told.lists.load(Ordering::SeqCst), 1, "the flight went on");
+}
+
+#[tokio::test]
+async fn who_asks_for_news_joins_no_older_read_and_the_newer_answer_is_kept() {
+    let told = Told::new(false);
+    let source = cached(&told, Some(LONG));
+    let spawn = |fresh| {
+        let source = Arc::clone(&source);
+        tokio::spawn(async move { read_by(&source, "1", &call(fresh)).await })
+    };
+    let old = spawn(false);
+    settle().await;
+    told.number.store(2, Ordering::SeqCst);
+    told.overtakes.store(true, Ordering::SeqCst);
+    assert_eq!(spawn(true).await.unwrap(), Ok(Some("2".into())));
+    told.gate.add_permits(1);
+    assert_eq!(old.await.unwrap(), Ok(Some("1".into())));
+    assert_eq!(told.asked().len(), 2);
+    assert_eq!(
+        read(&source, "1").await,
+        Ok(Some("2".into())),
+        "not the older one, though it landed later"
+    );
+}
+
+#[tokio::test]
+async fn ids_that_are_under_way_are_joined_and_only_the_others_asked_for() {
+    let told = Told::new(false);
+    let source = cached(&told, None);
+    let spawn = |ids: &'static [&'static str]| {
+        let source = Arc::clone(&source);
+        tokio::spawn(async move {
+            let ids: Vec<_> = ids.iter().map(|text| id(text)).collect();
+            let call = call(false);
+            let found = source.fetch(&call, &ids).await;
+            let ids: Vec<_> = found
+                .into_iter()
+                .map(|found| found.unwrap().unwrap().id.to_string())
+                .collect();
+            (ids, call.calls())
+        })
+    };
+    let first = spawn(&["1", "2"]);
+    settle().await;
+    let second = spawn(&["3", "2"]);
+    settle().await;
+    let third = spawn(&["1", "3"]);
+    settle().await;
+    told.gate.add_permits(10);
+    assert_eq!(first.await.unwrap(), (vec!["1".into(), "2".into()], 1));
+    assert_eq!(second.await.unwrap(), (vec!["3".into(), "2".into()], 1));
+    assert_eq!(third.await.unwrap(), (vec!["1".into(), "3".into()], 0));
+    assert_eq!(told.asked(), [vec!["1", "2"], vec!["3"]]);
+}
+
+#[tokio::test]
+async fn stale_answers_say_so() {
+    let told = Told::new(true);
+    let source = cached(&told, Some(SHORT));
+    let one = [id("1")];
+    let plan = source.plan(&Filter::default(), None).unwrap();
+    let first = source
+        .fetch(&call(false), &one)
+        .await
+        .remove(0)
+        .unwrap()
+        .unwrap();
+    source
+        .list(&call(false), &plan, &Position::Start, 20)
+        .await
+        .unwrap();
+    assert!(!first.stale);
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    told.failing.store(true, Ordering::SeqCst);
+    let call = call(false);
+    let stale = source.fetch(&call, &one).await.remove(0).unwrap().unwrap();
+    assert!(stale.stale);
+    assert_eq!(stale.fetched_at, first.fetched_at);
+    let page = source
+        .list(&call, &plan, &Position::Start, 20)
+        .await
+        .unwrap();
+    assert!(matches!(&page.rows[0], Row::Customer { customer, .. } if customer.stale));
+    assert_eq!(call.operation().fresh_for(), Some(Duration::ZERO));
 }
