@@ -38,7 +38,7 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
         let sources = serving.config.sources.len();
         tracing::info!(%address, sources, "listening");
         let changes = Changes::new(&serving.config.files).context("signals")?;
-        let live = Live::new(serving);
+        let live = Box::new(Live::new(serving));
         let routes = live.routes();
         let file = file.to_owned();
         let beside = Beside::Changing {
@@ -109,7 +109,7 @@ pub fn demo_sources(crms: &demo::Demo) -> anyhow::Result<Sources> {
         entries.push(sources::entry(
             crm.key,
             entries.len(),
-            Arc::new(manifest),
+            &Arc::new(manifest),
             site,
         )?);
     }
@@ -149,7 +149,7 @@ enum Beside {
     /// The configuration is read again when it changes.
     Changing {
         file: PathBuf,
-        live: Live,
+        live: Box<Live>,
         changes: Changes,
     },
 }

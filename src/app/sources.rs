@@ -96,11 +96,11 @@ fn fingerprint(
 pub fn entry(
     key: &str,
     rank: usize,
-    manifest: Arc<Manifest>,
+    manifest: &Arc<Manifest>,
     site: Site,
 ) -> Result<Arc<SourceEntry>, BuildError> {
-    let source = Adapter::new(Arc::clone(&manifest), site)?;
-    Ok(named(key, rank, &manifest, Arc::new(source)))
+    let source = Adapter::new(Arc::clone(manifest), site)?;
+    Ok(named(key, rank, manifest, Arc::new(source)))
 }
 
 fn named(

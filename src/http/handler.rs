@@ -93,20 +93,19 @@ async fn respond(
         }
         Ok(prepared) => {
             let arrival = arrival(shared, id, caller, &parts.headers, started);
-            let kind = if prepared.is_mutation() {
-                "mutation"
-            } else {
-                "query"
-            };
             let running = shared
                 .gateway
                 .execute(&prepared, parameters.variables, arrival);
-            (running.await, kind)
+            (running.await, kind_of(prepared.is_mutation()))
         }
         Err(reasons) => (Answer::refused(reasons), "refused"),
     };
     let status = status(&answer, media);
     Ok((render(shared, answer, status, media, id), kind))
+}
+
+const fn kind_of(is_mutation: bool) -> &'static str {
+    if is_mutation { "mutation" } else { "query" }
 }
 
 /// Finds the document and checks it.
