@@ -64,12 +64,7 @@ fn schema(criterion: &mut Criterion) {
     let ask = |first: u32| {
         runtime.block_on(async {
             let prepared = gateway.prepare(QUERY, None).expect("a valid document");
-            let arrival = Arrival {
-                request_id: "bench".into(),
-                caller: std::sync::Arc::new(crmql::access::Caller::anybody()),
-                deadline: Instant::now() + Duration::from_secs(30),
-                fresh: false,
-            };
+            let arrival = Arrival::new("bench", Instant::now() + Duration::from_secs(30));
             let variables = serde_json::Map::from_iter([("first".to_owned(), first.into())]);
             let answer = gateway.execute(&prepared, variables, arrival).await;
             gateway.finish(answer, "bench").to_json()

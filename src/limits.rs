@@ -99,6 +99,11 @@ limits! {
     remembered_positions: u64 = 10_000, 0 ..= 10_000_000;
     /// The longest cursor accepted, in bytes of its text. Enforced by `connection`.
     cursor_bytes: usize = 8_192, 256 ..= 65_536;
+    /// What all sources said and is kept for the next request, in bytes. Enforced by `load`.
+    cache_bytes: u64 = 67_108_864, 0 ..= 1_099_511_627_776;
+    /// Reads of one source under way that others can join, pages and customers each; beyond them every operation reads for
+    /// itself. Enforced by `load`.
+    flights: usize = 10_000, 0 ..= 1_000_000;
     /// The largest answer of a CRM, in bytes. Enforced by `upstream`.
     answer_bytes: usize = 8_388_608, 65_536 ..= 268_435_456;
 }

@@ -39,6 +39,13 @@ pub fn derive(manifest: &Manifest) -> Capabilities {
                 && (list.page.total_kind == exact
                     || list.page.total_kind == super::manifest::TotalSaid::PageOrAll)
         }),
+        stable_order: main.is_some_and(|list| {
+            let sent = list
+                .sort
+                .as_ref()
+                .and_then(|sort| sort.chosen(None).map(|order| sort.is_unique(order.field)));
+            list.stable_order || sent == Some(true)
+        }),
         backward_paging: backward(manifest, &orderings),
         filters: filters(manifest),
         orderings,

@@ -40,7 +40,7 @@ impl Adapter {
         draft: Draft<'_>,
         follow: Option<Url>,
     ) -> Result<Reply, Failed> {
-        let deadline = call.operation().deadline.min(Instant::now() + self.total);
+        let deadline = call.deadline().min(Instant::now() + self.total);
         let (reply, used) = self
             .once(call, draft.clone(), follow.clone(), deadline)
             .await?;

@@ -54,29 +54,37 @@ fn bare(value: &Value) -> String {
 
 /// What a refused answer means. `None`: the file says that it is no refusal at all.
 pub fn refusal(manifest: &Manifest, reply: &Reply) -> Option<Refusal> {
-    let body: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
+    let read: Option<Value> = serde_json::from_slice(&reply.body).ok();
+    let body = read.as_ref().unwrap_or(&Value::Null);
     let errors = &manifest.errors;
-    let code = first_text(&errors.code, &body, reply);
+    let code = first_text(&errors.code, body, reply);
     let meaning = code.as_deref().and_then(|code| errors.codes.get(code));
     let throttled = manifest.http.limits.statuses.contains(&reply.status);
     let kind = match (meaning, errors.status.get(&reply.status)) {
         (Some(meaning), _) => meaning.kind,
         (None, _) if throttled => ErrorKind::Refused(SourceErrorKind::Throttled),
         (None, Some(kind)) => *kind,
-        (None, None) => by_status(reply.status),
+        (None, None) => match by_status(reply.status) {
+            SourceErrorKind::NotFound
+                if !is_own_absence(manifest, reply, read.as_ref(), code.is_some()) =>
+            {
+                ErrorKind::Refused(SourceErrorKind::Malformed)
+            }
+            kind => ErrorKind::Refused(kind),
+        },
     };
     let ErrorKind::Refused(kind) = kind else {
         return None;
     };
     let field = meaning.and_then(|meaning| meaning.field).or_else(|| {
-        first_text(&errors.field, &body, reply).and_then(|name| field_called(manifest, &name))
+        first_text(&errors.field, body, reply).and_then(|name| field_called(manifest, &name))
     });
     let mut error = SourceError::new(kind, sentence(kind)).with_status(reply.status);
     if error.retryable() {
         error.retry_after = wait(
             &manifest.http.limits,
             reply,
-            &body,
+            body,
             kind == SourceErrorKind::Throttled,
         );
     }
@@ -84,8 +92,8 @@ pub fn refusal(manifest: &Manifest, reply: &Reply) -> Option<Refusal> {
 }
 
 /// What a status means where the file says nothing.
-fn by_status(status: u16) -> ErrorKind {
-    ErrorKind::Refused(match status {
+fn by_status(status: u16) -> SourceErrorKind {
+    match status {
         400 | 422 => SourceErrorKind::Rejected,
         401 => SourceErrorKind::Credentials,
         403 => SourceErrorKind::Forbidden,
@@ -96,7 +104,29 @@ fn by_status(status: u16) -> ErrorKind {
         405 | 501 => SourceErrorKind::Unsupported,
         500..=599 => SourceErrorKind::Unavailable,
         _ => SourceErrorKind::Malformed,
-    })
+    }
+}
+
+/// Whether a 404 that the file does not mention is the CRM's own word that it has no such customer. A proxy's page, or a
+/// server asked at a wrong address, says 404 too, and a customer must not seem gone for that: a CRM that has a code for
+/// absence must give one, and any other must say it in the form of its errors, or say nothing.
+fn is_own_absence(
+    manifest: &Manifest,
+    reply: &Reply,
+    body: Option<&Value>,
+    has_code: bool,
+) -> bool {
+    let errors = &manifest.errors;
+    let absent = ErrorKind::Refused(SourceErrorKind::NotFound);
+    if has_code || errors.codes.values().any(|code| code.kind == absent) {
+        return has_code;
+    }
+    match body {
+        Some(body) => {
+            errors.message.is_empty() || first_text(&errors.message, body, reply).is_some()
+        }
+        None => reply.body.trim_ascii().is_empty(),
+    }
 }
 
 /// The sentence a caller reads.

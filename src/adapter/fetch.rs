@@ -7,17 +7,16 @@ use super::filter::push_ids;
 use super::judge::Judge;
 use super::list::{Batch, refused_list};
 use super::manifest::{FilterKey, Get, GetMany, Gone, Manifest, Success, WireType};
-use super::mapping::CustomerMap;
+use super::mapping::{Came, CustomerMap};
+use super::native;
 use super::pick::NoRows;
 use super::place::JsonPath;
-use crate::model::{Customer, Filter, LocalId, Native, NativeReader};
+use crate::model::{Customer, DateTime, Filter, LocalId, Native, NativeFinder};
 use crate::source::{
     Call, CustomerRef, CustomerSource, Paging, Position, Row, SourceError, SourceErrorKind,
 };
 use crate::upstream::Reply;
-use bytes::Bytes;
 use futures_util::future::join_all;
-use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -274,7 +273,7 @@ fn spread(ids: &[LocalId], rows: Result<(Vec<Row>, bool), SourceError>) -> Vec<F
 pub(super) struct Single {
     map: CustomerMap,
     judge: Judge,
-    native: Arc<NativeReader>,
+    native: Arc<NativeFinder>,
 }
 
 impl Single {
@@ -287,15 +286,10 @@ impl Single {
     ) -> Self {
         let mut map = CustomerMap::new_below(manifest, gone, None, item);
         let judge = Judge::new(manifest, success, |path| map.also(path));
-        let item = item.clone();
-        let native = move |body: &Bytes, _: usize| {
-            item.find(&serde_json::from_slice::<Value>(body).ok()?)
-                .cloned()
-        };
         Self {
             map,
             judge,
-            native: Arc::new(native),
+            native: native::at(item.clone()),
         }
     }
 
@@ -313,8 +307,12 @@ impl Single {
             .map_err(|_| unlike("the CRM's answer is not JSON"))?;
         let mut leaves = picked.leaves;
         self.judge.check(manifest, reply, &leaves)?;
-        let native = Native::new(reply.body.clone(), 0, Arc::clone(&self.native));
-        let read = self.map.read(&mut leaves, true, Some(native));
+        let native = Native::new(native::own(&reply.body), 0, Arc::clone(&self.native));
+        let came = Came {
+            at: DateTime(jiff::Timestamp::now()),
+            native: Some(native),
+        };
+        let read = self.map.read(&mut leaves, true, came);
         match read.customer {
             Ok(_) if read.gone => Ok(None),
             Ok(customer) => Ok(Some(customer)),

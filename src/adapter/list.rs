@@ -4,17 +4,17 @@ use super::Adapter;
 use super::faults::{self, malformed};
 use super::judge::Judge;
 use super::manifest::{Gone, ListRoute, Manifest, Success};
-use super::mapping::CustomerMap;
+use super::mapping::{Came, CustomerMap};
+use super::native;
 use super::paging::{Asked, Pages, Said};
 use super::pick::{Leaf, Picker, Rows, RowsSeen};
 use super::place::JsonPath;
 use super::request::Prepared;
-use crate::model::{CustomerOrderField, Filter, Native, NativeReader, Order};
+use crate::model::{CustomerOrderField, DateTime, Filter, Native, NativeFinder, Order};
 use crate::source::{Call, ListPlan, Page, Position, Row, SourceError, Unsupported};
 use crate::upstream::Reply;
 use bytes::Bytes;
-use serde_json::Value;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// A list route, compiled.
 pub struct Listing {
@@ -182,7 +182,9 @@ impl Adapter {
             }
         }
         let asked = Asked { at, size, from };
-        self.page_of(route, listing, &reply, &asked)
+        let mut page = self.page_of(route, listing, &reply, &asked)?;
+        page.complete = route.complete;
+        Ok(page)
     }
 
     /// Maps the body of a good answer as if it had just come for this page. Nothing is sent; for measuring and trying out.
@@ -320,24 +322,26 @@ pub fn refused_list(mut error: SourceError) -> SourceError {
 /// The rows of an answer, mapped as they are met.
 struct Mapped<'m> {
     map: &'m CustomerMap,
-    body: &'m Bytes,
-    native: Arc<NativeReader>,
+    body: Bytes,
+    native: Arc<NativeFinder>,
     rows: Vec<Row>,
     last_key: Option<Box<str>>,
+    at: DateTime,
 }
 
 impl<'m> Mapped<'m> {
-    fn new(map: &'m CustomerMap, body: &'m Bytes, route: &ListRoute) -> Self {
+    fn new(map: &'m CustomerMap, body: &Bytes, route: &ListRoute) -> Self {
         Self::below(map, body, route.items.clone(), route.unwrap.clone())
     }
 
-    fn below(map: &'m CustomerMap, body: &'m Bytes, items: JsonPath, unwrap: JsonPath) -> Self {
+    fn below(map: &'m CustomerMap, body: &Bytes, items: JsonPath, unwrap: JsonPath) -> Self {
         Self {
             map,
-            body,
-            native: native_reader(items, unwrap),
+            body: native::own(body),
+            native: native::in_array(items, unwrap),
             rows: Vec::new(),
             last_key: None,
+            at: DateTime(jiff::Timestamp::now()),
         }
     }
 }
@@ -354,7 +358,11 @@ impl<'de> Rows<'de> for Mapped<'_> {
 
     fn row(&mut self, leaves: &mut [Leaf<'de>], is_object: bool) {
         let native = Native::new(self.body.clone(), self.rows.len(), Arc::clone(&self.native));
-        let read = self.map.read(leaves, is_object, Some(native));
+        let came = Came {
+            at: self.at,
+            native: Some(native),
+        };
+        let read = self.map.read(leaves, is_object, came);
         self.last_key.clone_from(&read.key);
         let key = read.key;
         self.rows.push(match read.customer {
@@ -369,22 +377,4 @@ impl<'de> Rows<'de> for Mapped<'_> {
             },
         });
     }
-}
-
-/// Finds raw records in an answer. The answer is read once, when the first of its records is asked for.
-fn native_reader(items: JsonPath, unwrap: JsonPath) -> Arc<NativeReader> {
-    let read: OnceLock<Option<Vec<Value>>> = OnceLock::new();
-    Arc::new(move |body: &Bytes, index: usize| {
-        let records = read.get_or_init(|| {
-            let tree: Value = serde_json::from_slice(body).ok()?;
-            let records = items.find(&tree)?.as_array()?;
-            Some(
-                records
-                    .iter()
-                    .map(|record| unwrap.find(record).cloned().unwrap_or_default())
-                    .collect(),
-            )
-        });
-        records.as_ref()?.get(index).cloned()
-    })
 }

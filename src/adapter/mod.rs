@@ -16,6 +16,7 @@ mod library;
 mod list;
 pub mod manifest;
 mod mapping;
+mod native;
 mod paging;
 mod pick;
 mod place;

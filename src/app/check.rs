@@ -84,11 +84,7 @@ fn summary(manifest: &Manifest) -> String {
 
 /// One read of a configured source.
 async fn live(entry: &SourceEntry) -> (String, bool) {
-    let operation = Operation {
-        request_id: "check".into(),
-        deadline: Instant::now() + LIVE,
-        fresh: true,
-    };
+    let operation = Operation::new("check", Instant::now() + LIVE).no_older(Some(Duration::ZERO));
     let call = Call::new(Arc::new(operation));
     let started = Instant::now();
     let plan = match entry.source.plan(&Filter::default(), None) {

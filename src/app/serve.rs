@@ -5,13 +5,14 @@ use super::serving::Serving;
 use super::{Signals, refuse, say, sources};
 use crate::adapter::{self, Site, TokenStore, Vars};
 use crate::cli::{Demo as DemoArguments, Exit};
-use crate::config;
+use crate::config::{self, CacheTimes};
 use crate::connection::Connector;
 use crate::demo;
 use crate::document::Problems;
 use crate::graphql::{self, Gateway};
 use crate::http::{self, Hosts, Policy, Readiness};
 use crate::limits::Limits;
+use crate::load::Store;
 use crate::source::Sources;
 use crate::upstream::Settings;
 use anyhow::Context as _;
@@ -20,6 +21,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+
+/// How long one call to an emulated CRM may take in all.
+const TOTAL: Duration = Duration::from_secs(20);
 
 /// The gateway of a configuration.
 pub fn serve(file: &Path) -> anyhow::Result<Exit> {
@@ -64,7 +68,8 @@ pub fn demo(arguments: &DemoArguments) -> anyhow::Result<Exit> {
                 format!("cannot listen on 127.0.0.1:{port}; try `crmql demo --port 0`")
             })?;
         let crms = demo::start(options).await.context("the emulated CRMs")?;
-        let sources = demo_sources(&crms)?;
+        let limits = Limits::default();
+        let sources = demo_sources(&crms, Some(&CacheTimes::default()), &limits)?;
         let addresses: Vec<(&str, &str)> = crms
             .crms
             .iter()
@@ -72,7 +77,7 @@ pub fn demo(arguments: &DemoArguments) -> anyhow::Result<Exit> {
             .collect();
         say(&super::demo_banner(listener.local_addr()?, &addresses)).context("standard output")?;
         let key = config::random_key().context("a key for cursors")?;
-        let (limits, readiness) = (Limits::default(), Readiness::new());
+        let readiness = Readiness::new();
         let (gateway, routes) = wire(sources, &key, &limits, &readiness)?;
         run(
             listener,
@@ -85,11 +90,16 @@ pub fn demo(arguments: &DemoArguments) -> anyhow::Result<Exit> {
     })
 }
 
-/// The sources of the emulated CRMs, one for each, in their order.
+/// The sources of the emulated CRMs, one for each, in their order; cached where there are times.
 ///
 /// # Errors
 /// An adapter that comes with the crate is broken.
-pub fn demo_sources(crms: &demo::Demo) -> anyhow::Result<Sources> {
+pub fn demo_sources(
+    crms: &demo::Demo,
+    times: Option<&CacheTimes>,
+    limits: &Limits,
+) -> anyhow::Result<Sources> {
+    let store = Store::new(limits.cache_bytes);
     let mut entries = Vec::new();
     for crm in &crms.crms {
         let problems = Problems::new();
@@ -103,7 +113,7 @@ pub fn demo_sources(crms: &demo::Demo) -> anyhow::Result<Sources> {
         let site = Site {
             vars,
             settings: Settings::default(),
-            total: Duration::from_secs(20),
+            total: TOTAL,
             tokens: TokenStore::default(),
         };
         entries.push(sources::entry(
@@ -111,6 +121,10 @@ pub fn demo_sources(crms: &demo::Demo) -> anyhow::Result<Sources> {
             entries.len(),
             &Arc::new(manifest),
             site,
+            sources::Cache {
+                store: store.clone(),
+                caching: sources::caching(times, TOTAL, limits),
+            },
         )?);
     }
     Ok(Sources::new(entries))

@@ -1,14 +1,16 @@
 //! Configured sources become running ones: their adapter's file is read, their vars are checked, nothing is sent.
 
 use crate::adapter::{self, Adapter, BuildError, Manifest, Site, TokenStore, Vars};
-use crate::config::{self, Config, SourceConfig};
+use crate::config::{self, CacheTimes, Config, SourceConfig};
 use crate::document::Problems;
 use crate::limits::Limits;
+use crate::load::{CachedSource, Caching, Store, Times};
 use crate::source::{CustomerSource, SourceEntry, Sources};
 use crate::upstream::Settings;
 use secrecy::ExposeSecret;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The sources that run.
 pub struct Running {
@@ -16,6 +18,8 @@ pub struct Running {
     pub tenants: BTreeMap<Box<str>, Sources>,
     /// Every source by its key, with what it was made from.
     pool: HashMap<Box<str>, (blake3::Hash, Arc<dyn CustomerSource>)>,
+    /// Where all of them keep what was said.
+    store: (u64, Store),
 }
 
 /// Builds every source of a configuration; `None` where anything is wrong, and then `problems` says what. A source that is
@@ -24,6 +28,9 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
     let noted = problems.count();
     let mut tenants: BTreeMap<Box<str>, Vec<Arc<SourceEntry>>> = BTreeMap::new();
     let mut pool = HashMap::new();
+    let bytes = config.limits.cache_bytes;
+    let kept = before.filter(|before| before.store.0 == bytes);
+    let store = kept.map_or_else(|| Store::new(bytes), |before| before.store.1.clone());
     for source in &config.sources {
         let Some(manifest) = manifest(source, problems) else {
             continue;
@@ -33,7 +40,9 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
         };
         let settings = settings(source, &config.limits);
         let print = fingerprint(source, &manifest, &vars, &settings);
-        let old = before.and_then(|before| before.pool.get(&source.key));
+        let caching = caching(source.cache.as_ref(), source.timeouts.total, &config.limits);
+        // A new store needs new sources: one that goes on would keep to the old.
+        let old = kept.and_then(|before| before.pool.get(&source.key));
         let running = match old.filter(|(old, _)| *old == print) {
             Some((_, running)) => Ok(Arc::clone(running)),
             None => {
@@ -43,8 +52,10 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
                     total: source.timeouts.total,
                     tokens: tokens(config, source),
                 };
-                Adapter::new(Arc::clone(&manifest), site)
-                    .map(|adapter| Arc::new(adapter) as Arc<dyn CustomerSource>)
+                Adapter::new(Arc::clone(&manifest), site).map(|adapter| {
+                    let source = CachedSource::new(Arc::new(adapter), caching, store.clone());
+                    Arc::new(source) as Arc<dyn CustomerSource>
+                })
             }
         };
         match running {
@@ -64,6 +75,7 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
     (problems.count() == noted).then(|| Running {
         tenants: tenants.collect(),
         pool,
+        store: (bytes, store),
     })
 }
 
@@ -89,7 +101,28 @@ fn fingerprint(
     hasher.finalize()
 }
 
-/// One running source.
+/// Where a source's answers are kept, and how.
+pub struct Cache {
+    /// Shared by all sources of the process.
+    pub store: Store,
+    /// How.
+    pub caching: Caching,
+}
+
+/// How a source with these times is cached.
+pub fn caching(times: Option<&CacheTimes>, patience: Duration, limits: &Limits) -> Caching {
+    Caching {
+        times: times.filter(|_| limits.cache_bytes > 0).map(|times| Times {
+            ttl: times.ttl,
+            stale_if_error: times.stale_if_error,
+            absent_ttl: times.absent_ttl,
+        }),
+        patience,
+        flights: limits.flights,
+    }
+}
+
+/// One running source, behind its cache.
 ///
 /// # Errors
 /// [`BuildError`] names what its vars lack.
@@ -98,8 +131,10 @@ pub fn entry(
     rank: usize,
     manifest: &Arc<Manifest>,
     site: Site,
+    cache: Cache,
 ) -> Result<Arc<SourceEntry>, BuildError> {
-    let source = Adapter::new(Arc::clone(manifest), site)?;
+    let adapter = Arc::new(Adapter::new(Arc::clone(manifest), site)?);
+    let source = CachedSource::new(adapter, cache.caching, cache.store);
     Ok(named(key, rank, manifest, Arc::new(source)))
 }
 

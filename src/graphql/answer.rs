@@ -1,10 +1,11 @@
 //! What goes back to the caller: data, errors that all have a code, or the reasons why nothing was executed.
 
 use super::document::{RequestCode, RequestError};
+use super::plain;
 use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value};
 use serde::Serialize;
-use serde::ser::SerializeMap;
-use serde_json::{Map, json};
+use serde_json::Map;
+use std::time::Duration;
 
 /// The answer to one request.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub struct Answer {
     /// What is said beside data and errors.
     extensions: Map<String, serde_json::Value>,
     refusal: Option<RequestCode>,
+    /// For how long all that was read stays fresh.
+    fresh_for: Option<Duration>,
 }
 
 impl Answer {
@@ -31,7 +34,23 @@ impl Answer {
             omitted: 0,
             extensions,
             refusal: None,
+            fresh_for: None,
         }
+    }
+
+    /// The same answer, to be used again for as long as all that was read for it stays fresh. One with errors never is.
+    #[must_use]
+    pub(super) fn lasting(self, fresh_for: Option<Duration>) -> Self {
+        let clean = self.errors.is_empty() && self.refusal.is_none();
+        Self {
+            fresh_for: fresh_for.filter(|left| clean && !left.is_zero()),
+            ..self
+        }
+    }
+
+    /// For how long the answer may be used again; `None` where it may not.
+    pub fn fresh_for(&self) -> Option<Duration> {
+        self.fresh_for
     }
 
     /// An answer to a request that was not executed, or whose execution came to nothing. It has no `data`.
@@ -46,6 +65,7 @@ impl Answer {
             omitted: 0,
             extensions: Map::new(),
             refusal: Some(refusal),
+            fresh_for: None,
         }
     }
 
@@ -67,9 +87,42 @@ impl Answer {
 
     /// The body of the answer.
     pub fn to_json(&self) -> Vec<u8> {
-        // Strings, numbers and string keys: this cannot fail, and an empty body says so if it ever does.
-        serde_json::to_vec(self).unwrap_or_default()
+        let mut body = Vec::with_capacity(1_024);
+        let mut before = b'{';
+        let mut member = |key: &str, body: &mut Vec<u8>| {
+            body.push(before);
+            before = b',';
+            body.push(b'"');
+            body.extend_from_slice(key.as_bytes());
+            body.extend_from_slice(b"\":");
+        };
+        if !self.errors.is_empty() {
+            member("errors", &mut body);
+            json(&self.errors, &mut body);
+        }
+        if let Some(data) = &self.data {
+            member("data", &mut body);
+            plain::write_value(data, &mut body);
+        }
+        let mut extensions = self.extensions.clone();
+        if self.omitted > 0 {
+            extensions.insert("errorsLeftOut".to_owned(), self.omitted.into());
+        }
+        if !extensions.is_empty() {
+            member("extensions", &mut body);
+            json(&extensions, &mut body);
+        }
+        if before == b'{' {
+            body.push(before);
+        }
+        body.push(b'}');
+        body
     }
+}
+
+/// Adds what serde writes. Strings, numbers and string keys into memory: this cannot fail.
+fn json(value: &impl Serialize, body: &mut Vec<u8>) {
+    let _ = serde_json::to_writer(body, value);
 }
 
 fn server_error(reason: RequestError) -> ServerError {
@@ -131,24 +184,4 @@ fn shorten(message: &mut String, longest: usize) {
     }
     message.truncate(end);
     message.push_str(CUT);
-}
-
-impl Serialize for Answer {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if !self.errors.is_empty() {
-            map.serialize_entry("errors", &self.errors)?;
-        }
-        if let Some(data) = &self.data {
-            map.serialize_entry("data", data)?;
-        }
-        let mut extensions = self.extensions.clone();
-        if self.omitted > 0 {
-            extensions.insert("errorsLeftOut".to_owned(), json!(self.omitted));
-        }
-        if !extensions.is_empty() {
-            map.serialize_entry("extensions", &extensions)?;
-        }
-        map.end()
-    }
 }

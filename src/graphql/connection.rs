@@ -4,23 +4,33 @@ use super::code::{ErrorCode, coded, of_connection, of_report, of_source};
 use super::customer::CustomerNode;
 use super::filter::{CustomerFilter, CustomerOrder, Decoded};
 use super::notes::Notes;
+use super::plain;
 use super::relatives;
 use super::source::SourceNode;
 use crate::connection::{Asked, AskedSource, Connection, Connector, Report, Want};
 use crate::limits::Limits;
-use crate::load::{Freshness, Load};
+use crate::load::Load;
 use crate::model::{ConnectionOrder, SourceFailurePolicy, SourceOutcome, UnsupportedFilterPolicy};
 use crate::source::{SourceEntry, Sources};
-use async_graphql::{Context, Error, ErrorExtensions, Object, SimpleObject};
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry;
+use async_graphql::{
+    Context, ContextSelectionSet, Error, ErrorExtensions, Object, OutputType, Positioned,
+    ServerResult, SimpleObject, Value,
+};
+use std::borrow::Cow;
 use std::sync::Arc;
 
+/// A list of customers, cut to a window, resolved the short way where the selection allows it.
+pub struct CustomerConnection(ConnectionFields);
+
 /// A list of customers, cut to a window.
-pub struct CustomerConnection {
-    edges: Vec<CustomerEdge>,
-    page_info: PageInfo,
-    total_count: Option<i32>,
-    order: ConnectionOrder,
-    sources: Vec<SourceReport>,
+pub struct ConnectionFields {
+    pub(super) edges: Vec<CustomerEdge>,
+    pub(super) page_info: PageInfo,
+    pub(super) total_count: Option<i32>,
+    pub(super) order: ConnectionOrder,
+    pub(super) sources: Vec<SourceReport>,
 }
 
 /// A customer at its place in a list.
@@ -36,26 +46,26 @@ pub struct CustomerEdge {
 #[derive(SimpleObject)]
 pub struct PageInfo {
     /// Whether customers follow.
-    has_next_page: bool,
+    pub(super) has_next_page: bool,
     /// Whether customers stand before.
-    has_previous_page: bool,
+    pub(super) has_previous_page: bool,
     /// The cursor of the first edge.
-    start_cursor: Option<String>,
+    pub(super) start_cursor: Option<String>,
     /// The cursor of the last edge. Where a filtered list was cut short it may be given without any edge: go on from it.
-    end_cursor: Option<String>,
+    pub(super) end_cursor: Option<String>,
 }
 
 /// What became of one source in a list.
 #[derive(SimpleObject)]
 pub struct SourceReport {
     /// The source.
-    source: SourceNode,
+    pub(super) source: SourceNode,
     /// What became of it.
-    outcome: SourceOutcome,
+    pub(super) outcome: SourceOutcome,
     /// Why it gave less than asked.
-    error: Option<SourceErrorFields>,
+    pub(super) error: Option<SourceErrorFields>,
     /// Upstream calls that this list started at the source. Joining a call that was under way counts nothing.
-    upstream_calls: i32,
+    pub(super) upstream_calls: i32,
 }
 
 /// Why a source gave less than it was asked for.
@@ -63,16 +73,16 @@ pub struct SourceReport {
 #[graphql(name = "SourceError")]
 pub struct SourceErrorFields {
     /// What went wrong, for programs.
-    code: ErrorCode,
+    pub(super) code: ErrorCode,
     /// What went wrong, for people.
-    message: String,
+    pub(super) message: String,
     /// When to try again, in seconds, where it is known.
-    retry_after_seconds: Option<i32>,
+    pub(super) retry_after_seconds: Option<i32>,
 }
 
 /// A list of customers, cut to a window.
-#[Object]
-impl CustomerConnection {
+#[Object(name = "CustomerConnection")]
+impl ConnectionFields {
     /// The customers with their places, in the same order whichever way the list is walked.
     async fn edges(&self) -> &[CustomerEdge] {
         &self.edges
@@ -101,6 +111,27 @@ impl CustomerConnection {
     /// One report for each source asked.
     async fn sources(&self) -> &[SourceReport] {
         &self.sources
+    }
+}
+
+impl OutputType for CustomerConnection {
+    fn type_name() -> Cow<'static, str> {
+        <ConnectionFields as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <ConnectionFields as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        match plain::connection(&self.0, ctx.item) {
+            Some(written) => Ok(written),
+            None => OutputType::resolve(&self.0, ctx, field).await,
+        }
     }
 }
 
@@ -177,6 +208,7 @@ pub async fn connect(
         ctx,
         load,
         &shown
+            .0
             .edges
             .iter()
             .map(|edge| &edge.node)
@@ -232,7 +264,6 @@ fn show(
     connection: Connection,
     elsewhere: &[Arc<SourceEntry>],
 ) -> CustomerConnection {
-    let read = Freshness::now();
     for report in &connection.reports {
         speak_up(ctx, report);
     }
@@ -248,13 +279,13 @@ fn show(
         upstream_calls: 0,
     }));
     sources.sort_by_key(|report| report.source.0.rank);
-    CustomerConnection {
+    CustomerConnection(ConnectionFields {
         edges: connection
             .edges
             .into_iter()
             .map(|edge| CustomerEdge {
                 cursor: edge.cursor,
-                node: CustomerNode::new(edge.source, edge.customer, read),
+                node: CustomerNode::new(edge.source, edge.customer),
             })
             .collect(),
         page_info: PageInfo {
@@ -266,7 +297,7 @@ fn show(
         total_count: connection.total.and_then(|total| i32::try_from(total).ok()),
         order: connection.order,
         sources,
-    }
+    })
 }
 
 /// What a report says stands in the errors too: a failed source, and records that could not be shown.

@@ -7,11 +7,12 @@ use super::code::{ErrorCode, allowed, coded, of_source};
 use super::connection::{ConnectionArguments, CustomerConnection, connect};
 use super::filter::{CustomerFilter, CustomerOrder};
 use super::id;
+use super::plain;
 use super::source::SourceNode;
 use crate::access::Scope;
-use crate::load::{Fetched, Freshness, Load};
-use crate::model::{DateTime, LocalId};
-use crate::source::{CustomerRef, SourceEntry};
+use crate::load::Load;
+use crate::model::{Customer, DateTime, LocalId};
+use crate::source::{CustomerRef, Operation, SourceEntry};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaType, Registry};
 use async_graphql::resolver_utils::resolve_container;
@@ -28,8 +29,6 @@ use std::sync::Arc;
 pub struct CustomerFields {
     #[graphql(skip)]
     entry: Arc<SourceEntry>,
-    #[graphql(skip)]
-    read: Freshness,
     #[graphql(flatten)]
     record: CustomerRef,
 }
@@ -56,18 +55,9 @@ const NATIVE: &[&str] = &["native", "customFields", "identityNumber"];
 const FIRST: &[&str] = &["id", "source", "sourceId", "displayName"];
 
 impl CustomerNode {
-    /// A customer that was loaded by id.
-    pub fn loaded(entry: Arc<SourceEntry>, fetched: Fetched) -> Self {
-        Self::new(entry, fetched.customer, fetched.freshness)
-    }
-
     /// A customer of a source.
-    pub fn new(entry: Arc<SourceEntry>, record: CustomerRef, read: Freshness) -> Self {
-        Self(CustomerFields {
-            entry,
-            read,
-            record,
-        })
+    pub fn new(entry: Arc<SourceEntry>, record: CustomerRef) -> Self {
+        Self(CustomerFields { entry, record })
     }
 
     /// The global id, for interfaces.
@@ -78,6 +68,11 @@ impl CustomerNode {
     /// The record.
     pub fn record_ref(&self) -> CustomerRef {
         Arc::clone(&self.0.record)
+    }
+
+    /// The record.
+    pub fn record(&self) -> &Customer {
+        &self.0.record
     }
 
     /// The source.
@@ -190,12 +185,13 @@ impl CustomerFields {
     }
 
     /// When and how this record was read.
-    async fn freshness(&self) -> FreshnessFields {
-        FreshnessFields {
-            fetched_at: self.read.fetched_at,
-            stale: self.read.stale,
-            from_cache: self.read.from_cache,
-        }
+    async fn freshness(&self, ctx: &Context<'_>) -> Result<FreshnessFields, Error> {
+        let fetched_at = self.record.fetched_at;
+        Ok(FreshnessFields {
+            fetched_at: fetched_at.to_the_millisecond(),
+            stale: self.record.stale,
+            from_cache: fetched_at < ctx.data::<Arc<Operation>>()?.started_at,
+        })
     }
 }
 
@@ -207,9 +203,7 @@ impl CustomerFields {
     ) -> Result<Option<CustomerNode>, Error> {
         let Some(id) = id else { return Ok(None) };
         match ctx.data::<Load>()?.customer(&self.entry, id.clone()).await {
-            Ok(found) => {
-                Ok(found.map(|found| CustomerNode::loaded(Arc::clone(&self.entry), found)))
-            }
+            Ok(found) => Ok(found.map(|found| CustomerNode::new(Arc::clone(&self.entry), found))),
             Err(error) => Err(of_source(&self.entry.key, &error)),
         }
     }
@@ -239,7 +233,10 @@ impl OutputType for CustomerNode {
         ctx: &ContextSelectionSet<'_>,
         _field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        resolve_container(ctx, self).await
+        match plain::customer(self, ctx.item) {
+            Some(written) => Ok(written),
+            None => resolve_container(ctx, self).await,
+        }
     }
 }
 

@@ -32,8 +32,23 @@ pub struct Arrival {
     pub caller: Arc<Caller>,
     /// When the answer is no longer wanted.
     pub deadline: Instant,
-    /// The caller asked for rows that no cache has touched.
-    pub fresh: bool,
+    /// How old kept answers may be; zero asks for rows that no cache has touched.
+    pub max_age: Option<Duration>,
+    /// Nothing that is read may be kept.
+    pub no_store: bool,
+}
+
+impl Arrival {
+    /// A request of somebody who may do everything, that takes what caches have.
+    pub fn new(request_id: impl Into<Box<str>>, deadline: Instant) -> Self {
+        Self {
+            request_id: request_id.into(),
+            caller: Arc::new(Caller::anybody()),
+            deadline,
+            max_age: None,
+            no_store: false,
+        }
+    }
 }
 
 /// A schema that can be asked. Cheap to clone.
@@ -163,7 +178,10 @@ impl Gateway {
         };
         let last = arrival.deadline + Duration::from_millis(self.inner.limits.grace_ms);
         let notes = Arc::new(Notes::default());
-        let request = self.request(document, arrival).data(Arc::clone(&notes));
+        let caller = Arc::clone(&arrival.caller);
+        let operation = operation(arrival);
+        let request = self.request(document, &operation, caller);
+        let request = request.data(Arc::clone(&notes));
         let running = AssertUnwindSafe(Arc::clone(&self.inner.executor).execute(request))
             .catch_unwind()
             .map(Result::ok);
@@ -175,7 +193,10 @@ impl Gateway {
             running.boxed()
         };
         match tokio::time::timeout_at(last.into(), running).await {
-            Ok(Some(response)) => answer(prepared, response, &notes),
+            Ok(Some(response)) => {
+                let fresh_for = operation.fresh_for().filter(|_| !prepared.is_mutation());
+                answer(prepared, response, &notes).lasting(fresh_for)
+            }
             Ok(None) => refused(RequestCode::Internal, "the gateway failed"),
             Err(_) => refused(RequestCode::Timeout, "the operation took too long"),
         }
@@ -204,20 +225,27 @@ impl Gateway {
         answer.finished(request_id, errors, error_bytes)
     }
 
-    fn request(&self, document: ExecutableDocument, arrival: Arrival) -> Request {
-        let operation = Arc::new(Operation {
-            request_id: arrival.request_id,
-            deadline: arrival.deadline,
-            fresh: arrival.fresh,
-        });
+    fn request(
+        &self,
+        document: ExecutableDocument,
+        operation: &Arc<Operation>,
+        caller: Arc<Caller>,
+    ) -> Request {
         // The text is of no use to the executor any more.
         let mut request = Request::new("");
         request.set_parsed_query(document);
-        (self.inner.furnish)(&operation, &arrival.caller, &mut request.data);
-        request.data.insert(operation);
-        request.data.insert(arrival.caller);
+        (self.inner.furnish)(operation, &caller, &mut request.data);
+        request.data.insert(Arc::clone(operation));
+        request.data.insert(caller);
         request
     }
+}
+
+fn operation(arrival: Arrival) -> Arc<Operation> {
+    let operation = Operation::new(arrival.request_id, arrival.deadline)
+        .no_older(arrival.max_age)
+        .keeping(!arrival.no_store);
+    Arc::new(operation)
 }
 
 fn answer(prepared: &Prepared, response: Response, notes: &Notes) -> Answer {

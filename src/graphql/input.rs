@@ -101,7 +101,7 @@ macro_rules! customer_input {
             /// Fields the company added to its CRM.
             pub custom_fields: MaybeUndefined<Json<serde_json::Value>>,
             /// Fields that only the vendor knows, by the names in `capabilities.nativeFields`.
-            pub native: Option<Json<serde_json::Map<String, serde_json::Value>>>,
+            pub native: Option<Json<serde_json::Value>>,
             /// The same key never writes twice. A key belongs to one source and lasts 24 hours.
             pub idempotency_key: Option<String>,
             /// Comes back in the payload, unchanged.
@@ -183,6 +183,7 @@ impl CreateCustomerInput {
         };
         let mut problems = key_problems(self.idempotency_key.as_deref());
         let mut fields = self.given(&entry, sources, &mut problems);
+        let native = native_fields(self.native, &mut problems);
         // A null in a create clears nothing: where the source has no such field there is nothing to say.
         let takes = &entry.source.capabilities().creatable_fields;
         fields.retain(|(field, value)| {
@@ -191,7 +192,6 @@ impl CreateCustomerInput {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let native = self.native.map(|native| native.0).unwrap_or_default();
         Ok((entry, Change::Create { fields, native }))
     }
 }
@@ -202,10 +202,10 @@ impl UpdateCustomerInput {
         let (entry, id) = known_customer(sources, &self.id)?;
         let mut problems = key_problems(self.idempotency_key.as_deref());
         let fields = self.given(&entry, sources, &mut problems);
+        let native = native_fields(self.native, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let native = self.native.map(|native| native.0).unwrap_or_default();
         Ok((entry, Change::Update { id, fields, native }))
     }
 }
@@ -229,6 +229,22 @@ fn known_customer(
 ) -> Result<(Arc<SourceEntry>, LocalId), Vec<Problem>> {
     let message = "this is no customer's id of this gateway, or its source is not configured";
     id::customer(sources, id).map_err(|_| vec![Problem::new("id", ErrorCode::InvalidId, message)])
+}
+
+/// The vendor's fields. That they are an object is not in the schema, so it is told like any other mistake in a value.
+fn native_fields(
+    native: Option<Json<serde_json::Value>>,
+    problems: &mut Vec<Problem>,
+) -> serde_json::Map<String, serde_json::Value> {
+    match native.map(|native| native.0) {
+        None => serde_json::Map::new(),
+        Some(serde_json::Value::Object(fields)) => fields,
+        Some(_) => {
+            let message = "must be an object: the vendor's field names and their values";
+            problems.push(Problem::new("native", ErrorCode::InvalidInput, message));
+            serde_json::Map::new()
+        }
+    }
 }
 
 /// A key that is not honoured must not be accepted: the caller would take a repeat to be safe.

@@ -13,6 +13,7 @@ mod id;
 mod input;
 mod mutation;
 mod notes;
+mod plain;
 mod query;
 mod relatives;
 mod source;

@@ -6,7 +6,7 @@ use super::customer::CustomerNode;
 use super::id;
 use super::input::{CreateCustomerInput, DeleteCustomerInput, Problem, UpdateCustomerInput};
 use crate::access::Scope;
-use crate::load::{Freshness, Load};
+use crate::load::Load;
 use crate::model::{Change, LocalId, WriteOutcome};
 use crate::source::{SourceEntry, SourceError, WriteProblem, WriteProblemField, Written};
 use async_graphql::{Context, Error, ID, Object, PathSegment, SimpleObject};
@@ -91,7 +91,7 @@ impl Mutation {
                 .and_then(|(entry, written)| {
                     let customer = written.customer.clone()?;
                     let cursor = id::of_customer(entry, &customer.id).0;
-                    let node = CustomerNode::new(Arc::clone(entry), customer, Freshness::now());
+                    let node = CustomerNode::new(Arc::clone(entry), customer);
                     Some(CustomerEdge { cursor, node })
                 });
         let (customer, outcome, user_errors) = done.payload();
@@ -191,7 +191,7 @@ impl Done {
             Some((entry, written)) => {
                 let customer = written
                     .customer
-                    .map(|customer| CustomerNode::new(entry, customer, Freshness::now()));
+                    .map(|customer| CustomerNode::new(entry, customer));
                 (customer, written.outcome, self.problems)
             }
         }

@@ -167,7 +167,7 @@ async fn one(
     id: LocalId,
 ) -> Result<Option<CustomerNode>, Error> {
     match load.customer(&entry, id).await {
-        Ok(found) => Ok(found.map(|found| CustomerNode::loaded(entry, found))),
+        Ok(found) => Ok(found.map(|found| CustomerNode::new(entry, found))),
         Err(error) => Err(of_source(&entry.key, &error)),
     }
 }
@@ -200,7 +200,7 @@ fn slot(named: Result<Named, Error>, found: &Found) -> NodeSlot {
         Ok(Named::Source(entry)) => Some(Ok(Node::Source(SourceNode(entry)))),
         Ok(Named::Customer(entry, id)) => match found.get(&entry.rank)?.get(&id)? {
             Ok(None) => None,
-            Ok(Some(fetched)) => Some(Ok(Node::Customer(CustomerNode::loaded(
+            Ok(Some(fetched)) => Some(Ok(Node::Customer(CustomerNode::new(
                 Arc::clone(&entry),
                 fetched.clone(),
             )))),

@@ -71,7 +71,7 @@ fn below<'a>(
                         .as_ref()
                         .ok()?
                         .as_ref()?;
-                    Some((Arc::clone(entry), Arc::clone(&fetched.customer)))
+                    Some((Arc::clone(entry), Arc::clone(fetched)))
                 })
                 .collect();
             below(load, &next, field, depth - 1).await;

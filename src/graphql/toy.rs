@@ -215,7 +215,7 @@ impl Query {
     }
 
     async fn fresh(&self, context: &Context<'_>) -> Result<bool, Error> {
-        Ok(context.data::<Arc<Operation>>()?.fresh)
+        Ok(context.data::<Arc<Operation>>()?.max_age.is_some())
     }
 }
 

@@ -1,6 +1,7 @@
 //! `/graphql`: one HTTP request becomes one operation, its answer one HTTP response.
 
 use super::Shared;
+use super::caching::{self, Wish};
 use super::guards::{self, RequestId};
 use super::negotiate::Media;
 use super::parameters::{Malformed, Parameters};
@@ -170,17 +171,13 @@ fn arrival(
     headers: &HeaderMap,
     started: Instant,
 ) -> Arrival {
-    let fresh = headers
-        .get_all(header::CACHE_CONTROL)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"));
+    let wish = Wish::of(headers);
     Arrival {
         request_id: id.into(),
         caller,
         deadline: started + Duration::from_millis(shared.limits.request_ms),
-        fresh,
+        max_age: wish.max_age,
+        no_store: wish.no_store,
     }
 }
 
@@ -207,6 +204,7 @@ fn status(answer: &Answer, media: Media) -> StatusCode {
 }
 
 fn render(shared: &Shared, answer: Answer, status: StatusCode, media: Media, id: &str) -> Response {
+    let cache_control = caching::of(&answer);
     let body = shared.gateway.finish(answer, id).to_json();
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
@@ -214,7 +212,11 @@ fn render(shared: &Shared, answer: Answer, status: StatusCode, media: Media, id:
         header::CONTENT_TYPE,
         HeaderValue::from_static(media.content_type()),
     );
-    headers.insert(header::VARY, HeaderValue::from_static("accept"));
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("accept, authorization"),
+    );
+    headers.insert(header::CACHE_CONTROL, cache_control);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }

@@ -3,6 +3,7 @@
 //! Knows a [`Gateway`] and the ceilings, and nothing of customers, sources or the schema. Logs never hold a document, a
 //! variable or a body.
 
+mod caching;
 mod graphiql;
 mod guards;
 mod handler;

@@ -68,6 +68,9 @@ pub struct Capabilities {
     pub max_page_size: Option<i32>,
     /// Whether the list comes with an exact total.
     pub total_count: bool,
+    /// Whether a list that asks for no order comes in one and the same order each time. Where it is false the CRM promises
+    /// none: the gateway tells rows by their ids, and an order that leaves no ties is the safer choice.
+    pub stable_order: bool,
     /// Whether the list can be walked backwards.
     pub backward_paging: bool,
     /// The filters the CRM serves.

@@ -6,7 +6,7 @@
 use super::{CustomerStatus, CustomerTier, CustomerType, Date, DateTime, Gender, LocalId};
 use async_graphql::{ComplexObject, SimpleObject};
 use bytes::Bytes;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Text of a customer. Boxed, because a cache holds very many of them.
 type Text = Box<str>;
@@ -42,39 +42,38 @@ pub struct Owner {
 
 /// The record as the CRM sent it, read only when somebody asks for it.
 ///
-/// It keeps the whole answer alive that the record came in, so whatever holds customers for long should replace it with
-/// [`Native::detached`].
+/// It keeps the whole answer alive that the record came in, so whatever holds single customers for long should replace it
+/// with [`Native::detached`].
 #[derive(Clone)]
 pub struct Native {
     body: Bytes,
     index: usize,
-    read: Arc<NativeReader>,
+    find: Arc<NativeFinder>,
 }
 
-/// Finds the record with this index in an answer; `None` where it cannot.
-pub type NativeReader = dyn Fn(&Bytes, usize) -> Option<serde_json::Value> + Send + Sync;
+/// Finds the text of the record with this index in an answer, as a part of it; `None` where it cannot. It is shared by all
+/// records of an answer and may remember where they stand, but nothing larger.
+pub type NativeFinder = dyn Fn(&Bytes, usize) -> Option<Bytes> + Send + Sync;
 
 impl Native {
-    /// A record inside an answer: `read` finds it by its index.
-    pub fn new(body: Bytes, index: usize, read: Arc<NativeReader>) -> Self {
-        Self { body, index, read }
+    /// A record inside an answer: `find` finds it by its index.
+    pub fn new(body: Bytes, index: usize, find: Arc<NativeFinder>) -> Self {
+        Self { body, index, find }
     }
 
     /// The record.
     pub fn value(&self) -> Option<serde_json::Value> {
-        (self.read)(&self.body, self.index)
+        serde_json::from_slice(&(self.find)(&self.body, self.index)?).ok()
     }
 
-    /// The same record with an answer of its own, which keeps nothing else alive.
+    /// The same record with a text of its own, which keeps nothing else alive.
     #[must_use]
     pub fn detached(&self) -> Self {
-        let text = self
-            .value()
-            .and_then(|value| serde_json::to_vec(&value).ok());
+        let text = (self.find)(&self.body, self.index).unwrap_or_default();
         Self {
-            body: Bytes::from(text.unwrap_or_default()),
+            body: Bytes::copy_from_slice(&text),
             index: 0,
-            read: Arc::new(|body, _| serde_json::from_slice(body).ok()),
+            find: whole(),
         }
     }
 
@@ -82,6 +81,13 @@ impl Native {
     pub fn weight(&self) -> usize {
         self.body.len()
     }
+}
+
+/// Of an answer that is the record. One for all, so that a kept customer does not pay for it.
+fn whole() -> Arc<NativeFinder> {
+    static WHOLE: LazyLock<Arc<NativeFinder>> =
+        LazyLock::new(|| Arc::new(|body: &Bytes, _: usize| Some(body.clone())));
+    Arc::clone(&WHOLE)
 }
 
 impl std::fmt::Debug for Native {
@@ -121,6 +127,12 @@ pub struct Customer {
     /// The record as the CRM sent it.
     #[graphql(skip)]
     pub native: Option<Native>,
+    /// When the CRM sent the record.
+    #[graphql(skip)]
+    pub fetched_at: DateTime,
+    /// It is shown although it is older than the configured time, because the CRM fails.
+    #[graphql(skip)]
+    pub stale: bool,
     /// Fields that could not be read.
     #[graphql(skip)]
     pub problems: Vec<FieldProblem>,
@@ -207,6 +219,8 @@ impl Customer {
             operator_name: None,
             parent_name: None,
             native: None,
+            fetched_at: DateTime(jiff::Timestamp::now()),
+            stale: false,
             problems: Vec::new(),
             name: None,
             first_name: None,
@@ -245,6 +259,61 @@ impl Customer {
         }
     }
 
+    /// How many bytes its texts take beside the struct itself.
+    pub fn text_bytes(&self) -> usize {
+        let texts = [
+            &self.operator_name,
+            &self.parent_name,
+            &self.name,
+            &self.first_name,
+            &self.last_name,
+            &self.email,
+            &self.company,
+            &self.job_title,
+            &self.customer_number,
+            &self.external_id,
+            &self.address,
+            &self.city,
+            &self.country,
+            &self.identity_number,
+            &self.avatar_url,
+            &self.note,
+            &self.created_by,
+            &self.created_via,
+            &self.updated_by,
+            &self.updated_via,
+            &self.archived_by,
+            &self.archived_via,
+        ];
+        // An allocation costs about this much beside what it holds.
+        const ALLOCATION: usize = 16;
+        let text = |text: &Text| text.len() + ALLOCATION;
+        let texts: usize = texts.into_iter().flatten().map(text).sum();
+        let tags: usize = self
+            .tags
+            .iter()
+            .flatten()
+            .map(|tag| text(tag) + size_of::<Text>())
+            .sum();
+        let phone = self.phone.iter().flat_map(|phone| {
+            let codes = [&phone.country_code, &phone.calling_code];
+            codes.into_iter().flatten().chain([&phone.number])
+        });
+        let owner = self.owner.iter();
+        let owner = owner.flat_map(|owner| owner.name.iter().chain([&owner.id]));
+        let more: usize = phone.chain(owner).map(text).sum();
+        let ids = [
+            Some(&self.id),
+            self.parent_id.as_ref(),
+            self.operator_id.as_ref(),
+        ];
+        let ids = ids.into_iter().flatten();
+        let ids: usize = ids.map(|id| id.as_str().len() + ALLOCATION).sum();
+        let problems = self.problems.capacity() * size_of::<FieldProblem>();
+        let custom = self.custom_fields.as_ref().map_or(0, json_bytes);
+        texts + tags + more + ids + problems + custom
+    }
+
     /// What to call this customer: the name, else first and last name, else company, e-mail, phone or id.
     pub fn display_name(&self) -> String {
         fn said(text: Option<&Text>) -> Option<&str> {
@@ -264,4 +333,19 @@ impl Customer {
             .or_else(|| said(self.phone.as_ref().map(|phone| &phone.number)).map(str::to_owned))
             .unwrap_or_else(|| self.id.as_str().to_owned())
     }
+}
+
+/// About how many bytes a JSON value takes.
+fn json_bytes(value: &serde_json::Value) -> usize {
+    use serde_json::Value;
+    size_of::<Value>()
+        + match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(json_bytes).sum(),
+            Value::Object(members) => members
+                .iter()
+                .map(|(key, value)| key.len() + 48 + json_bytes(value))
+                .sum(),
+        }
 }

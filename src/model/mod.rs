@@ -17,7 +17,7 @@ mod scalar;
 
 pub use capabilities::{Assumption, Capabilities, FilterCapability, OrderCapability, PagingStyle};
 pub use change::{Change, FieldValue, WriteField, WriteOutcome};
-pub use customer::{Customer, FieldProblem, Native, NativeReader, Owner, PhoneNumber};
+pub use customer::{Customer, FieldProblem, Native, NativeFinder, Owner, PhoneNumber};
 pub use enums::{CustomerStatus, CustomerTier, CustomerType, Gender};
 pub use filter::{DeletedFilter, Filter, IntRange, TimeRange};
 pub use id::{IdError, LocalId};

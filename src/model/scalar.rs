@@ -6,6 +6,15 @@ use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DateTime(pub jiff::Timestamp);
 
+impl DateTime {
+    /// Without what is finer than a millisecond.
+    #[must_use]
+    pub fn to_the_millisecond(self) -> Self {
+        let cut = jiff::Timestamp::from_millisecond(self.0.as_millisecond());
+        Self(cut.unwrap_or(self.0))
+    }
+}
+
 /// A moment in time, RFC 3339 in UTC with a `Z`, for example `2024-01-15T10:30:00Z`. As an input any offset is accepted.
 #[Scalar(
     name = "DateTime",

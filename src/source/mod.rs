@@ -165,6 +165,8 @@ pub struct Page {
     pub more: Option<bool>,
     /// The CRM answered another page than asked, or said that there is none: the position lies past the end.
     pub past_end: bool,
+    /// A row says all that the source says of the customer when it is read by its id.
+    pub complete: bool,
 }
 
 /// One raw row of a page.

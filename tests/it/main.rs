@@ -14,6 +14,7 @@ mod access;
 mod attacks;
 mod batching;
 mod browser;
+mod caching;
 mod cli;
 mod clients;
 mod conformance;

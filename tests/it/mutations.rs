@@ -728,9 +728,55 @@ async fn a_field_that_stands_twice_is_one_write() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_of_another_type_is_not_repeated() {
     let gateway = start(3).await;
-    let query = "mutation($i: CreateCustomerInput!) { createCustomer(input: $i) { outcome } }";
+    let query = "mutation($i: CreateCustomerInput!) { createCustomer(input: $i) { outcome userErrors { field code message } } }";
     let input = json!({ "source": "gtateth", "native": "PLANTED marker" });
-    let answer = gateway.ask_with(query, json!({ "i": input })).await;
-    assert_eq!(codes(&answer), ["INVALID_INPUT"], "{answer:#}");
-    assert!(!answer.to_string().contains("PLANTED"), "{answer:#}");
+    let data = gateway.data(query, json!({ "i": input })).await;
+    let payload = &data["createCustomer"];
+    assert_eq!(payload["outcome"], "NOT_APPLIED");
+    assert_eq!(
+        payload["userErrors"][0]["field"],
+        json!(["input", "native"])
+    );
+    assert_eq!(payload["userErrors"][0]["code"], "INVALID_INPUT");
+    assert!(!data.to_string().contains("PLANTED"), "{data:#}");
+}
+
+/// The executor reads an argument when the field's turn comes: a bad day in the second field must not be found after the
+/// first one has written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_value_anywhere_stops_the_operation_before_the_first_write() {
+    let gateway = start(3).await;
+    let before = gateway.crm("gtateth").len();
+    let good =
+        "a: createCustomer(input: { source: \"gtateth\", firstName: \"First\" }) { outcome }";
+    for (head, second, variables) in [
+        (
+            "",
+            "{ source: \"gtateth\", birthDate: \"1990-13-41\" }",
+            json!({}),
+        ),
+        (
+            "",
+            "{ source: \"gtateth\", birthDate: 19900101 }",
+            json!({}),
+        ),
+        (
+            "($i: CreateCustomerInput!)",
+            "$i",
+            json!({ "i": { "source": "gtateth", "birthDate": "PLANTED" } }),
+        ),
+        (
+            "($day: Date = \"soon\")",
+            "{ source: \"gtateth\", birthDate: $day }",
+            json!({}),
+        ),
+    ] {
+        let query =
+            format!("mutation{head} {{ {good} b: createCustomer(input: {second}) {{ outcome }} }}");
+        let answer = gateway.ask_with(&query, variables).await;
+        assert_eq!(codes(&answer), ["INVALID_INPUT"], "{query}: {answer:#}");
+        assert!(answer.get("data").is_none(), "{query}: {answer:#}");
+        assert!(!answer.to_string().contains("PLANTED"), "{answer:#}");
+        assert_eq!(gateway.crm("gtateth").len(), before, "{query}");
+    }
 }

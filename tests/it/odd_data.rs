@@ -273,12 +273,7 @@ mod direct {
 
         pub async fn ask(&self, query: &str) -> serde_json::Value {
             let prepared = self.0.prepare(query, None).unwrap();
-            let arrival = Arrival {
-                request_id: "test".into(),
-                caller: std::sync::Arc::new(crmql::access::Caller::anybody()),
-                deadline: Instant::now() + Duration::from_secs(30),
-                fresh: false,
-            };
+            let arrival = Arrival::new("test", Instant::now() + Duration::from_secs(30));
             let answer = self
                 .0
                 .execute(&prepared, serde_json::Map::new(), arrival)

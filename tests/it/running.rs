@@ -1,6 +1,7 @@
 //! A gateway in front of the emulated CRMs, as `crmql demo` starts it, within the test's own process.
 
 use crmql::app::{demo_sources, routes};
+use crmql::config::CacheTimes;
 use crmql::demo::{self, Options};
 use crmql::http::{Readiness, serve};
 use crmql::limits::Limits;
@@ -20,7 +21,7 @@ pub(crate) async fn demo_gateway(customers: usize) -> Running {
         ports: None,
     };
     let crms = demo::start(options).await.unwrap();
-    let sources = demo_sources(&crms).unwrap();
+    let sources = demo_sources(&crms, Some(&CacheTimes::default()), &Limits::default()).unwrap();
     let limits = Limits::default();
     let readiness = Readiness::new();
     let routes = routes(sources, &[7; 32], &limits, &readiness).unwrap();

@@ -18,6 +18,8 @@ pub struct ListRoute {
     pub missing_is_empty: bool,
     /// Whether the order is promised when no sort is sent.
     pub stable_order: bool,
+    /// Whether a row says all that the record says when it is read by its id.
+    pub complete: bool,
     /// Which rows are deleted.
     pub gone: Option<Gone>,
     /// How it pages.
@@ -50,8 +52,6 @@ pub struct Paginator {
     pub size: Option<Destination>,
     /// How the size is written, with `{n}`.
     pub size_format: Option<Template>,
-    /// The CRM may answer another size.
-    pub size_hint: bool,
     /// The smallest and largest page size.
     pub sizes: Option<(u32, u32)>,
     /// The total.

@@ -9,7 +9,9 @@ mod scalar;
 use super::manifest::{Field, Gone, Manifest, Words};
 use super::pick::{Leaf, Picker};
 use super::place::JsonPath;
-use crate::model::{Customer, CustomerStatus, CustomerTier, CustomerType, Gender, LocalId, Native};
+use crate::model::{
+    Customer, CustomerStatus, CustomerTier, CustomerType, DateTime, Gender, LocalId, Native,
+};
 use record::Record;
 use scalar::{is_gone, plain_text};
 use std::sync::Arc;
@@ -105,6 +107,14 @@ pub struct CustomerMap {
     key: Option<usize>,
 }
 
+/// How a record came.
+pub struct Came {
+    /// When its answer arrived.
+    pub at: DateTime,
+    /// The record itself.
+    pub native: Option<Native>,
+}
+
 /// A record, read.
 pub struct Read {
     /// The customer, or why there is none.
@@ -183,7 +193,7 @@ impl CustomerMap {
     }
 
     /// Reads a record that was picked.
-    pub fn read(&self, leaves: &mut [Leaf<'_>], is_object: bool, native: Option<Native>) -> Read {
+    pub fn read(&self, leaves: &mut [Leaf<'_>], is_object: bool, came: Came) -> Read {
         let key = self
             .key
             .and_then(|slot| leaves.get(slot))
@@ -195,7 +205,7 @@ impl CustomerMap {
         let customer = if !is_object {
             Err("the record is no object")
         } else {
-            self.id(leaves).map(|id| self.customer(id, leaves, native))
+            self.id(leaves).map(|id| self.customer(id, leaves, came))
         };
         Read {
             customer,
@@ -223,7 +233,7 @@ impl CustomerMap {
             .map_err(|_| "the record's id is empty, too long, or holds what no id may hold")
     }
 
-    fn customer(&self, id: LocalId, leaves: &mut [Leaf<'_>], native: Option<Native>) -> Customer {
+    fn customer(&self, id: LocalId, leaves: &mut [Leaf<'_>], came: Came) -> Customer {
         let map = &self.readings;
         let mut row = Record {
             leaves,
@@ -231,7 +241,9 @@ impl CustomerMap {
         };
         let mut customer = Customer {
             id,
-            native,
+            native: came.native,
+            fetched_at: came.at,
+            stale: false,
             name: row.text(&map.name),
             first_name: row.text(&map.first_name),
             last_name: row.text(&map.last_name),

@@ -60,6 +60,7 @@ impl Reading {
             stable_order: table
                 .word("order", &[("unspecified", false), ("stable", true)])
                 .unwrap_or(false),
+            complete: table.bool("complete").unwrap_or(false),
             gone: self.gone(&mut table),
             filters: table
                 .table("filter")
@@ -111,11 +112,16 @@ impl Reading {
             StyleWord::None => Style::None,
         };
         let sizes = sizes(&mut table, &style);
+        if table.bool("size_hint") == Some(true) && matches!(style, Style::Page { .. }) {
+            table.problem(
+                &table.place_of("size_hint"),
+                "a page's number tells its place only where every page has the size asked for: `size_hint` does not go with `page`",
+            );
+        }
         let paginator = Paginator {
             style,
             size: parsed(&mut table, "size", destination),
             size_format: parsed(&mut table, "size_format", Template::parse),
-            size_hint: table.bool("size_hint").unwrap_or(false),
             sizes,
             total: parsed(&mut table, "total", Pointer::parse),
             total_kind: parsed(&mut table, "total_kind", total_kind)

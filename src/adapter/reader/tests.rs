@@ -196,6 +196,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("size = \"query:n\"", "max = 10", "as both `min` and `max`"),
     (
+        "kind = \"offset\", offset = \"query:o\"",
+        "kind = \"page\", size_hint = true, page = \"query:o\"",
+        "`size_hint` does not go with `page`",
+    ),
+    (
         "key      = { secret = true }",
         "key = { secret = true, default = \"x\" }",
         "a secret has no default",

@@ -121,11 +121,10 @@ impl World {
     }
 
     pub(super) fn connect(&self, asked: Asked) -> Result<Connection, ConnectionError> {
-        let operation = Arc::new(Operation {
-            request_id: "test".into(),
-            deadline: Instant::now() + Duration::from_secs(60),
-            fresh: false,
-        });
+        let operation = Arc::new(Operation::new(
+            "test",
+            Instant::now() + Duration::from_secs(60),
+        ));
         // Sources in memory are never pending.
         futures_util::FutureExt::now_or_never(self.connector.connect(asked, &operation))
             .expect("no source waits")

@@ -6,6 +6,7 @@
 
 use super::Checked;
 use super::error::RequestError;
+use super::scalars;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Schema, request};
@@ -28,41 +29,29 @@ pub(super) fn bind(
 ) -> Result<to::ExecutableDocument, RequestError> {
     let mut document = checked.template.clone();
     if checked.operation.variables.is_empty() && !checked.conditional {
-        merge_roots(&mut document);
         return Ok(document);
     }
     let variables = coerce(checked, schema, given)?;
-    for fragment in document.fragments.values_mut() {
-        bind_set(&mut fragment.node.selection_set.node, &variables);
-    }
     if let to::DocumentOperations::Single(operation) = &mut document.operations {
-        bind_set(&mut operation.node.selection_set.node, &variables);
+        let set = &mut operation.node.selection_set.node;
+        bind_set(set, &variables);
+        if checked.conditional {
+            merge_roots(set);
+        }
     }
-    merge_roots(&mut document);
     Ok(document)
 }
 
-/// Root fields with the same response key are one field: it runs once, with the selections of all. The executor would run
-/// each, and a mutation would write twice.
-fn merge_roots(document: &mut to::ExecutableDocument) {
-    if let to::DocumentOperations::Single(operation) = &mut document.operations {
-        let set = &mut operation.node.selection_set.node;
-        let mut merged = Vec::with_capacity(set.items.len());
-        gather(
-            std::mem::take(&mut set.items),
-            &document.fragments,
-            &mut merged,
-        );
-        set.items = merged;
-    }
+/// Root fields with the same response key are one field, also where their directives kept them apart until now: it runs
+/// once, with the selections of all. The executor would run each, and a mutation would write twice.
+fn merge_roots(set: &mut to::SelectionSet) {
+    let mut merged = Vec::with_capacity(set.items.len());
+    gather(std::mem::take(&mut set.items), &mut merged);
+    set.items = merged;
 }
 
 /// Puts the fields of a root selection, those of its fragments among them, into the list, each response key once.
-fn gather(
-    items: Vec<Positioned<to::Selection>>,
-    fragments: &Fragments,
-    merged: &mut Vec<Positioned<to::Selection>>,
-) {
+fn gather(items: Vec<Positioned<to::Selection>>, merged: &mut Vec<Positioned<to::Selection>>) {
     for item in items {
         match item.node {
             to::Selection::Field(field) => {
@@ -85,23 +74,13 @@ fn gather(
                 }
             }
             to::Selection::InlineFragment(fragment) => {
-                gather(fragment.node.selection_set.node.items, fragments, merged);
+                gather(fragment.node.selection_set.node.items, merged);
             }
-            to::Selection::FragmentSpread(spread) => {
-                if let Some(fragment) = fragments.get(&spread.node.fragment_name.node) {
-                    gather(
-                        fragment.node.selection_set.node.items.clone(),
-                        fragments,
-                        merged,
-                    );
-                }
-            }
+            // Fragments were spread out when the document was checked.
+            to::Selection::FragmentSpread(_) => {}
         }
     }
 }
-
-/// The fragments of a document, by name.
-type Fragments = HashMap<Name, Positioned<to::FragmentDefinition>>;
 
 fn coerce(
     checked: &Checked,
@@ -117,18 +96,23 @@ fn coerce(
             RequestError::invalid(without_value(&error.message().to_string()))
                 .at(error.location(), &checked.sources)
         })?;
-    coerced
-        .iter()
-        .map(|(name, value)| {
-            let value = serde_json::to_value(value)
-                .ok()
-                .and_then(|value| Value::from_json(value).ok())
-                .ok_or_else(|| {
-                    RequestError::invalid(format!("variable {} cannot be read", name.as_str()))
-                })?;
-            Ok((Name::new(name.as_str()), value))
-        })
-        .collect()
+    let mut variables = Variables::with_capacity(coerced.len());
+    for declared in &checked.operation.variables {
+        let Some(value) = coerced.get(declared.name.as_str()) else {
+            continue;
+        };
+        let value = serde_json::to_value(value)
+            .ok()
+            .and_then(|value| Value::from_json(value).ok())
+            .ok_or_else(|| {
+                RequestError::invalid(format!("variable {} cannot be read", declared.name))
+            })?;
+        scalars::check(schema, &declared.ty, &value, &declared.name).map_err(|flaw| {
+            RequestError::invalid(flaw).at(declared.location(), &checked.sources)
+        })?;
+        variables.insert(Name::new(declared.name.as_str()), value);
+    }
+    Ok(variables)
 }
 
 /// The message without the caller's value, which may be personal.

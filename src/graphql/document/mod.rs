@@ -10,11 +10,13 @@ mod cost;
 mod error;
 mod measure;
 mod nesting;
+mod scalars;
 mod shape;
 mod translate;
 
 pub use contract::ContractError;
 pub use error::{RequestCode, RequestError};
+pub(super) use translate::is_hidden;
 
 use crate::limits::Limits;
 use apollo_compiler::executable::Operation;
@@ -120,11 +122,13 @@ impl Documents {
                 "an introspection query may not nest its lists that deep",
             )]);
         }
+        scalars::check_literals(&self.schema, &document, &operation)
+            .map_err(|error| vec![error])?;
         let introspects = operation
             .root_fields(&document)
             .any(|field| matches!(field.name.as_str(), "__schema" | "__type"));
         Ok(Checked {
-            template: translate::translate(&document, &operation),
+            template: translate::translate(&self.schema, &document, &operation),
             shape: Shape::of(&document, &operation.selection_set),
             cost: cost::Cost::of(&document, &operation),
             introspects,

@@ -4,10 +4,9 @@
 //! sets that may come out empty get a hidden `__typename`: the executor answers `null` for an object without a field, and
 //! `{}` is right. [`super::shape`] takes it out of the answer again.
 
-use apollo_compiler::ExecutableDocument;
-use apollo_compiler::Node;
 use apollo_compiler::executable as from;
-use apollo_compiler::parser::{SourceMap, SourceSpan};
+use apollo_compiler::parser::SourceSpan;
+use apollo_compiler::{ExecutableDocument, Node, Schema};
 use async_graphql::parser::types as to;
 use async_graphql::{Name, Number, Pos, Positioned, indexmap::IndexMap};
 use async_graphql_value::Value as InputValue;
@@ -16,18 +15,16 @@ use std::collections::HashMap;
 /// The alias of the hidden `__typename`.
 const HIDDEN: &str = "__crmql_present";
 
-/// The operation with the fragments it uses. It still holds its variables; see [`super::bind`].
+/// The operation without fragment spreads: what stands under one response key is one field, wherever the document has it.
+/// (The executor would resolve it as often as it is written.) It still holds its variables; see [`super::bind`].
 pub(super) fn translate(
+    schema: &Schema,
     document: &ExecutableDocument,
     operation: &Node<from::Operation>,
 ) -> to::ExecutableDocument {
-    let mut work = Translation {
-        document,
-        sources: &document.sources,
-        fragments: HashMap::new(),
-    };
+    let work = Translation { schema, document };
     let pos = work.pos(operation.location());
-    let selection_set = work.set(&operation.selection_set, pos);
+    let selection_set = work.set(&[&operation.selection_set], pos);
     let ty = if operation.is_mutation() {
         to::OperationType::Mutation
     } else {
@@ -42,24 +39,51 @@ pub(super) fn translate(
     };
     to::ExecutableDocument {
         operations: to::DocumentOperations::Single(Positioned::new(operation, pos)),
-        fragments: work
-            .fragments
-            .into_iter()
-            .filter_map(|(name, fragment)| Some((name, fragment?)))
-            .collect(),
+        fragments: HashMap::new(),
     }
 }
 
 struct Translation<'a> {
+    schema: &'a Schema,
     document: &'a ExecutableDocument,
-    sources: &'a SourceMap,
-    /// `None` while a fragment is being translated.
-    fragments: HashMap<Name, Option<Positioned<to::FragmentDefinition>>>,
 }
 
-impl Translation<'_> {
+/// What selection sets ask for, in order, each response key and type once.
+#[derive(Default)]
+struct Collected<'a> {
+    asked: Vec<Asked<'a>>,
+    fields: HashMap<&'a apollo_compiler::Name, usize>,
+    types: HashMap<&'a apollo_compiler::Name, usize>,
+}
+
+/// One thing a selection set asks for, before it is translated.
+enum Asked<'a> {
+    /// A field that is always wanted, with every selection set it is written with.
+    Field(&'a Node<from::Field>, Vec<&'a from::SelectionSet>),
+    /// A field that its directives may leave out.
+    Perhaps(&'a Node<from::Field>),
+    /// A fragment that is wanted of objects of one type only.
+    On(
+        &'a apollo_compiler::Name,
+        Option<SourceSpan>,
+        Vec<&'a from::SelectionSet>,
+    ),
+    /// A fragment that its directives may leave out.
+    Fragment(Fragment<'a>),
+}
+
+/// A fragment, spread or inline.
+#[derive(Clone, Copy)]
+struct Fragment<'a> {
+    on: Option<&'a apollo_compiler::Name>,
+    directives: &'a from::DirectiveList,
+    set: &'a from::SelectionSet,
+    location: Option<SourceSpan>,
+}
+
+impl<'a> Translation<'a> {
     fn pos(&self, span: Option<SourceSpan>) -> Pos {
-        span.and_then(|span| span.line_column(self.sources))
+        span.and_then(|span| span.line_column(&self.document.sources))
             .map(|place| Pos {
                 line: place.line,
                 column: place.column,
@@ -67,87 +91,146 @@ impl Translation<'_> {
             .unwrap_or_default()
     }
 
-    fn set(&mut self, set: &from::SelectionSet, pos: Pos) -> Positioned<to::SelectionSet> {
-        let mut certain = false;
-        let mut items = Vec::with_capacity(set.selections.len() + 1);
-        for selection in &set.selections {
-            if let from::Selection::Field(field) = selection {
-                certain |= !is_conditional(&field.directives);
-            }
-            items.push(self.selection(selection));
+    /// Selection sets of the same objects, as one. Their size with fragments spread out was measured before.
+    fn set(&self, sets: &[&'a from::SelectionSet], pos: Pos) -> Positioned<to::SelectionSet> {
+        let mut collected = Collected::default();
+        for set in sets {
+            self.collect(set, &mut collected);
         }
-        if !certain && !set.selections.is_empty() {
+        let asked = collected.asked;
+        let certain = asked.iter().any(|one| matches!(one, Asked::Field(..)));
+        let mut items: Vec<_> = asked.iter().map(|one| self.selection(one)).collect();
+        if !certain && !sets.iter().all(|set| set.selections.is_empty()) {
             items.push(Positioned::new(to::Selection::Field(hidden(pos)), pos));
         }
         Positioned::new(to::SelectionSet { items }, pos)
     }
 
-    fn selection(&mut self, selection: &from::Selection) -> Positioned<to::Selection> {
-        match selection {
-            from::Selection::Field(field) => {
-                let pos = self.pos(field.location());
-                let field = self.field(field, pos);
-                Positioned::new(to::Selection::Field(Positioned::new(field, pos)), pos)
-            }
-            from::Selection::InlineFragment(fragment) => {
-                let pos = self.pos(fragment.location());
-                let inline = to::InlineFragment {
-                    type_condition: fragment
-                        .type_condition
-                        .as_ref()
-                        .map(|on| type_condition(on, pos)),
-                    directives: directives(&fragment.directives, pos),
-                    selection_set: self.set(&fragment.selection_set, pos),
-                };
-                Positioned::new(
-                    to::Selection::InlineFragment(Positioned::new(inline, pos)),
-                    pos,
-                )
-            }
-            from::Selection::FragmentSpread(spread) => {
-                let pos = self.pos(spread.location());
-                self.fragment(&spread.fragment_name);
-                let spread = to::FragmentSpread {
-                    fragment_name: at(&spread.fragment_name, pos),
-                    directives: directives(&spread.directives, pos),
-                };
-                Positioned::new(
-                    to::Selection::FragmentSpread(Positioned::new(spread, pos)),
-                    pos,
-                )
+    fn collect(&self, set: &'a from::SelectionSet, into: &mut Collected<'a>) {
+        for selection in &set.selections {
+            match selection {
+                from::Selection::Field(field) if is_conditional(&field.directives) => {
+                    into.asked.push(Asked::Perhaps(field));
+                }
+                from::Selection::Field(field) => into.field(field),
+                from::Selection::InlineFragment(fragment) => {
+                    let fragment = Fragment {
+                        on: fragment.type_condition.as_ref(),
+                        directives: &fragment.directives,
+                        set: &fragment.selection_set,
+                        location: fragment.location(),
+                    };
+                    self.collect_fragment(&set.ty, fragment, into);
+                }
+                from::Selection::FragmentSpread(spread) => {
+                    if let Some(definition) = self.document.fragments.get(&spread.fragment_name) {
+                        let fragment = Fragment {
+                            on: Some(definition.type_condition()),
+                            directives: &spread.directives,
+                            set: &definition.selection_set,
+                            location: spread.location(),
+                        };
+                        self.collect_fragment(&set.ty, fragment, into);
+                    }
+                }
             }
         }
     }
 
-    fn field(&mut self, field: &Node<from::Field>, pos: Pos) -> to::Field {
-        to::Field {
+    /// A fragment within a set of objects of type `ty`. Of an object type, validation left only those that always apply.
+    fn collect_fragment(
+        &self,
+        ty: &apollo_compiler::Name,
+        fragment: Fragment<'a>,
+        into: &mut Collected<'a>,
+    ) {
+        if is_conditional(fragment.directives) {
+            into.asked.push(Asked::Fragment(fragment));
+            return;
+        }
+        match fragment.on {
+            Some(on) if on != ty && self.schema.get_object(ty).is_none() => {
+                into.typed(on, fragment);
+            }
+            _ => self.collect(fragment.set, into),
+        }
+    }
+
+    fn selection(&self, asked: &Asked<'a>) -> Positioned<to::Selection> {
+        match asked {
+            Asked::Field(field, sets) => self.field(field, sets),
+            Asked::Perhaps(field) => self.field(field, &[&field.selection_set]),
+            Asked::On(on, location, sets) => {
+                let pos = self.pos(*location);
+                let condition = Some(type_condition(on, pos));
+                inline(condition, Vec::new(), self.set(sets, pos), pos)
+            }
+            Asked::Fragment(fragment) => {
+                let pos = self.pos(fragment.location);
+                let condition = fragment.on.map(|on| type_condition(on, pos));
+                let directives = directives(fragment.directives, pos);
+                inline(condition, directives, self.set(&[fragment.set], pos), pos)
+            }
+        }
+    }
+
+    fn field(
+        &self,
+        field: &Node<from::Field>,
+        sets: &[&'a from::SelectionSet],
+    ) -> Positioned<to::Selection> {
+        let pos = self.pos(field.location());
+        let field = to::Field {
             alias: field.alias.as_ref().map(|alias| at(alias, pos)),
             name: at(&field.name, pos),
             arguments: arguments(&field.arguments, pos),
             directives: directives(&field.directives, pos),
-            selection_set: self.set(&field.selection_set, pos),
+            selection_set: self.set(sets, pos),
+        };
+        Positioned::new(to::Selection::Field(Positioned::new(field, pos)), pos)
+    }
+}
+
+impl<'a> Collected<'a> {
+    fn field(&mut self, field: &'a Node<from::Field>) {
+        let at = *self
+            .fields
+            .entry(field.response_key())
+            .or_insert(self.asked.len());
+        match self.asked.get_mut(at) {
+            Some(Asked::Field(_, sets)) => sets.push(&field.selection_set),
+            _ => self
+                .asked
+                .push(Asked::Field(field, vec![&field.selection_set])),
         }
     }
 
-    fn fragment(&mut self, name: &apollo_compiler::Name) {
-        let key = Name::new(name.as_str());
-        if self.fragments.contains_key(&key) {
-            return;
+    fn typed(&mut self, on: &'a apollo_compiler::Name, fragment: Fragment<'a>) {
+        let at = *self.types.entry(on).or_insert(self.asked.len());
+        match self.asked.get_mut(at) {
+            Some(Asked::On(_, _, sets)) => sets.push(fragment.set),
+            _ => self
+                .asked
+                .push(Asked::On(on, fragment.location, vec![fragment.set])),
         }
-        let document = self.document;
-        let Some(fragment) = document.fragments.get(name) else {
-            return;
-        };
-        self.fragments.insert(key.clone(), None);
-        let pos = self.pos(fragment.location());
-        let definition = to::FragmentDefinition {
-            type_condition: type_condition(fragment.type_condition(), pos),
-            directives: directives(&fragment.directives, pos),
-            selection_set: self.set(&fragment.selection_set, pos),
-        };
-        self.fragments
-            .insert(key, Some(Positioned::new(definition, pos)));
     }
+}
+
+fn inline(
+    type_condition: Option<Positioned<to::TypeCondition>>,
+    directives: Vec<Positioned<to::Directive>>,
+    selection_set: Positioned<to::SelectionSet>,
+    pos: Pos,
+) -> Positioned<to::Selection> {
+    let fragment = to::InlineFragment {
+        type_condition,
+        directives,
+        selection_set,
+    };
+    Positioned::new(
+        to::Selection::InlineFragment(Positioned::new(fragment, pos)),
+        pos,
+    )
 }
 
 fn at(name: &apollo_compiler::Name, pos: Pos) -> Positioned<Name> {
@@ -167,6 +250,14 @@ fn hidden(pos: Pos) -> Positioned<to::Field> {
         selection_set: Positioned::new(to::SelectionSet { items: Vec::new() }, pos),
     };
     Positioned::new(field, pos)
+}
+
+/// Whether a field is the hidden `__typename`, which no answer shows.
+pub(in crate::graphql) fn is_hidden(field: &to::Field) -> bool {
+    field
+        .alias
+        .as_ref()
+        .is_some_and(|alias| alias.node == HIDDEN)
 }
 
 /// Whether a selection may be left out by its directives.
@@ -198,7 +289,8 @@ fn arguments(
         .collect()
 }
 
-fn value(from: &from::Value) -> InputValue {
+/// A value of the document, variables still in it.
+pub(super) fn value(from: &from::Value) -> InputValue {
     match from {
         from::Value::Null => InputValue::Null,
         from::Value::Enum(name) => InputValue::Enum(Name::new(name.as_str())),

@@ -110,6 +110,7 @@ pub(super) fn capabilities(shape: &Shape) -> Capabilities {
         paging,
         max_page_size: sizes.and_then(|sizes| i32::try_from(sizes.max).ok()),
         total_count: shape.total == TotalKind::Exact,
+        stable_order: true,
         backward_paging: shape.total == TotalKind::Exact,
         filters: Vec::new(),
         orderings: Vec::new(),

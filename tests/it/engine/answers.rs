@@ -226,3 +226,51 @@ async fn one_customer_is_itself_absent_or_a_failure() {
         );
     }
 }
+
+/// A customer must not seem gone because a proxy, or a server at a wrong address, has no such page.
+#[tokio::test]
+async fn a_404_is_an_absence_only_in_the_crms_own_form() {
+    let html = || Play::Raw(404, Vec::new(), b"<html>not here</html>".to_vec());
+    let empty = || Play::Raw(404, Vec::new(), Vec::new());
+    let other = || Play::Json(404, json!({ "path": "/nowhere" }));
+    let coded = || {
+        Play::Json(
+            404,
+            json!({ "error": { "code": "GONE_ASTRAY", "text": "no" } }),
+        )
+    };
+    let said = || Play::Json(404, json!({ "error": { "text": "no such record" } }));
+    let message = "\n[errors]\ncode = [\"/error/code\"]\nmessage = [\"/error/text\"]\n";
+    let own_code =
+        "\n[errors]\ncode = [\"/error/code\"]\n[errors.codes]\nNO_SUCH = \"not_found\"\n";
+    for (errors, play, absent) in [
+        ("", html(), false),
+        ("", empty(), true),
+        ("", other(), true),
+        (message, html(), false),
+        (message, empty(), true),
+        (message, other(), false),
+        (message, said(), true),
+        (message, coded(), true),
+        (own_code, html(), false),
+        (own_code, empty(), false),
+        (own_code, said(), false),
+        (own_code, coded(), true),
+    ] {
+        let crm = Crm::always(play.clone()).await;
+        let fetched = source(&crm, &format!("{}{errors}", batch()))
+            .fetch(&call(), &[id("a")])
+            .await
+            .remove(0);
+        let expected = if absent {
+            Ok(false)
+        } else {
+            Err(SourceErrorKind::Malformed)
+        };
+        assert_eq!(
+            fetched.map(|c| c.is_some()).map_err(|error| error.kind),
+            expected,
+            "{errors} {play:?}"
+        );
+    }
+}

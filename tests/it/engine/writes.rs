@@ -351,3 +351,19 @@ async fn refusals_say_what_and_where_without_the_crms_words() {
         );
     }
 }
+
+/// An answer about somebody else proves that something was written, and must not be shown as the customer that was asked for.
+#[tokio::test]
+async fn an_update_that_answers_another_customer_shows_none() {
+    let file = writing("[update]\nrequest = \"PATCH /c/{id}\"\nreturns = { item = \"/data\" }");
+    for (answered, shown) in [("a", true), ("b", false)] {
+        let body = json!({ "data": { "id": answered, "name": "Ann" } });
+        let done = written(Play::Json(200, body), &file, &update(named())).await;
+        assert_eq!(done.outcome, WriteOutcome::Applied, "{answered}");
+        assert_eq!(done.customer.is_some(), shown, "{answered}: {done:?}");
+        assert_eq!(
+            done.read_back.map(|error| error.kind),
+            (!shown).then_some(SourceErrorKind::Malformed)
+        );
+    }
+}

@@ -215,9 +215,8 @@ pub fn source_with(base: &str, text: &str, tokens: TokenStore, settings: Setting
 }
 
 pub fn call() -> Call {
-    Call::new(Arc::new(Operation {
-        request_id: "r-1".into(),
-        deadline: Instant::now() + Duration::from_secs(10),
-        fresh: true,
-    }))
+    Call::new(Arc::new(
+        Operation::new("r-1", Instant::now() + Duration::from_secs(10))
+            .no_older(Some(Duration::ZERO)),
+    ))
 }

@@ -5,6 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crmql::app::{demo_sources, routes};
+use crmql::config::CacheTimes;
 use crmql::demo::{self, Crm, Demo, Options, Seen};
 use crmql::http::{Readiness, serve};
 use crmql::limits::Limits;
@@ -22,20 +23,29 @@ pub struct Running {
     client: reqwest::Client,
 }
 
-/// A gateway over so many customers in each CRM.
+/// A gateway over so many customers in each CRM, which keeps nothing: most tests count calls.
 pub async fn start(customers: usize) -> Running {
     start_with(customers, Limits::default()).await
 }
 
 /// The same with other ceilings.
 pub async fn start_with(customers: usize, limits: Limits) -> Running {
+    start_as(customers, limits, None).await
+}
+
+/// The same with a cache.
+pub async fn start_cached(customers: usize, times: CacheTimes) -> Running {
+    start_as(customers, Limits::default(), Some(times)).await
+}
+
+async fn start_as(customers: usize, limits: Limits, times: Option<CacheTimes>) -> Running {
     let options = Options {
         customers,
         ports: None,
     };
     let demo = demo::start(options).await.unwrap();
     let readiness = Readiness::new();
-    let sources = demo_sources(&demo).unwrap();
+    let sources = demo_sources(&demo, times.as_ref(), &limits).unwrap();
     let routes = routes(sources, b"a secret of the tests", &limits, &readiness).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

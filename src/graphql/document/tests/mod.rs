@@ -10,12 +10,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 pub(super) fn arrival(ms: u64) -> Arrival {
-    Arrival {
-        request_id: "r1".into(),
-        caller: std::sync::Arc::new(crate::access::Caller::anybody()),
-        deadline: Instant::now() + Duration::from_millis(ms),
-        fresh: false,
-    }
+    Arrival::new("r1", Instant::now() + Duration::from_millis(ms))
 }
 
 pub(super) async fn ask_with(gateway: &Gateway, document: &str, variables: Value) -> Value {

@@ -1,0 +1,79 @@
+//! Values of the schema's own scalars, looked at before anything runs.
+//!
+//! The validator knows such a scalar by its name only and takes any value. The executor would refuse a bad one when its turn
+//! comes, which may be after another mutation of the same operation has written.
+
+use super::error::RequestError;
+use super::translate;
+use crate::model::{Date, DateTime};
+use apollo_compiler::executable::Operation;
+use apollo_compiler::schema::{ExtendedType, Type};
+use apollo_compiler::{ExecutableDocument, Schema};
+use async_graphql::{ScalarType as _, Value};
+
+/// Checks what the document itself says, variables left aside.
+///
+/// # Errors
+/// The first value that its scalar does not take.
+pub(super) fn check_literals(
+    schema: &Schema,
+    document: &ExecutableDocument,
+    operation: &Operation,
+) -> Result<(), RequestError> {
+    for field in operation.all_fields(document) {
+        for argument in &field.arguments {
+            let Some(definition) = field.definition.argument_by_name(&argument.name) else {
+                continue;
+            };
+            let Ok(value) = translate::value(&argument.value)
+                .into_const_with(|_| Ok::<_, std::convert::Infallible>(Value::Null));
+            check(schema, &definition.ty, &value, &argument.name).map_err(|flaw| {
+                RequestError::invalid(flaw).at(argument.value.location(), &document.sources)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks a value of this type. `name` is what the value stands under, for the message; the value itself is not repeated.
+///
+/// # Errors
+/// A sentence about the first value within that its scalar does not take.
+pub(super) fn check(schema: &Schema, ty: &Type, value: &Value, name: &str) -> Result<(), String> {
+    match value {
+        Value::Null => Ok(()),
+        Value::List(items) if ty.is_list() => items
+            .iter()
+            .try_for_each(|item| check(schema, ty.item_type(), item, name)),
+        _ => match schema.types.get(ty.inner_named_type()) {
+            Some(ExtendedType::Scalar(scalar)) => match wanted(&scalar.name, value) {
+                Some(wanted) => Err(format!("`{name}` must be {wanted}")),
+                None => Ok(()),
+            },
+            Some(ExtendedType::InputObject(object)) => {
+                let Value::Object(fields) = value else {
+                    return Ok(());
+                };
+                fields.iter().try_for_each(|(key, value)| {
+                    object.fields.get(key.as_str()).map_or(Ok(()), |field| {
+                        check(schema, &field.ty, value, key.as_str())
+                    })
+                })
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+/// What a scalar wants, where the value is not that.
+fn wanted(scalar: &str, value: &Value) -> Option<&'static str> {
+    match scalar {
+        "Date" => Date::parse(value.clone())
+            .is_err()
+            .then_some("a date such as 1990-05-17"),
+        "DateTime" => DateTime::parse(value.clone())
+            .is_err()
+            .then_some("a date and time with an offset, such as 2024-01-15T10:30:00Z"),
+        _ => None,
+    }
+}

@@ -1,0 +1,81 @@
+//! JSON text of the values that records hold, and of the executor's trees with such text in them.
+
+use async_graphql::Value;
+use async_graphql::resolver_utils::EnumType;
+use serde::Serialize;
+use std::io::Write as _;
+
+/// Writes what serde knows how to write. Writing to memory does not fail.
+pub(super) fn plain(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+    let before = out.len();
+    if serde_json::to_writer(&mut *out, value).is_err() {
+        out.truncate(before);
+        out.extend_from_slice(b"null");
+    }
+}
+
+/// A string.
+pub(super) fn text(text: &str, out: &mut Vec<u8>) {
+    plain(text, out);
+}
+
+/// A value, or `null`.
+pub(super) fn option<T>(value: Option<T>, out: &mut Vec<u8>, write: impl FnOnce(T, &mut Vec<u8>)) {
+    match value {
+        Some(value) => write(value, out),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// A list.
+pub(super) fn list<T>(
+    items: impl Iterator<Item = T>,
+    out: &mut Vec<u8>,
+    mut write: impl FnMut(T, &mut Vec<u8>),
+) {
+    out.push(b'[');
+    for (place, item) in items.enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        write(item, out);
+    }
+    out.push(b']');
+}
+
+/// What prints without a character that JSON would escape: times, days.
+pub(super) fn printed(value: impl std::fmt::Display, out: &mut Vec<u8>) {
+    // Writing to memory does not fail.
+    let _ = write!(out, "\"{value}\"");
+}
+
+/// A word of an enum.
+pub(super) fn word<T: EnumType>(value: T, out: &mut Vec<u8>) {
+    let item = T::items().iter().find(|item| item.value == value);
+    option(item, out, |item, out| text(item.name, out));
+}
+
+/// A tree of the executor, with the texts of this module's neighbours put in as they are.
+pub(in crate::graphql) fn write_value(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Binary(written) => out.extend_from_slice(written),
+        Value::List(items) => list(items.iter(), out, write_value),
+        Value::Object(fields) => {
+            let mut before = b'{';
+            for (key, value) in fields {
+                out.push(before);
+                before = b',';
+                text(key, out);
+                out.push(b':');
+                write_value(value, out);
+            }
+            if fields.is_empty() {
+                out.push(b'{');
+            }
+            out.push(b'}');
+        }
+        Value::Null | Value::Number(_) | Value::String(_) | Value::Boolean(_) | Value::Enum(_) => {
+            plain(value, out);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What sources said, kept for a while: customers, absences and pages, bounded together in bytes and each in time.
+//!
+//! Keys hold the source, its epoch, and everything that was asked. A write moves the source to another epoch, so that
+//! nothing read before it can be found after it, not even by a read that is still under way.
+
+use super::weight;
+use crate::model::{Filter, LocalId, Order};
+use crate::source::{CustomerRef, Page, Position, Row};
+use moka::Expiry;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// How long what a source said is used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// Without asking again.
+    pub ttl: Duration,
+    /// After that, while the CRM fails, marked as stale.
+    pub stale_if_error: Duration,
+    /// That there is no such customer.
+    pub absent_ttl: Duration,
+}
+
+/// Whose answers, and since which write. Two sources never share a scope, whatever their names; callers that bring
+/// credentials of their own would get one for each of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Scope {
+    /// The source with its credentials, numbered by the store.
+    pub source: u64,
+    /// The writes so far.
+    pub epoch: u64,
+}
+
+/// What was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// A customer.
+    Customer {
+        /// Of whom.
+        scope: Scope,
+        /// Its id.
+        id: LocalId,
+    },
+    /// A page of a list.
+    Page(Arc<PageKey>),
+}
+
+/// Which page of which list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PageKey {
+    /// Of whom.
+    pub scope: Scope,
+    /// Which of the source's list routes.
+    pub route: usize,
+    /// The filter.
+    pub filter: Filter,
+    /// The order.
+    pub order: Option<Order>,
+    /// Where it begins.
+    pub position: Position,
+    /// How many rows were asked for.
+    pub size: u32,
+}
+
+/// What was said.
+#[derive(Clone, Debug)]
+pub enum Said {
+    /// A customer, or that there is none.
+    Customer(Option<CustomerRef>),
+    /// A row of a page that is kept by itself. It costs nothing, and goes with the page.
+    Row(Weak<Page>, usize),
+    /// A page.
+    Page(Arc<Page>),
+}
+
+impl Said {
+    /// The page.
+    pub fn page(&self) -> Option<Arc<Page>> {
+        match self {
+            Self::Page(page) => Some(Arc::clone(page)),
+            Self::Customer(_) | Self::Row(..) => None,
+        }
+    }
+
+    /// The customer, or that there is none; `None` where that is no longer known.
+    pub fn customer(&self) -> Option<Option<CustomerRef>> {
+        match self {
+            Self::Customer(customer) => Some(customer.clone()),
+            Self::Row(page, index) => match page.upgrade()?.rows.get(*index)? {
+                Row::Customer { customer, .. } => Some(Some(Arc::clone(customer))),
+                Row::Gone { .. } | Row::Unreadable { .. } => None,
+            },
+            Self::Page(_) => None,
+        }
+    }
+}
+
+/// Something that was said, and when.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// What was said.
+    pub said: Said,
+    /// When it was asked for: it is at least as new as this.
+    pub began: Instant,
+    /// Until when it is used without asking again.
+    pub fresh_until: Instant,
+    /// Until when it may stand in for a failing CRM.
+    pub usable_until: Instant,
+    weight: u32,
+}
+
+/// What all sources said.
+#[derive(Clone)]
+pub struct Store {
+    kept: Cache<Key, Arc<Kept>>,
+    sources: Arc<AtomicU64>,
+}
+
+impl Store {
+    /// Keeps at most about so many bytes.
+    pub fn new(bytes: u64) -> Self {
+        Self {
+            kept: Cache::builder()
+                .max_capacity(bytes)
+                // What a write made unseen is never asked for again, however often it was before: it must go first.
+                .eviction_policy(EvictionPolicy::lru())
+                .weigher(|_, kept: &Arc<Kept>| kept.weight)
+                .expire_after(UntilUnusable)
+                .build(),
+            sources: Arc::default(),
+        }
+    }
+
+    /// A number for one more source.
+    pub fn source(&self) -> u64 {
+        self.sources.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What is kept under a key.
+    pub fn get(&self, key: &Key) -> Option<Arc<Kept>> {
+        self.kept.get(key)
+    }
+
+    /// Keeps something that was just said, unless what is kept was asked for later.
+    pub fn keep(&self, key: Key, said: Said, began: Instant, times: &Times) {
+        let (life, stale) = match said {
+            Said::Customer(None) => (times.absent_ttl, Duration::ZERO),
+            _ => (times.ttl, times.stale_if_error),
+        };
+        if life.is_zero() {
+            return;
+        }
+        let fresh_until = Instant::now() + jittered(life, &key);
+        let kept = Arc::new(Kept {
+            weight: weight::of(&key, &said),
+            said,
+            began,
+            fresh_until,
+            usable_until: fresh_until + stale,
+        });
+        self.kept.entry(key).and_upsert_with(|there| match there {
+            Some(there) if there.value().began > began => there.into_value(),
+            _ => kept,
+        });
+    }
+
+    /// How many bytes are kept, after what was put off has been done.
+    #[cfg(test)]
+    pub fn settled_bytes(&self) -> u64 {
+        self.kept.run_pending_tasks();
+        self.kept.weighted_size()
+    }
+
+    /// How many entries are kept, likewise.
+    #[cfg(test)]
+    pub fn settled_entries(&self) -> u64 {
+        self.kept.run_pending_tasks();
+        self.kept.entry_count()
+    }
+}
+
+/// The shortest that a time can become by [`jittered`].
+pub fn at_least(life: Duration) -> Duration {
+    life - life / 10
+}
+
+/// Between nine tenths and the whole, so that what was read together is not asked again together. The pages of one list
+/// stay together all the same: rows must not move between a page of today and one of yesterday.
+fn jittered(life: Duration, key: &Key) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    match key {
+        Key::Customer { .. } => key.hash(&mut hasher),
+        Key::Page(page) => (page.scope, page.route, &page.filter, page.order).hash(&mut hasher),
+    }
+    let steps = u32::try_from(hasher.finish() % 256).unwrap_or(0);
+    life - life / 10 * steps / 256
+}
+
+/// Entries go when not even a failing CRM makes them useful.
+struct UntilUnusable;
+
+impl Expiry<Key, Arc<Kept>> for UntilUnusable {
+    fn expire_after_create(&self, _: &Key, kept: &Arc<Kept>, now: Instant) -> Option<Duration> {
+        Some(kept.usable_until.saturating_duration_since(now))
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &Key,
+        kept: &Arc<Kept>,
+        now: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(kept.usable_until.saturating_duration_since(now))
+    }
+}

@@ -1,0 +1,210 @@
+//! Single flight: identical reads that are under way are one read.
+//!
+//! A flight runs in a task of its own, so that a caller who goes away neither stops it nor fails the others. It knows
+//! neither customers nor caches.
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// A read under way; every clone ends with the same answer. `None` where its task broke off.
+pub type Flight<V> = Shared<BoxFuture<'static, Option<V>>>;
+
+/// The reads under way, by what they read.
+pub struct Flights<K, V> {
+    open: Arc<Mutex<HashMap<K, Open<V>>>>,
+    most: usize,
+}
+
+/// A read that may be joined.
+struct Open<V> {
+    flight: Flight<V>,
+    began: Instant,
+}
+
+impl<K, V> Flights<K, V>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Nothing is under way. At most so many keys can be joined at a time; reads beyond them are not shared.
+    pub fn new(most: usize) -> Self {
+        Self {
+            open: Arc::new(Mutex::new(HashMap::new())),
+            most,
+        }
+    }
+
+    /// Joins the flights of the keys that are under way, unless they began before `not_before`, and starts one for the
+    /// others together. `start` is given these others and the moment it begins; what it gives answers each of them. The
+    /// flights come in the order of the keys.
+    pub fn join<F>(
+        &self,
+        keys: &[K],
+        not_before: Option<Instant>,
+        start: impl FnOnce(Vec<K>, Instant) -> F,
+    ) -> Vec<Flight<V>>
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        let mut open = locked(&self.open);
+        let joined: Vec<Option<Flight<V>>> = keys
+            .iter()
+            .map(|key| {
+                let open = open.get(key)?;
+                let new_enough = not_before.is_none_or(|least| open.began >= least);
+                new_enough.then(|| open.flight.clone())
+            })
+            .collect();
+        let missing: Vec<K> = keys
+            .iter()
+            .zip(&joined)
+            .filter(|(_, joined)| joined.is_none())
+            .map(|(key, _)| key.clone())
+            .collect();
+        let own = (!missing.is_empty()).then(|| {
+            let began = Instant::now();
+            let read = start(missing.clone(), began);
+            if open.len() + missing.len() > self.most {
+                // In the caller's own task: where there is no room to share, nothing outlives its caller.
+                return read.map(Some).boxed().shared();
+            }
+            let landing = Landing {
+                open: Arc::clone(&self.open),
+                keys: missing.clone(),
+                began,
+            };
+            let task = tokio::spawn(async move {
+                let _landing = landing;
+                read.await
+            });
+            let flight: Flight<V> = task.map(Result::ok).boxed().shared();
+            for key in missing {
+                let flight = flight.clone();
+                open.insert(key, Open { flight, began });
+            }
+            flight
+        });
+        joined
+            .into_iter()
+            .filter_map(|joined| joined.or_else(|| own.clone()))
+            .collect()
+    }
+
+    /// How many keys are under way.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        locked(&self.open).len()
+    }
+}
+
+/// Ends a flight when it is dropped, also where its task broke off. A newer flight may have taken a key's place.
+struct Landing<K: Hash + Eq, V> {
+    open: Arc<Mutex<HashMap<K, Open<V>>>>,
+    keys: Vec<K>,
+    began: Instant,
+}
+
+impl<K: Hash + Eq, V> Drop for Landing<K, V> {
+    fn drop(&mut self) {
+        let mut open = locked(&self.open);
+        for key in &self.keys {
+            if open.get(key).is_some_and(|open| open.began <= self.began) {
+                open.remove(key);
+            }
+        }
+    }
+}
+
+/// The lock, also after a panic elsewhere: the map is whole at every point where it is let go.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use tokio::sync::oneshot;
+
+    #[tokio::test]
+    async fn identical_reads_are_one_and_outlive_their_first_caller() {
+        let flights: Flights<u32, u32> = Flights::new(10);
+        let started = Arc::new(AtomicU32::new(0));
+        let (open, gate) = oneshot::channel::<()>();
+        let first = {
+            let started = Arc::clone(&started);
+            flights.join(&[1, 2], None, |keys, _| async move {
+                started.fetch_add(1, Ordering::Relaxed);
+                drop(gate.await);
+                u32::try_from(keys.len()).unwrap()
+            })
+        };
+        assert_eq!(first.len(), 2);
+        drop(first);
+        let again = flights.join(&[2, 3], None, |keys, _| {
+            assert_eq!(keys, [3], "2 is under way");
+            async { 7 }
+        });
+        assert_eq!(again[1].clone().await, Some(7));
+        open.send(()).unwrap();
+        assert_eq!(
+            again[0].clone().await,
+            Some(2),
+            "the caller that began it is gone"
+        );
+        assert_eq!(started.load(Ordering::Relaxed), 1);
+        assert_eq!(flights.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_flight_that_breaks_off_ends_for_all_and_is_forgotten() {
+        let flights: Flights<u32, u32> = Flights::new(10);
+        let broken = flights.join(&[1], None, |_, _| async { panic!("on purpose") });
+        assert_eq!(broken[0].clone().await, None);
+        assert_eq!(flights.len(), 0);
+        let next = flights.join(&[1], None, |_, _| async { 5 });
+        assert_eq!(next[0].clone().await, Some(5));
+    }
+
+    #[tokio::test]
+    async fn who_wants_news_joins_no_older_flight_and_takes_its_place() {
+        let flights: Flights<u32, u32> = Flights::new(10);
+        let (open, gate) = oneshot::channel::<()>();
+        let old = flights.join(&[1], None, |_, _| async {
+            drop(gate.await);
+            1
+        });
+        let (open_new, new_gate) = oneshot::channel::<()>();
+        let since = Instant::now();
+        let new = flights.join(&[1], Some(since), |_, _| async {
+            drop(new_gate.await);
+            2
+        });
+        open.send(()).unwrap();
+        assert_eq!(old[0].clone().await, Some(1));
+        let joined = flights.join(&[1], Some(since), |_, _| async { 3 });
+        open_new.send(()).unwrap();
+        assert_eq!(new[0].clone().await, Some(2));
+        assert_eq!(joined[0].clone().await, Some(2), "the newer one goes on");
+        assert_eq!(flights.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn beyond_the_ceiling_nothing_is_shared() {
+        let flights: Flights<u32, u32> = Flights::new(1);
+        let (open, gate) = oneshot::channel::<()>();
+        let first = flights.join(&[1], None, |_, _| async {
+            drop(gate.await);
+            1
+        });
+        let alone = flights.join(&[2], None, |_, _| async { 2 });
+        assert_eq!(flights.len(), 1);
+        assert_eq!(alone[0].clone().await, Some(2));
+        open.send(()).unwrap();
+        assert_eq!(first[0].clone().await, Some(1));
+    }
+}

@@ -1,0 +1,422 @@
+//! The cache as its callers see it: what is asked again, what is shared, what a write makes unseen.
+
+use super::cache::{Store, Times};
+use super::cached::{CachedSource, Caching};
+use crate::model::{
+    Assumption, Capabilities, Change, Customer, Filter, LocalId, Order, PagingStyle, WriteOutcome,
+};
+use crate::source::{
+    Call, CustomerRef, CustomerSource, ListPlan, Operation, Page, Paging, Position, Row, Sizes,
+    SourceError, SourceErrorKind, TotalKind, Unsupported, Written,
+};
+use async_trait::async_trait;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+
+/// A source with one number that every customer's name tells, and a gate that reads wait at.
+struct Told {
+    number: AtomicU32,
+    gate: Semaphore,
+    failing: AtomicBool,
+    asked: Mutex<Vec<Vec<String>>>,
+    lists: AtomicU32,
+    capabilities: Capabilities,
+}
+
+impl Told {
+    fn new(open: bool) -> Arc<Self> {
+        Arc::new(Self {
+            number: AtomicU32::new(1),
+            gate: Semaphore::new(if open { Semaphore::MAX_PERMITS } else { 0 }),
+            failing: AtomicBool::new(false),
+            asked: Mutex::default(),
+            lists: AtomicU32::new(0),
+            capabilities: Capabilities {
+                list: true,
+                get: true,
+                create: false,
+                update: true,
+                delete: false,
+                batch_size: Some(100),
+                paging: PagingStyle::Offset,
+                max_page_size: Some(100),
+                total_count: false,
+                stable_order: true,
+                backward_paging: true,
+                filters: Vec::new(),
+                orderings: Vec::new(),
+                creatable_fields: Vec::new(),
+                required_fields: Vec::new(),
+                updatable_fields: Vec::new(),
+                native_fields: Vec::new(),
+                readable_fields: Vec::new(),
+                assumptions: Vec::<Assumption>::new(),
+            },
+        })
+    }
+
+    fn customer(&self, id: &LocalId) -> CustomerRef {
+        let number = self.number.load(Ordering::SeqCst);
+        Arc::new(Customer {
+            name: Some(number.to_string().into()),
+            ..Customer::bare(id.clone())
+        })
+    }
+
+    fn fail(&self) -> Result<(), SourceError> {
+        match self.failing.load(Ordering::SeqCst) {
+            true => Err(SourceError::new(SourceErrorKind::Unavailable, "down")),
+            false => Ok(()),
+        }
+    }
+
+    fn asked(&self) -> Vec<Vec<String>> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl CustomerSource for Told {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {
+        Ok(ListPlan {
+            route: 0,
+            filter: filter.clone(),
+            residual: Filter::default(),
+            order,
+            unique_order: true,
+            numeric_ids: false,
+            paging: Paging::Offset(Sizes { min: 1, max: 100 }),
+            total: TotalKind::None,
+            depth: None,
+            revision: 0,
+        })
+    }
+
+    async fn list(
+        &self,
+        call: &Call,
+        _: &ListPlan,
+        _: &Position,
+        _: u32,
+    ) -> Result<Page, SourceError> {
+        call.count();
+        self.lists.fetch_add(1, Ordering::SeqCst);
+        let row = Row::Customer {
+            customer: self.customer(&id("1")),
+            key: None,
+        };
+        self.gate.acquire().await.unwrap().forget();
+        self.fail()?;
+        Ok(Page {
+            rows: vec![row],
+            ..Page::default()
+        })
+    }
+
+    async fn fetch(
+        &self,
+        call: &Call,
+        ids: &[LocalId],
+    ) -> Vec<Result<Option<CustomerRef>, SourceError>> {
+        call.count();
+        self.asked
+            .lock()
+            .unwrap()
+            .push(ids.iter().map(ToString::to_string).collect());
+        let found: Vec<_> = ids.iter().map(|id| self.customer(id)).collect();
+        self.gate.acquire().await.unwrap().forget();
+        found
+            .into_iter()
+            .map(|customer| {
+                self.fail()?;
+                Ok((customer.id.as_str() != "absent").then_some(customer))
+            })
+            .collect()
+    }
+
+    async fn write(&self, _: &Call, _: &Change) -> Written {
+        self.number.fetch_add(1, Ordering::SeqCst);
+        Written {
+            outcome: WriteOutcome::Applied,
+            customer: None,
+            id: None,
+            problems: Vec::new(),
+            read_back: None,
+        }
+    }
+}
+
+const LONG: Times = Times {
+    ttl: Duration::from_secs(3_600),
+    stale_if_error: Duration::from_secs(3_600),
+    absent_ttl: Duration::from_secs(3_600),
+};
+const SHORT: Times = Times {
+    ttl: Duration::from_millis(20),
+    stale_if_error: Duration::from_secs(3_600),
+    absent_ttl: Duration::from_millis(20),
+};
+
+fn cached(told: &Arc<Told>, times: Option<Times>) -> Arc<CachedSource> {
+    let inner: Arc<dyn CustomerSource> = Arc::clone(told) as Arc<dyn CustomerSource>;
+    Arc::new(CachedSource::new(
+        inner,
+        caching(times),
+        Store::new(1_000_000),
+    ))
+}
+
+fn caching(times: Option<Times>) -> Caching {
+    Caching {
+        times,
+        patience: Duration::from_secs(5),
+        flights: 1_000,
+    }
+}
+
+fn id(text: &str) -> LocalId {
+    LocalId::new(text).unwrap()
+}
+
+fn call(fresh: bool) -> Call {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let operation = Operation::new("test", deadline);
+    Call::new(Arc::new(
+        operation.no_older(fresh.then_some(Duration::ZERO)),
+    ))
+}
+
+/// The number that the customer's name tells; `None` where there is none.
+async fn read(source: &CachedSource, customer: &str) -> Result<Option<String>, SourceErrorKind> {
+    read_by(source, customer, &call(false)).await
+}
+
+async fn read_by(
+    source: &CachedSource,
+    customer: &str,
+    call: &Call,
+) -> Result<Option<String>, SourceErrorKind> {
+    let found = source.fetch(call, &[id(customer)]).await.remove(0);
+    found
+        .map(|found| found.map(|customer| customer.name.as_ref().unwrap().to_string()))
+        .map_err(|error| error.kind)
+}
+
+async fn list(source: &CachedSource, call: &Call) -> Result<String, SourceErrorKind> {
+    let plan = source.plan(&Filter::default(), None).unwrap();
+    let page = source.list(call, &plan, &Position::Start, 20).await;
+    page.map(|page| match &page.rows[0] {
+        Row::Customer { customer, .. } => customer.name.as_ref().unwrap().to_string(),
+        other => panic!("{other:?}"),
+    })
+    .map_err(|error| error.kind)
+}
+
+/// Lets every task that can go on go on.
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_is_not_asked_again_and_no_cache_reads_through() {
+    let told = Told::new(true);
+    let source = cached(&told, Some(LONG));
+    assert_eq!(read(&source, "1").await, Ok(Some("1".into())));
+    assert_eq!(read(&source, "absent").await, Ok(None));
+    told.number.store(7, Ordering::SeqCst);
+    assert_eq!(read(&source, "1").await, Ok(Some("1".into())));
+    assert_eq!(read(&source, "absent").await, Ok(None));
+    assert_eq!(told.asked().len(), 2);
+    let through = read_by(&source, "1", &call(true)).await;
+    assert_eq!(through, Ok(Some("7".into())), "no-cache asks the CRM");
+    assert_eq!(
+        read(&source, "1").await,
+        Ok(Some("7".into())),
+        "and what it said is kept"
+    );
+    assert_eq!(told.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn of_many_ids_only_the_missing_ones_are_asked_for_together() {
+    let told = Told::new(true);
+    let source = cached(&told, Some(LONG));
+    read(&source, "2").await.unwrap();
+    let found = source
+        .fetch(&call(false), &[id("1"), id("2"), id("3")])
+        .await;
+    let ids: Vec<_> = found
+        .into_iter()
+        .map(|found| found.unwrap().unwrap().id.to_string())
+        .collect();
+    assert_eq!(ids, ["1", "2", "3"]);
+    assert_eq!(told.asked(), [vec!["2"], vec!["1", "3"]]);
+}
+
+#[tokio::test]
+async fn two_hundred_identical_reads_are_one_call_and_only_its_starter_pays() {
+    let told = Told::new(false);
+    let source = cached(&told, None);
+    let readers: Vec<_> = (0..200)
+        .map(|_| {
+            let (source, call) = (Arc::clone(&source), call(false));
+            tokio::spawn(async move {
+                let said = list(&source, &call).await;
+                (said, call.calls())
+            })
+        })
+        .collect();
+    settle().await;
+    told.gate.add_permits(1);
+    let mut paid = 0;
+    for reader in readers {
+        let (said, calls) = reader.await.unwrap();
+        assert_eq!(said, Ok("1".into()));
+        paid += calls;
+    }
+    assert_eq!(told.lists.load(Ordering::SeqCst), 1);
+    assert_eq!(paid, 1, "joining a flight costs nothing");
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_does_not_fail_the_others() {
+    let told = Told::new(false);
+    let source = cached(&told, Some(LONG));
+    let spawn = || {
+        let source = Arc::clone(&source);
+        tokio::spawn(async move { read(&source, "1").await })
+    };
+    let first = spawn();
+    settle().await;
+    let second = spawn();
+    settle().await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    told.gate.add_permits(1);
+    assert_eq!(second.await.unwrap(), Ok(Some("1".into())));
+    assert_eq!(told.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn after_a_write_nobody_sees_the_past() {
+    let told = Told::new(true);
+    let source = cached(&told, Some(LONG));
+    assert_eq!(read(&source, "1").await, Ok(Some("1".into())));
+    assert_eq!(list(&source, &call(false)).await, Ok("1".into()));
+    source
+        .write(&call(false), &Change::Delete { id: id("9") })
+        .await;
+    assert_eq!(read(&source, "1").await, Ok(Some("2".into())));
+    assert_eq!(list(&source, &call(false)).await, Ok("2".into()));
+}
+
+#[tokio::test]
+async fn a_read_that_a_write_overtook_is_not_kept_and_not_joined() {
+    let told = Told::new(false);
+    let source = cached(&told, Some(LONG));
+    let early = {
+        let source = Arc::clone(&source);
+        tokio::spawn(async move { (read(&source, "1").await, list(&source, &call(false)).await) })
+    };
+    settle().await;
+    source
+        .write(&call(false), &Change::Delete { id: id("9") })
+        .await;
+    let late = {
+        let source = Arc::clone(&source);
+        tokio::spawn(async move { (read(&source, "1").await, list(&source, &call(false)).await) })
+    };
+    settle().await;
+    told.gate.add_permits(100);
+    assert_eq!(
+        early.await.unwrap().0,
+        Ok(Some("1".into())),
+        "it began before"
+    );
+    assert_eq!(
+        late.await.unwrap(),
+        (Ok(Some("2".into())), Ok("2".into())),
+        "it began after"
+    );
+    assert_eq!(
+        read(&source, "1").await,
+        Ok(Some("2".into())),
+        "the early answer is not kept for later readers"
+    );
+}
+
+#[tokio::test]
+async fn a_write_that_breaks_off_counts_as_a_write() {
+    let told = Told::new(true);
+    let source = cached(&told, Some(LONG));
+    read(&source, "1").await.unwrap();
+    told.number.store(5, Ordering::SeqCst);
+    let (caller, change) = (call(false), Change::Delete { id: id("9") });
+    drop(source.write(&caller, &change));
+    assert_eq!(
+        read(&source, "1").await,
+        Ok(Some("1".into())),
+        "never begun"
+    );
+    let mut writing = Box::pin(source.write(&caller, &change));
+    let _ = futures_util::poll!(writing.as_mut());
+    drop(writing);
+    assert_eq!(read(&source, "1").await, Ok(Some("6".into())));
+}
+
+#[tokio::test]
+async fn a_stale_answer_stands_in_only_while_the_crm_fails() {
+    let told = Told::new(true);
+    let source = cached(&told, Some(SHORT));
+    assert_eq!(read(&source, "1").await, Ok(Some("1".into())));
+    assert_eq!(list(&source, &call(false)).await, Ok("1".into()));
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    told.number.store(2, Ordering::SeqCst);
+    told.failing.store(true, Ordering::SeqCst);
+    assert_eq!(read(&source, "1").await, Ok(Some("1".into())));
+    assert_eq!(list(&source, &call(false)).await, Ok("1".into()));
+    let through = read_by(&source, "1", &call(true)).await;
+    assert_eq!(
+        through,
+        Err(SourceErrorKind::Unavailable),
+        "who asks for news gets no old answer"
+    );
+    assert_eq!(read(&source, "2").await, Err(SourceErrorKind::Unavailable));
+    told.failing.store(false, Ordering::SeqCst);
+    assert_eq!(read(&source, "1").await, Ok(Some("2".into())));
+    assert_eq!(list(&source, &call(false)).await, Ok("2".into()));
+}
+
+#[tokio::test]
+async fn without_times_nothing_is_kept() {
+    let told = Told::new(true);
+    let source = cached(&told, None);
+    read(&source, "1").await.unwrap();
+    read(&source, "1").await.unwrap();
+    assert_eq!(told.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn the_store_stays_within_its_bytes() {
+    let told = Told::new(true);
+    let store = Store::new(100_000);
+    let inner: Arc<dyn CustomerSource> = Arc::clone(&told) as Arc<dyn CustomerSource>;
+    let source = CachedSource::new(inner, caching(Some(LONG)), store.clone());
+    for number in 0..5_000 {
+        read(&source, &number.to_string()).await.unwrap();
+    }
+    assert!(
+        store.settled_bytes() <= 100_000,
+        "{}",
+        store.settled_bytes()
+    );
+    assert!(store.settled_bytes() > 50_000, "it is used, too");
+}

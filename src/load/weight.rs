@@ -1,0 +1,72 @@
+//! How many bytes an entry of the cache takes: what it holds, what it keeps alive, and the cache's own book-keeping.
+//!
+//! Estimates, made to be near what the process really takes; a test holds them to their bound.
+
+use super::cache::{Key, PageKey, Said};
+use crate::model::{Customer, LocalId, Native};
+use crate::source::{Page, Position, Row};
+
+/// What an entry costs beside its contents: its place in the table, its nodes in the queues and the timer.
+const ENTRY: usize = 400;
+/// What an allocation costs beside what it holds.
+const ALLOCATION: usize = 16;
+/// What is remembered of a record's place in its answer, once somebody asked for it.
+const PLACE: usize = size_of::<std::ops::Range<usize>>();
+
+/// The weight of an entry.
+pub fn of(key: &Key, said: &Said) -> u32 {
+    let key = match key {
+        Key::Customer { id, .. } => id.as_str().len() + ALLOCATION,
+        Key::Page(page) => page_key(page),
+    };
+    let said = match said {
+        Said::Customer(None) | Said::Row(..) => 0,
+        Said::Customer(Some(one)) => customer(one) + body(one.native.as_ref()),
+        Said::Page(all) => page(all),
+    };
+    u32::try_from(ENTRY + key + said).unwrap_or(u32::MAX)
+}
+
+fn page_key(key: &PageKey) -> usize {
+    let filter = &key.filter;
+    let texts = [
+        &filter.search,
+        &filter.email,
+        &filter.phone,
+        &filter.owner_id,
+    ];
+    let texts = texts.into_iter().flatten().map(String::len);
+    let tags = filter.tags.iter().flatten();
+    let tags = tags.map(|tag| tag.len() + size_of::<String>() + ALLOCATION);
+    let ids = filter.ids.iter().flatten();
+    let ids = ids.map(|id| id.as_str().len() + size_of::<LocalId>() + ALLOCATION);
+    let position = match &key.position {
+        Position::Start | Position::Index(_) => 0,
+        Position::Token(text) | Position::After(text) | Position::Before(text) => text.len(),
+    };
+    size_of::<PageKey>() + ALLOCATION + position + texts.chain(tags).chain(ids).sum::<usize>()
+}
+
+fn page(page: &Page) -> usize {
+    let customers = || {
+        page.rows.iter().filter_map(|row| match row {
+            Row::Customer { customer, .. } | Row::Gone { customer, .. } => Some(customer),
+            Row::Unreadable { .. } => None,
+        })
+    };
+    // All rows of a page share the answer they came in.
+    let shared = customers().find_map(|customer| customer.native.as_ref());
+    size_of::<Page>()
+        + page.rows.len() * (size_of::<Row>() + PLACE)
+        + body(shared)
+        + customers().map(|one| customer(one)).sum::<usize>()
+}
+
+/// What a customer holds, its native record aside.
+fn customer(customer: &Customer) -> usize {
+    size_of::<Customer>() + ALLOCATION + customer.text_bytes()
+}
+
+fn body(native: Option<&Native>) -> usize {
+    native.map_or(0, |native| native.weight() + 2 * ALLOCATION)
+}
