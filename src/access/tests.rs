@@ -22,7 +22,7 @@ fn now() -> i64 {
 }
 
 /// Claims that are right in every respect, but for these.
-fn claims(but: Value) -> Value {
+fn claims(but: &Value) -> Value {
     let mut claims = json!({ "iss": "https://id.example", "aud": "crmql", "exp": now() + 60, "org": "acme",
         "scope": "openid read:customers" });
     for (name, value) in but.as_object().unwrap() {
@@ -134,7 +134,7 @@ async fn tokens_of_every_algorithm_are_believed_by_their_own_key_only() {
     for algorithm in all() {
         let access = access(vec![issuer(algorithm, verifier(algorithm))]);
         for signed in all() {
-            let outcome = bearer(&access, &token(signed, None, &claims(json!({})))).await;
+            let outcome = bearer(&access, &token(signed, None, &claims(&json!({})))).await;
             if signed != algorithm {
                 assert_eq!(outcome, Err(Denied::Invalid("algorithm")), "{signed:?}");
                 continue;
@@ -143,7 +143,7 @@ async fn tokens_of_every_algorithm_are_believed_by_their_own_key_only() {
             assert_eq!(&*caller.tenant, "acme");
             assert_eq!(caller.scopes, Scopes::of_words(["read:customers"]));
         }
-        let mut spoilt = token(algorithm, None, &claims(json!({})));
+        let mut spoilt = token(algorithm, None, &claims(&json!({})));
         let place = spoilt.rfind('.').unwrap() + 3;
         let other = if spoilt[place..].starts_with('A') {
             "B"
@@ -164,7 +164,7 @@ async fn a_token_that_says_how_it_is_to_be_checked_is_refused() {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
     let access = access(vec![issuer(Algorithm::Rs256, verifier(Algorithm::Rs256))]);
     let part = |value: &Value| BASE64.encode(value.to_string());
-    let body = part(&claims(json!({})));
+    let body = part(&claims(&json!({})));
     for algorithm in ["none", "None", "NONE", "", "HS256", "RS384"] {
         let header = part(&json!({ "alg": algorithm, "typ": "JWT" }));
         for signature in ["", "AAAA"] {
@@ -179,7 +179,7 @@ async fn a_token_that_says_how_it_is_to_be_checked_is_refused() {
     for secret in [RSA_PUBLIC, RSA_PUBLIC.trim_end()] {
         let forged = encode(
             &Header::new(jsonwebtoken::Algorithm::HS256),
-            &claims(json!({})),
+            &claims(&json!({})),
             &EncodingKey::from_secret(secret.as_bytes()),
         );
         let denied = bearer(&access, &forged.unwrap()).await;
@@ -194,12 +194,12 @@ async fn a_token_that_says_how_it_is_to_be_checked_is_refused() {
         crit: Some(vec!["exp".to_owned()]),
         ..Header::new(jsonwebtoken::Algorithm::RS256)
     };
-    let own = encode(&brought, &claims(json!({})), &signing(Algorithm::Rs256)).unwrap();
+    let own = encode(&brought, &claims(&json!({})), &signing(Algorithm::Rs256)).unwrap();
     assert!(
         bearer(&access, &own).await.is_ok(),
         "an address in a token is never visited"
     );
-    let own = encode(&critical, &claims(json!({})), &signing(Algorithm::Rs256)).unwrap();
+    let own = encode(&critical, &claims(&json!({})), &signing(Algorithm::Rs256)).unwrap();
     assert_eq!(
         bearer(&access, &own).await,
         Err(Denied::Invalid("critical header"))
@@ -230,11 +230,7 @@ async fn every_claim_counts() {
         (json!({ "org": "other" }), Denied::Tenant),
         (json!({ "org": "" }), Denied::Tenant),
     ] {
-        let outcome = bearer(
-            &access,
-            &token(Algorithm::Es256, None, &claims(but.clone())),
-        )
-        .await;
+        let outcome = bearer(&access, &token(Algorithm::Es256, None, &claims(&but))).await;
         assert_eq!(outcome, Err(denied), "{but}");
     }
     for but in [
@@ -244,11 +240,7 @@ async fn every_claim_counts() {
         json!({ "scope": ["read:native", 7] }),
         json!({ "scope": null }),
     ] {
-        let outcome = bearer(
-            &access,
-            &token(Algorithm::Es256, None, &claims(but.clone())),
-        )
-        .await;
+        let outcome = bearer(&access, &token(Algorithm::Es256, None, &claims(&but))).await;
         let scopes = outcome.unwrap().scopes;
         assert_eq!(
             scopes.has(Scope::ReadNative),
@@ -274,7 +266,7 @@ async fn two_issuers_do_not_stand_in_for_each_other() {
         issuer(Algorithm::Hs256, verifier(Algorithm::Hs256)),
         other,
     ]);
-    let posing = claims(json!({ "iss": "https://other.example" }));
+    let posing = claims(&json!({ "iss": "https://other.example" }));
     let denied = bearer(&access, &token(Algorithm::Hs256, None, &posing)).await;
     assert_eq!(denied, Err(Denied::Invalid("issuer")));
     let caller = bearer(&access, &token(Algorithm::Rs256, None, &posing))
@@ -318,7 +310,7 @@ impl Site {
     }
 }
 
-fn jwk(kid: &str, but: Value) -> Value {
+fn jwk(kid: &str, but: &Value) -> Value {
     let key = jsonwebtoken::jwk::Jwk::from_encoding_key(
         &signing(Algorithm::Rs256),
         jsonwebtoken::Algorithm::RS256,
@@ -332,13 +324,13 @@ fn jwk(kid: &str, but: Value) -> Value {
 }
 
 async fn signed_by(access: &Access, kid: Option<&str>) -> Result<Arc<Caller>, Denied> {
-    bearer(access, &token(Algorithm::Rs256, kid, &claims(json!({})))).await
+    bearer(access, &token(Algorithm::Rs256, kid, &claims(&json!({})))).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn published_keys_are_fetched_kept_and_changed() {
     let site = Site::default();
-    site.publish(Some(json!([jwk("one", json!({}))])));
+    site.publish(Some(json!([jwk("one", &json!({}))])));
     let access = site.access();
     assert_eq!(site.asked(), 0);
     for _ in 0..3 {
@@ -348,8 +340,8 @@ async fn published_keys_are_fetched_kept_and_changed() {
     assert_eq!(site.asked(), 1);
     tokio::time::advance(Duration::from_secs(11)).await;
     site.publish(Some(json!([
-        jwk("two", json!({})),
-        jwk("three", json!({}))
+        jwk("two", &json!({})),
+        jwk("three", &json!({}))
     ])));
     assert!(
         signed_by(&access, Some("two")).await.is_ok(),
@@ -367,7 +359,7 @@ async fn published_keys_are_fetched_kept_and_changed() {
 #[tokio::test(start_paused = true)]
 async fn invented_key_ids_do_not_reach_the_issuer() {
     let site = Site::default();
-    site.publish(Some(json!([jwk("one", json!({}))])));
+    site.publish(Some(json!([jwk("one", &json!({}))])));
     let access = Arc::new(site.access());
     let asking = (0..200).map(|n| {
         let access = Arc::clone(&access);
@@ -387,7 +379,7 @@ async fn an_issuer_that_is_away_is_waited_for_with_the_old_keys() {
         signed_by(&access, Some("one")).await,
         Err(Denied::Unavailable)
     );
-    site.publish(Some(json!([jwk("one", json!({}))])));
+    site.publish(Some(json!([jwk("one", &json!({}))])));
     tokio::time::advance(Duration::from_secs(11)).await;
     assert!(signed_by(&access, Some("one")).await.is_ok());
     site.publish(None);
@@ -413,15 +405,15 @@ async fn a_published_key_of_another_kind_or_use_verifies_nothing() {
     use base64::Engine;
     let secret = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(SECRET);
     for other in [
-        jwk("one", json!({ "use": "enc" })),
-        jwk("one", json!({ "alg": "RS512" })),
+        jwk("one", &json!({ "use": "enc" })),
+        jwk("one", &json!({ "alg": "RS512" })),
         json!({ "kty": "oct", "kid": "one", "k": secret }),
         json!({ "kty": "EC", "crv": "P-256", "kid": "one", "x": "AA", "y": "AA" }),
         json!({ "kty": "new", "kid": "one" }),
         json!(7),
     ] {
         let site = Site::default();
-        site.publish(Some(json!([other, jwk("good", json!({}))])));
+        site.publish(Some(json!([other, jwk("good", &json!({}))])));
         let access = site.access();
         let denied = signed_by(&access, Some("one")).await;
         assert_eq!(denied, Err(Denied::Invalid("unknown key")), "{other}");

@@ -77,7 +77,7 @@ impl Changes {
     #[cfg(unix)]
     async fn hung_up(&mut self) {
         if self.hangup.recv().await.is_none() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

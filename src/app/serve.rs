@@ -42,7 +42,7 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
         let sources = serving.config.sources.len();
         tracing::info!(%address, sources, "listening");
         let changes = Changes::new(&serving.config.files).context("signals")?;
-        let live = Live::new(serving);
+        let live = Box::new(Live::new(serving));
         let routes = live.routes();
         let file = file.to_owned();
         let beside = Beside::Changing {
@@ -119,7 +119,7 @@ pub fn demo_sources(
         entries.push(sources::entry(
             crm.key,
             entries.len(),
-            Arc::new(manifest),
+            &Arc::new(manifest),
             site,
             sources::Cache {
                 store: store.clone(),
@@ -163,7 +163,7 @@ enum Beside {
     /// The configuration is read again when it changes.
     Changing {
         file: PathBuf,
-        live: Live,
+        live: Box<Live>,
         changes: Changes,
     },
 }

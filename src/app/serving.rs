@@ -53,15 +53,19 @@ impl Serving {
             return Ok(None);
         };
         let key = config::cursor_key(&config).context("the cursor key")?;
-        let realm = |(tenant, sources): (&Box<str>, &Sources)| {
+        let realm = |tenant: &str, sources: &Sources| {
             let key = tenant_key(&key, tenant);
             let realm = Realm {
                 sources: sources.clone(),
                 connector: Arc::new(Connector::new(config.limits.clone(), &key)),
             };
-            (tenant.clone(), realm)
+            (tenant.into(), realm)
         };
-        let tenants: Tenants = running.tenants.iter().map(realm).collect();
+        let tenants: Tenants = running
+            .tenants
+            .iter()
+            .map(|(tenant, sources)| realm(tenant, sources))
+            .collect();
         let hosts = if access.is_guarded() {
             Hosts::Any
         } else {

@@ -41,7 +41,8 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
         let settings = settings(source, &config.limits);
         let print = fingerprint(source, &manifest, &vars, &settings);
         let caching = caching(source.cache.as_ref(), source.timeouts.total, &config.limits);
-        let old = before.and_then(|before| before.pool.get(&source.key));
+        // A new store needs new sources: one that goes on would keep to the old.
+        let old = kept.and_then(|before| before.pool.get(&source.key));
         let running = match old.filter(|(old, _)| *old == print) {
             Some((_, running)) => Ok(Arc::clone(running)),
             None => {
@@ -128,13 +129,13 @@ pub fn caching(times: Option<&CacheTimes>, patience: Duration, limits: &Limits) 
 pub fn entry(
     key: &str,
     rank: usize,
-    manifest: Arc<Manifest>,
+    manifest: &Arc<Manifest>,
     site: Site,
     cache: Cache,
 ) -> Result<Arc<SourceEntry>, BuildError> {
-    let adapter = Arc::new(Adapter::new(Arc::clone(&manifest), site)?);
+    let adapter = Arc::new(Adapter::new(Arc::clone(manifest), site)?);
     let source = CachedSource::new(adapter, cache.caching, cache.store);
-    Ok(named(key, rank, &manifest, Arc::new(source)))
+    Ok(named(key, rank, manifest, Arc::new(source)))
 }
 
 fn named(

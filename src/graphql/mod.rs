@@ -21,7 +21,7 @@ mod source;
 pub use answer::Answer;
 pub use code::ErrorCode;
 pub use document::{Prepared, RequestCode, RequestError};
-pub use gateway::{Arrival, ContractError, Gateway};
+pub use gateway::{Arrival, ContractError, Gateway, Place};
 
 #[cfg(test)]
 pub(crate) mod toy;

@@ -6,7 +6,7 @@ use super::guards::{self, RequestId};
 use super::negotiate::Media;
 use super::parameters::{self, Malformed, Parameters};
 use crate::access::{Caller, Denied};
-use crate::graphql::{Answer, Arrival, Prepared, RequestCode, RequestError};
+use crate::graphql::{Answer, Arrival, Place, Prepared, RequestCode, RequestError};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -76,20 +76,19 @@ async fn respond(
         return Err(overloaded());
     }
     let text = if reads_only {
-        Bytes::copy_from_slice(parts.uri.query().unwrap_or_default().as_bytes())
+        // With its mark, so that it is no body's text.
+        Bytes::from(format!("?{}", parts.uri.query().unwrap_or_default()))
     } else {
         parameters::body(&parts.headers, body, &shared.limits).await?
     };
     let wish = Wish::of(&parts.headers);
-    let place = shared
-        .gateway
-        .place(&caller, &text)
-        .filter(|_| wish == Wish::default());
-    if let Some((body, left)) = place.as_ref().and_then(|place| shared.gateway.kept(place)) {
-        return Ok((
-            written(body, StatusCode::OK, media, caching::fresh(left)),
-            "kept",
-        ));
+    let place = shared.gateway.place(&caller, &text);
+    let place = place.filter(|_| !wish.no_store);
+    // Whoever wants news makes the next one's answer, and is not answered with the last one's.
+    let old = place.as_ref().filter(|_| wish == Wish::default());
+    if let Some((body, left)) = old.and_then(|place| shared.gateway.kept(place)) {
+        let fresh = caching::fresh(left);
+        return Ok((written(body, StatusCode::OK, media, fresh), "kept"));
     }
     // Not before the body is here: whoever sends slowly must not keep others out.
     let _permit = shared.permits.try_acquire().map_err(|_| overloaded())?;
@@ -102,35 +101,48 @@ async fn respond(
     } else {
         Parameters::from_body(&text)?
     };
-    let (answer, kind) = match prepare(shared, &parameters) {
-        Ok(prepared) if prepared.is_mutation() && reads_only => {
-            let message = "a mutation must be sent by POST";
-            let error = Malformed::new(StatusCode::METHOD_NOT_ALLOWED, message);
-            let allow = HeaderValue::from_static("POST");
-            return Ok((not_allowed(shared, error, id, allow), "mutation"));
+    let arrival = arrival(shared, id, caller, wish, started);
+    run(shared, parameters, reads_only, arrival, place, media).await
+}
+
+/// Runs what was asked. Its answer is written, and kept for whoever asks the same.
+async fn run(
+    shared: &Shared,
+    parameters: Parameters,
+    reads_only: bool,
+    arrival: Arrival,
+    place: Option<Place>,
+    media: Media,
+) -> Result<(Response, &'static str), Malformed> {
+    let id = arrival.request_id.clone();
+    let prepared = match prepare(shared, &parameters) {
+        Ok(prepared) => prepared,
+        Err(reasons) => {
+            let answer = Answer::refused(reasons);
+            let status = status(&answer, media);
+            return Ok((render(shared, answer, status, media, &id), "refused"));
         }
-        Ok(prepared) => {
-            let arrival = arrival(shared, id, caller, wish, started);
-            let kind = if prepared.is_mutation() {
-                "mutation"
-            } else {
-                "query"
-            };
-            let running = shared
-                .gateway
-                .execute(&prepared, parameters.variables, arrival);
-            let answer = shared.gateway.finish(running.await, id);
-            let (status, body) = (status(&answer, media), Bytes::from(answer.to_json()));
-            if let Some(place) = place {
-                shared.gateway.keep(place, &prepared, &answer, &body);
-            }
-            let response = written(body, status, media, caching::of(&answer));
-            return Ok((response, kind));
-        }
-        Err(reasons) => (Answer::refused(reasons), "refused"),
     };
-    let status = status(&answer, media);
-    Ok((render(shared, answer, status, media, id), kind))
+    if prepared.is_mutation() && reads_only {
+        let message = "a mutation must be sent by POST";
+        let error = Malformed::new(StatusCode::METHOD_NOT_ALLOWED, message);
+        let allow = HeaderValue::from_static("POST");
+        return Ok((not_allowed(shared, error, &id, allow), "mutation"));
+    }
+    let running = shared
+        .gateway
+        .execute(&prepared, parameters.variables, arrival);
+    let answer = shared.gateway.finish(running.await, &id);
+    let body = Bytes::from(answer.to_json());
+    if let Some(place) = place {
+        shared.gateway.keep(place, &prepared, &answer, &body);
+    }
+    let response = written(body, status(&answer, media), media, caching::of(&answer));
+    Ok((response, kind_of(prepared.is_mutation())))
+}
+
+fn kind_of(is_mutation: bool) -> &'static str {
+    if is_mutation { "mutation" } else { "query" }
 }
 
 /// Finds the document and checks it.

@@ -237,7 +237,7 @@ mod tests {
                 &library
                     .find(&asked(Some(&text(n)), None, Some(&id(n))))
                     .unwrap(),
-            )
+            );
         };
         let knows = |n: usize| library.find(&asked(None, None, Some(&id(n)))).is_ok();
         assert!(!knows(1));

@@ -50,9 +50,18 @@ struct Shared {
 
 /// Every route of the gateway.
 pub fn router(gateway: Gateway, limits: &Limits, readiness: Readiness, policy: Policy) -> Router {
-    let share = |tenant: &Box<str>| (tenant.clone(), Semaphore::new(limits.requests_per_tenant));
+    let share = |tenant: &str| {
+        (
+            Box::from(tenant),
+            Semaphore::new(limits.requests_per_tenant),
+        )
+    };
     let several = policy.tenants.len() > 1;
-    let shares = policy.tenants.iter().filter(|_| several).map(share);
+    let shares = policy
+        .tenants
+        .iter()
+        .filter(|_| several)
+        .map(|tenant| share(tenant));
     let shared = Arc::new(Shared {
         gateway,
         limits: limits.clone(),

@@ -22,7 +22,9 @@ struct Kept {
     body: Bytes,
     /// The epoch of the sources before anything was read for it.
     epoch: u64,
+    since: Instant,
     fresh_until: Instant,
+    weight: u32,
 }
 
 impl Answers {
@@ -31,10 +33,7 @@ impl Answers {
         (bytes > 0).then(|| Self {
             kept: Cache::builder()
                 .max_capacity(bytes)
-                .weigher(|key: &Box<[u8]>, kept: &Arc<Kept>| {
-                    let weight = key.len() + kept.body.len() + OVERHEAD;
-                    u32::try_from(weight).unwrap_or(u32::MAX)
-                })
+                .weigher(|_, kept: &Arc<Kept>| kept.weight)
                 .expire_after(UntilStale)
                 .build(),
         })
@@ -47,14 +46,20 @@ impl Answers {
         (kept.epoch == epoch && !left.is_zero()).then(|| (kept.body.clone(), left))
     }
 
-    /// Keeps an answer that was begun `since`, when the sources were in this epoch.
+    /// Keeps an answer that was begun `since`, when the sources were in this epoch, unless a later one is kept.
     pub fn keep(&self, key: Box<[u8]>, body: Bytes, epoch: u64, since: Instant, fresh: Duration) {
-        let kept = Kept {
+        let weight = key.len() + body.len() + OVERHEAD;
+        let kept = Arc::new(Kept {
             body,
             epoch,
+            since,
             fresh_until: since + fresh,
-        };
-        self.kept.insert(key, Arc::new(kept));
+            weight: u32::try_from(weight).unwrap_or(u32::MAX),
+        });
+        self.kept.entry(key).and_upsert_with(|there| match there {
+            Some(there) if there.value().since > since => there.into_value(),
+            _ => kept,
+        });
     }
 
     /// How many bytes are kept, after what was put off has been done.

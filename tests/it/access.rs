@@ -65,7 +65,7 @@ async fn nobody_gets_in_without_credentials_but_pages_stay_open() {
     assert_eq!(gateway.calls(), 0);
     for credential in [
         "k-all",
-        &token(&claims(json!({ "scope": "read:customers" }))),
+        &token(&claims(&json!({ "scope": "read:customers" }))),
     ] {
         let got = gateway.ask(credential, LIST).await;
         assert_eq!(got.status, 200);
@@ -76,9 +76,9 @@ async fn nobody_gets_in_without_credentials_but_pages_stay_open() {
         );
     }
     for (claims, status) in [
-        (claims(json!({ "exp": 1_000_000 })), 401),
-        (claims(json!({ "aud": "other" })), 401),
-        (claims(json!({ "iss": "https://evil.example" })), 401),
+        (claims(&json!({ "exp": 1_000_000 })), 401),
+        (claims(&json!({ "aud": "other" })), 401),
+        (claims(&json!({ "iss": "https://evil.example" })), 401),
     ] {
         assert_eq!(
             gateway.ask(&token(&claims), LIST).await.status,
@@ -185,7 +185,7 @@ async fn keys_of_an_issuer_are_fetched_from_it() {
         )
     })
     .await;
-    let claims = claims(json!({ "permissions": ["read:customers"] }));
+    let claims = claims(&json!({ "permissions": ["read:customers"] }));
     let signed = |kid: &str| {
         let header = jsonwebtoken::Header {
             kid: Some(kid.to_owned()),
@@ -513,7 +513,7 @@ async fn a_secret_is_read_again_and_a_running_request_ends_on_the_old_configurat
         text + &JWT.replace("{ env = \"TEST_JWT_SECRET\" }", &named)
     })
     .await;
-    let token = token(&claims(json!({ "scope": "read:customers" })));
+    let token = token(&claims(&json!({ "scope": "read:customers" })));
     let crm = &gateway.demo.crms[0];
     crm.set_fault(Some(crmql::demo::Fault::Latency(Duration::from_secs(4))));
     let slow = gateway.ask(&token, LIST);

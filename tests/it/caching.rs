@@ -506,3 +506,69 @@ async fn rows_that_move_between_a_kept_page_and_a_new_one_are_neither_hidden_nor
         "kept together"
     );
 }
+
+// === Whole answers ===
+
+const REPEATED: &str =
+    "{ list: customers(sources: [\"gtateth\"], first: 3) { totalCount nodes { id firstName } } }";
+
+/// The same text again is answered without running anything: nothing is parsed, so not even a wrong `operationName` would be
+/// seen. What it must never do is show another caller's answer, or the past.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_kept_whole_is_the_one_that_would_be_made() {
+    let gateway = start_cached(30, LONG).await;
+    let first = gateway.data(REPEATED, json!({})).await;
+    gateway.forget();
+    let again = gateway.data(REPEATED, json!({})).await;
+    assert_eq!((gateway.call_count(), &again), (0, &first));
+    let read_through = gateway
+        .ask_as(REPEATED, json!({}), &[("cache-control", "no-cache")])
+        .await;
+    assert_eq!(read_through["data"], first);
+    assert_ne!(gateway.call_count(), 0, "no-cache reads through");
+
+    let id = first["list"]["nodes"][1]["id"].clone();
+    gateway
+        .write(
+            "updateCustomer",
+            json!({ "id": id, "firstName": "Changed" }),
+        )
+        .await;
+    let after = gateway.data(REPEATED, json!({})).await;
+    assert_eq!(after["list"]["nodes"][1]["firstName"], "Changed");
+
+    let wider = REPEATED.replace("first: 3", "first: 4");
+    let other = gateway.data(&wider, json!({})).await;
+    assert_eq!(other["list"]["nodes"].as_array().unwrap().len(), 4);
+}
+
+/// What an operation cost, and whether its rows came from a cache, are said of that very operation.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_of_one_operation_is_not_repeated_by_the_next() {
+    let gateway = start_cached(30, LONG).await;
+    let query = "{ list: customers(sources: [\"gtateth\"], first: 3) { nodes { freshness { fromCache } } sources { upstreamCalls } } }";
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let data = gateway.data(query, json!({})).await;
+        let from_cache = data["list"]["nodes"][0]["freshness"]["fromCache"].clone();
+        seen.push((
+            from_cache,
+            data["list"]["sources"][0]["upstreamCalls"].clone(),
+        ));
+    }
+    assert_eq!(seen, [(json!(false), json!(1)), (json!(true), json!(0))]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_with_errors_is_not_kept() {
+    let gateway = start_cached(30, LONG).await;
+    gateway.crm("gtateth").set_fault(Some(Fault::Status {
+        status: 503,
+        retry_after: None,
+    }));
+    let failed = gateway.ask(REPEATED).await;
+    assert!(!codes(&failed).is_empty(), "{failed:#}");
+    gateway.crm("gtateth").set_fault(None);
+    let healed = gateway.data(REPEATED, json!({})).await;
+    assert_eq!(healed["list"]["nodes"].as_array().unwrap().len(), 3);
+}

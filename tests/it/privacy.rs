@@ -200,7 +200,7 @@ async fn credentials_stand_in_no_log_line_and_no_answer() {
         json!({ "exp": 5, "email": MARKER }),
         json!({ "scope": MARKER, "org": [MARKER] }),
     ] {
-        let token = token(&claims(more));
+        let token = token(&claims(&more));
         said += &gateway.ask(&token, query).await.text;
         tokens.push(token);
     }

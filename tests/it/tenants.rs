@@ -156,14 +156,14 @@ async fn a_token_names_its_tenant_and_an_unknown_one_is_refused() {
     let gateway = two().await;
     let query = "{ sources { key } }";
     let got = gateway
-        .ask(&token(&claims(json!({ "org": "b" }))), query)
+        .ask(&token(&claims(&json!({ "org": "b" }))), query)
         .await
         .json();
     assert_eq!(got["data"]["sources"][0]["key"], "gormic");
     for claims in [
-        claims(json!({ "org": "c" })),
-        claims(json!({ "org": "" })),
-        claims(json!({})),
+        claims(&json!({ "org": "c" })),
+        claims(&json!({ "org": "" })),
+        claims(&json!({})),
     ] {
         let got = gateway.ask(&token(&claims), query).await;
         assert_eq!(

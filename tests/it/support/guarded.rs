@@ -66,7 +66,7 @@ pub fn token(claims: &Value) -> String {
 }
 
 /// Claims that are right for an hour, with these beside.
-pub fn claims(more: Value) -> Value {
+pub fn claims(more: &Value) -> Value {
     let exp = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()
