@@ -3,10 +3,12 @@
 //! A window is read together with the row of its cursor, so that rows which moved are noticed in the same call. What a
 //! source says about itself is believed only as far as its answers agree with it.
 
+use super::key::{Bearing, bearing};
 use super::drift::{Located, SLACK, in_place, locate};
 use super::list::{Ask, Halt, List};
 use super::pages::{malformed, plan, read, sizes, too_deep};
 use super::place::{Gap, Mark, Way};
+use super::seek::seek;
 use super::strip::Strip;
 use crate::source::TotalKind;
 use std::ops::Range;
@@ -44,7 +46,7 @@ pub(super) async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, 
 /// Adds rows at the far end of a strip. The row it ends with is read again, so that a shift meanwhile is noticed.
 pub(super) async fn extend(list: &List<'_>, strip: &mut Strip, ask: Ask) -> Result<(), Halt> {
     let rows = u64::from(list.appetite(ask.need.max(1), sizes(list).max));
-    let (mark, after) = match strip.edge(ask.way) {
+    let (mark, after) = match strip.edge(ask.way, list.order()) {
         Some(Gap::After(mark)) => (mark, true),
         Some(Gap::Before(mark)) => (mark, false),
         _ => return Err(malformed("the source's pages hold no rows").into()),
@@ -98,6 +100,22 @@ async fn around(
     let range = cheapest(list, &ranges);
     let mut strip = Strip::default();
     read(list, &mut strip, range).await?;
+    if let Some(by) = list.order() {
+        match bearing(&strip, mark, after, by) {
+            Bearing::Here(seam) => {
+                place(&mut strip, seam, mark, after);
+                return Ok(strip);
+            }
+            Bearing::Ahead | Bearing::Behind => {
+                if let Some(strip) = seek(list, &strip, mark, after, by).await? {
+                    return Ok(strip);
+                }
+                guess(&mut strip, at, after);
+                return Ok(strip);
+            }
+            Bearing::Among(_) | Bearing::Unknown => {}
+        }
+    }
     if settle(&mut strip, mark, after) {
         return Ok(strip);
     }
@@ -107,12 +125,29 @@ async fn around(
             return Ok(strip);
         }
     }
+    guess(&mut strip, at, after);
+    Ok(strip)
+}
+
+/// Puts the seam where counting says, and says that nothing else does.
+fn guess(strip: &mut Strip, at: u64, after: bool) {
     strip.drifted = true;
-    let index = at.saturating_sub(begin(&strip, at));
+    let index = at.saturating_sub(begin(strip, at));
     strip.seam = usize::try_from(index + u64::from(after))
         .unwrap_or(usize::MAX)
         .min(strip.rows.len());
-    Ok(strip)
+}
+
+/// Puts the seam. Where the row of the cursor is the first in hand, the cursor knows what stands before it.
+fn place(strip: &mut Strip, seam: usize, mark: &Mark, after: bool) {
+    let [print, before, before_that] = mark.anchors;
+    if seam == usize::from(after)
+        && !strip.at_start
+        && strip.rows.first().is_some_and(|raw| raw.print == print)
+    {
+        strip.before = [before, before_that];
+    }
+    strip.seam = seam;
 }
 
 /// Puts the seam where the row of the cursor is, or was; `false` where nothing of it is in hand.
@@ -123,19 +158,13 @@ fn settle(strip: &mut Strip, mark: &Mark, after: bool) -> bool {
         .saturating_sub(begin(strip, mark.spot.ordinal));
     let expected = usize::try_from(expected).unwrap_or(usize::MAX);
     let seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
-        Some(Located::At(index)) => {
-            if index == 0 && !strip.at_start {
-                let [_, before, before_that] = mark.anchors;
-                strip.before = [before, before_that];
-            }
-            index + usize::from(after)
-        }
+        Some(Located::At(index)) => index + usize::from(after),
         // Rows inserted before the row may have pushed it out of sight.
         Some(Located::Gone(index)) if strip.at_end || strip.rows.len() - index >= SLACK => index,
         None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),
         _ => return false,
     };
-    strip.seam = seam;
+    place(strip, seam, mark, after);
     true
 }
 

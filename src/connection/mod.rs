@@ -12,6 +12,7 @@ mod error;
 mod gathered;
 mod grouped;
 mod index;
+mod key;
 mod list;
 mod memory;
 mod merge;
@@ -20,6 +21,8 @@ mod place;
 mod plan;
 mod run;
 mod scan;
+mod seek;
+mod stream;
 mod strip;
 #[cfg(test)]
 mod tests;
@@ -34,7 +37,7 @@ use crate::model::{
     ConnectionOrder, Filter, Order, SourceFailurePolicy, SourceOutcome, UnsupportedFilterPolicy,
 };
 use crate::source::{CustomerRef, Operation, SourceEntry, SourceError, Unsupported};
-use cursor::{Cursor, Gaps, Sealer};
+use cursor::{Cursor, Gaps, Keys, Sealer};
 use gathered::{Gathered, Placed, Reading};
 use memory::Memory;
 use place::Way;
@@ -115,6 +118,14 @@ pub enum ReportError {
     Source(SourceError),
     /// It cannot serve the filter or the order.
     Unsupported(Unsupported),
+    /// Its list would have to be read whole to be ordered, and the budget of pages ended before.
+    ScanLimit,
+}
+
+impl From<Unsupported> for ReportError {
+    fn from(why: Unsupported) -> Self {
+        Self::Unsupported(why)
+    }
 }
 
 /// What became of one source.
@@ -151,7 +162,7 @@ pub struct Connection {
 /// Makes connections. One for the whole process: it remembers what chains of pages taught it.
 pub struct Connector {
     limits: Limits,
-    key: [u8; 32],
+    keys: Keys,
     memory: Memory,
 }
 
@@ -160,7 +171,7 @@ impl Connector {
     pub fn new(limits: Limits, secret: &[u8]) -> Self {
         Self {
             memory: Memory::new(limits.remembered_positions),
-            key: blake3::derive_key("crmql 2026 connection cursors", secret),
+            keys: Keys::new(secret),
             limits,
         }
     }
@@ -176,7 +187,12 @@ impl Connector {
     ) -> Result<Connection, ConnectionError> {
         let window = arguments::window(&asked, self.limits.window)?;
         let planned = Planned::new(&asked, operation, &self.limits, &self.memory)?;
-        let sealer = Sealer::new(&self.key, planned.query, self.limits.cursor_bytes);
+        let sealer = Sealer::new(
+            &self.keys,
+            planned.query,
+            self.limits.cursor_bytes,
+            &self.memory,
+        );
         let cursor = window.cursor.map(|text| sealer.open(text)).transpose()?;
         let looks = match window.way {
             Way::Forward => asked.want.has_next,
@@ -200,24 +216,18 @@ impl Connector {
             }
             None => grouped::read(&planned.lists, gaps.as_ref(), failed, reading).await?,
         };
-        Ok(answer(
-            &planned,
-            &sealer,
-            cursor.as_ref(),
-            window.way,
-            gathered,
-        ))
+        answer(&planned, &sealer, cursor.as_ref(), window.way, gathered)
     }
 }
 
 /// Turns rows in reading order into a connection in list order, with its cursors.
 fn answer(
     planned: &Planned<'_>,
-    sealer: &Sealer,
+    sealer: &Sealer<'_>,
     from: Option<&Cursor>,
     way: Way,
     mut gathered: Gathered,
-) -> Connection {
+) -> Result<Connection, ConnectionError> {
     let blank = gathered.edges.is_empty() && from.is_none_or(|cursor| cursor.blank);
     let cut = gathered.cut.take().map(|gaps| (way == Way::Forward, gaps));
     let last = gathered.edges.len().saturating_sub(1);
@@ -243,33 +253,35 @@ fn answer(
             blank: false,
         };
         edges.push(Edge {
-            cursor: sealer.seal(&cursor),
+            cursor: sealer.seal(&cursor)?,
             source: Arc::clone(&listed.entry),
             customer: found.customer,
         });
     }
     let here: Option<Gaps> = cut.map(|(_, gaps)| gaps);
-    let onward = here.map(|here| {
-        sealer.seal(&Cursor {
-            failed,
-            here,
-            blank,
-            ..Cursor::default()
+    let onward = here
+        .map(|here| {
+            sealer.seal(&Cursor {
+                failed,
+                here,
+                blank,
+                ..Cursor::default()
+            })
         })
-    });
+        .transpose()?;
     if way == Way::Backward {
         edges.reverse();
     }
     let came = from.is_some_and(|cursor| !cursor.blank);
     let page_info = page_info(&edges, way, gathered.more, came, onward);
-    Connection {
+    Ok(Connection {
         page_info,
         edges,
         total: gathered.total,
         order: planned.order,
         drift_unresolved: gathered.drifted,
         reports: gathered.reports(planned),
-    }
+    })
 }
 
 fn page_info(edges: &[Edge], way: Way, more: bool, came: bool, onward: Option<String>) -> PageInfo {

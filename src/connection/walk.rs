@@ -5,18 +5,66 @@
 
 use super::back;
 use super::drift::{Located, SLACK, in_place, locate};
+use super::key::{Bearing, bearing};
 use super::list::{Ask, Halt, List};
 use super::memory::Step;
 use super::pages::malformed;
 use super::place::{Gap, Mark, Spot, Trail, Way};
 use super::strip::{Raw, Strip};
-use crate::source::{Page, Paging, Position, Row, SourceError};
+use crate::source::{Page, Paging, Position, Row, SourceError, SourceErrorKind};
 
 /// Pages read to find a row again that is not where it was.
 const PROBES: u32 = 2;
 
+/// Opens a strip at a gap. Where the source, or this process, no longer knows the way there, the list is read again from
+/// its start, as far as it may be.
+pub(super) async fn open_or_recover(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, Halt> {
+    let (Gap::Before(mark) | Gap::After(mark)) = gap else {
+        return open(list, gap, ask).await;
+    };
+    let after = matches!(gap, Gap::After(_));
+    let resumes = after && ask.way == Way::Forward && mark.spot.next.is_some();
+    let error = if mark.spot.lost && !resumes {
+        expired()
+    } else {
+        match open(list, gap, ask).await {
+            Err(Halt::Source(error)) if error.kind == SourceErrorKind::CursorExpired => error,
+            opened => return opened,
+        }
+    };
+    let found = back::recover(list, mark, after).await?;
+    found.ok_or(Halt::Source(error))
+}
+
+/// Adds rows at the far end of a strip, if need be by reading the list again from its start.
+pub(super) async fn extend_or_recover(
+    list: &List<'_>,
+    strip: &mut Strip,
+    ask: Ask,
+) -> Result<(), Halt> {
+    match (extend(list, strip, ask).await, ask.way) {
+        (Err(Halt::Source(error)), Way::Forward)
+            if error.kind == SourceErrorKind::CursorExpired =>
+        {
+            if back::rejoin(list, strip).await? {
+                Ok(())
+            } else {
+                Err(error.into())
+            }
+        }
+        (extended, _) => extended,
+    }
+}
+
+fn expired() -> SourceError {
+    SourceError::new(
+        SourceErrorKind::CursorExpired,
+        "the place in the source's pages is no longer remembered",
+    )
+}
+
 /// Opens a strip with the rows after, or before, a gap.
-pub(super) async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, Halt> {
+async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, Halt> {
     let mut strip = Strip::default();
     match (gap, ask.way) {
         (Gap::Start, Way::Backward) => strip.at_start = true,
@@ -43,7 +91,7 @@ pub(super) async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, 
 }
 
 /// Adds rows at the far end of a strip.
-pub(super) async fn extend(list: &List<'_>, strip: &mut Strip, ask: Ask) -> Result<(), Halt> {
+async fn extend(list: &List<'_>, strip: &mut Strip, ask: Ask) -> Result<(), Halt> {
     match ask.way {
         Way::Forward => Ok(forward(list, strip, wanted(list, ask), None).await?),
         Way::Backward => back::extend(list, strip, ask.need).await,
@@ -94,7 +142,7 @@ async fn again(
     }
     let held = strip.rows.len();
     let mut probes = 0;
-    while !settle(strip, mark, after) {
+    while !settle(list, strip, mark, after) {
         let short = strip.rows.len() < upto as usize;
         if strip.at_end || (probes >= PROBES && !short) {
             break;
@@ -102,7 +150,7 @@ async fn again(
         probes += u32::from(!short);
         forward(list, strip, upto.max(ask.need), None).await?;
     }
-    if settle(strip, mark, after) {
+    if settle(list, strip, mark, after) {
         return Ok(());
     }
     // The row may have opened its page: then the rows before it end the page before.
@@ -111,7 +159,7 @@ async fn again(
         && back::one_page(list, strip, SLACK as u32)
             .await
             .unwrap_or(false)
-        && settle(strip, mark, after)
+        && settle(list, strip, mark, after)
     {
         return Ok(());
     }
@@ -134,7 +182,13 @@ fn guess(strip: &mut Strip, spot: &Spot, held: usize) {
 }
 
 /// Puts the seam where the row is, or was; `false` where that is not certain yet.
-fn settle(strip: &mut Strip, mark: &Mark, after: bool) -> bool {
+fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool) -> bool {
+    if let Some(by) = list.order()
+        && let Bearing::Here(seam) = bearing(strip, mark, after, by)
+    {
+        strip.seam = seam;
+        return true;
+    }
     let expected = mark.spot.index as usize;
     let enough = |index: usize| strip.at_end || strip.rows.len() - index >= SLACK;
     strip.seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
@@ -302,6 +356,7 @@ pub(super) fn placed(
                 trail,
                 size,
                 reversed: false,
+                lost: false,
             };
             Raw::new(row, spot)
         })

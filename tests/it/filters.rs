@@ -272,6 +272,13 @@ async fn what_a_source_cannot_serve_is_refused_before_any_call() {
         );
         assert_eq!(answer["errors"][0]["extensions"]["source"], key);
     }
+    assert_eq!(gateway.call_count(), 0);
+    let limits = Limits {
+        whole_rows: 0,
+        ..Limits::default()
+    };
+    let gateway = start_with(5, limits).await;
+    gateway.forget();
     for (key, field) in [
         ("gtateth", "CREATED_AT"),
         ("gormic", "UPDATED_AT"),

@@ -2,8 +2,10 @@
 
 mod backward;
 mod bounds;
+mod budgets;
 mod drift;
 mod forward;
+mod keys;
 mod liars;
 mod merged;
 
