@@ -8,7 +8,7 @@ use super::key::{Bearing, bearing};
 use super::list::{Halt, List};
 use super::memory::Step;
 use super::pages::malformed;
-use super::place::{Mark, NAMELESS, Trail};
+use super::place::{Mark, NAMELESS, Way};
 use super::strip::{Raw, Strip};
 use super::walk::{count_empty, forward, key, placed, size};
 use crate::source::{Paging, Position, SourceErrorKind};
@@ -58,6 +58,7 @@ pub(super) async fn before_key(
     want: u32,
 ) -> Result<(), Halt> {
     strip.reach = mark.spot.ordinal;
+    strip.trail = mark.spot.trail;
     match key_before(list, mark) {
         Some(key) => before(list, strip, &key, want).await,
         None => Err(Halt::Backward),
@@ -82,6 +83,7 @@ fn first_key(list: &List<'_>, strip: &Strip) -> Option<Position> {
 }
 
 async fn before(list: &List<'_>, strip: &mut Strip, at: &Position, want: u32) -> Result<(), Halt> {
+    let trail = strip.trail.follow(at, Way::Backward)?;
     let size = size(list, want);
     let page = list.reader.page(&list.plan, at, size).await?;
     strip.pages += 1;
@@ -91,10 +93,8 @@ async fn before(list: &List<'_>, strip: &mut Strip, at: &Position, want: u32) ->
         return Ok(());
     }
     let begin = begin(strip).saturating_sub(page.rows.len() as u64);
-    prepend(
-        strip,
-        placed(at, begin, Trail::default(), size, page.rows, None),
-    )
+    strip.trail = trail;
+    prepend(strip, placed(at, begin, trail, size, page.rows, None))
 }
 
 fn begin(strip: &Strip) -> u64 {
@@ -109,6 +109,7 @@ async fn previous(list: &List<'_>, strip: &mut Strip, at: Position, want: u32) -
     if !strip.visited.insert(at.clone()) {
         return Err(malformed("the source's pages lead in a circle").into());
     }
+    let trail = strip.trail.follow(&at, Way::Backward)?;
     // Two rows more, so that the first row wanted can be found again by those before it.
     let size = size(list, want.saturating_add(2));
     let page = list.reader.page(&list.plan, &at, size).await?;
@@ -119,11 +120,12 @@ async fn previous(list: &List<'_>, strip: &mut Strip, at: Position, want: u32) -
     let rows = placed(
         &at,
         begin,
-        Trail::default(),
+        trail,
         size,
         page.rows,
         strip.first.as_ref(),
     );
+    strip.trail = trail;
     strip.at_start = page.prev.is_none();
     strip.prev = page.prev;
     strip.first = Some(at);

@@ -100,42 +100,35 @@ async fn around(
     let range = cheapest(list, &ranges);
     let mut strip = Strip::default();
     read(list, &mut strip, range).await?;
-    if let Some(by) = list.order() {
-        match bearing(&strip, mark, after, by) {
-            Bearing::Here(seam) => {
-                place(&mut strip, seam, mark, after);
-                return Ok(strip);
-            }
-            Bearing::Ahead | Bearing::Behind => {
-                if let Some(strip) = seek(list, &strip, mark, after, by).await? {
-                    return Ok(strip);
-                }
-                guess(&mut strip, at, after);
-                return Ok(strip);
-            }
-            Bearing::Among(_) | Bearing::Unknown => {}
-        }
-    }
-    if settle(&mut strip, mark, after) {
+    if settle(list, &mut strip, mark, after) {
         return Ok(strip);
+    }
+    if let Some(by) = list.order()
+        && let Bearing::Ahead | Bearing::Behind = bearing(&strip, mark, after, by)
+    {
+        let found = seek(list, &strip, mark, after, by).await?;
+        return Ok(found.unwrap_or_else(|| guess(list, strip, mark, after)));
     }
     for side in [Way::Backward, Way::Forward] {
         probe(list, &mut strip, side).await?;
-        if settle(&mut strip, mark, after) {
+        if settle(list, &mut strip, mark, after) {
             return Ok(strip);
         }
     }
-    guess(&mut strip, at, after);
-    Ok(strip)
+    Ok(guess(list, strip, mark, after))
 }
 
-/// Puts the seam where counting says, and says that nothing else does.
-fn guess(strip: &mut Strip, at: u64, after: bool) {
+/// Puts the seam before the rows that equal the cursor's, or else where counting says; that it is not certain is said.
+fn guess(list: &List<'_>, mut strip: Strip, mark: &Mark, after: bool) -> Strip {
+    let at = mark.spot.ordinal;
+    let index = at.saturating_sub(begin(&strip, at)) + u64::from(after);
+    let counted = usize::try_from(index).unwrap_or(usize::MAX);
+    strip.seam = match list.order().map(|by| bearing(&strip, mark, after, by)) {
+        Some(Bearing::Among(seam)) => seam,
+        _ => counted.min(strip.rows.len()),
+    };
     strip.drifted = true;
-    let index = at.saturating_sub(begin(strip, at));
-    strip.seam = usize::try_from(index + u64::from(after))
-        .unwrap_or(usize::MAX)
-        .min(strip.rows.len());
+    strip
 }
 
 /// Puts the seam. Where the row of the cursor is the first in hand, the cursor knows what stands before it.
@@ -150,8 +143,17 @@ fn place(strip: &mut Strip, seam: usize, mark: &Mark, after: bool) {
     strip.seam = seam;
 }
 
-/// Puts the seam where the row of the cursor is, or was; `false` where nothing of it is in hand.
-fn settle(strip: &mut Strip, mark: &Mark, after: bool) -> bool {
+/// Puts the seam where the row of the cursor is, or was; `false` where nothing of it is in hand. What the list is ordered by
+/// knows best: a row that was found elsewhere may have moved by itself.
+fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool) -> bool {
+    match list.order().map(|by| bearing(strip, mark, after, by)) {
+        Some(Bearing::Here(seam)) => {
+            place(strip, seam, mark, after);
+            return true;
+        }
+        Some(Bearing::Ahead | Bearing::Behind) => return false,
+        _ => {}
+    }
     let expected = mark
         .spot
         .ordinal

@@ -6,7 +6,7 @@
 use super::drift::{Located, locate};
 use super::place::Mark;
 use super::strip::Strip;
-use crate::model::{CustomerOrderField, Order, OrderKey};
+use crate::model::{CustomerOrderField, Order, OrderDirection, OrderKey};
 use crate::source::{ListPlan, Row};
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -73,8 +73,8 @@ impl Comparison {
             (true, Some(one), Some(other)) => {
                 let upward = one.cmp(&other);
                 match self.order.direction {
-                    crate::model::OrderDirection::Asc => upward,
-                    crate::model::OrderDirection::Desc => upward.reverse(),
+                    OrderDirection::Asc => upward,
+                    OrderDirection::Desc => upward.reverse(),
                 }
             }
             _ => self.order.compare(one, other),
@@ -100,7 +100,9 @@ pub(super) enum Bearing {
     Ahead,
     /// Before them.
     Behind,
-    /// The rows do not tell: they have no values, or do not stand in the order.
+    /// The rows have no values: they stand at one end of the list, and it is not known which.
+    Empty,
+    /// The rows do not tell: they do not stand in the order.
     Unknown,
 }
 
@@ -112,6 +114,9 @@ pub(super) fn bearing(strip: &Strip, mark: &Mark, after: bool, by: Comparison) -
     let Some(key) = &mark.key else {
         return Bearing::Unknown;
     };
+    if !strip.rows.is_empty() && !strip.at_start && !strip.at_end && is_empty(strip, by) {
+        return Bearing::Empty;
+    }
     let Some(sides) = sides(strip, &key.value, by) else {
         return Bearing::Unknown;
     };
@@ -130,6 +135,12 @@ pub(super) fn bearing(strip: &Strip, mark: &Mark, after: bool, by: Comparison) -
         (false, true) => Bearing::Behind,
         (false, false) => Bearing::Unknown,
     }
+}
+
+/// Whether no row in hand has a value.
+pub(super) fn is_empty(strip: &Strip, by: Comparison) -> bool {
+    let mut values = strip.rows.iter().filter_map(|raw| by.value(&raw.row));
+    values.all(|value| value == OrderKey::Missing)
 }
 
 /// The rows in hand as a key sees them.

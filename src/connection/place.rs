@@ -50,6 +50,8 @@ pub(super) struct Trail {
     pub(super) hops: u32,
     /// The fingerprint of the link kept.
     pub(super) kept: u32,
+    /// They were followed backwards. Whoever turns round begins anew: the same links in the other direction are no circle.
+    pub(super) backward: bool,
 }
 
 impl Trail {
@@ -57,22 +59,25 @@ impl Trail {
     ///
     /// # Errors
     /// The link was followed before.
-    pub(super) fn follow(self, to: &Position) -> Result<Self, SourceError> {
+    pub(super) fn follow(self, to: &Position, way: Way) -> Result<Self, SourceError> {
         let print = print_of(to);
-        if self.hops > 0 && print == self.kept {
+        let backward = way == Way::Backward;
+        let Self { hops, kept, .. } = if self.backward == backward {
+            self
+        } else {
+            Self::default()
+        };
+        if hops > 0 && print == kept {
             return Err(SourceError::new(
                 SourceErrorKind::Malformed,
                 "the source's pages lead in a circle",
             ));
         }
-        let hops = self.hops.saturating_add(1);
+        let hops = hops.saturating_add(1);
         Ok(Self {
             hops,
-            kept: if hops.is_power_of_two() {
-                print
-            } else {
-                self.kept
-            },
+            kept: if hops.is_power_of_two() { print } else { kept },
+            backward,
         })
     }
 }

@@ -141,30 +141,77 @@ async fn again(
         raw.spot.size = spot.size;
     }
     let held = strip.rows.len();
-    let mut probes = 0;
-    while !settle(list, strip, mark, after) {
-        let short = strip.rows.len() < upto as usize;
-        if strip.at_end || (probes >= PROBES && !short) {
-            break;
-        }
-        probes += u32::from(!short);
-        forward(list, strip, upto.max(ask.need), None).await?;
-    }
-    if settle(list, strip, mark, after) {
-        return Ok(());
-    }
-    // The row may have opened its page: then the rows before it end the page before.
-    let opened = spot.index < 2 && !strip.at_start;
-    if opened
-        && back::one_page(list, strip, SLACK as u32)
-            .await
-            .unwrap_or(false)
-        && settle(list, strip, mark, after)
+    if look_on(list, strip, mark, after, upto.max(ask.need)).await?
+        || look_back(list, strip, mark, after).await?
     {
         return Ok(());
     }
     guess(strip, spot, held);
     Ok(())
+}
+
+/// Reads on until a row is found again, or its place; further where what the list is ordered by says that it is ahead.
+async fn look_on(
+    list: &List<'_>,
+    strip: &mut Strip,
+    mark: &Mark,
+    after: bool,
+    want: u32,
+) -> Result<bool, Halt> {
+    let upto = mark.spot.index as usize + 1;
+    let mut probes = 0;
+    while !settle(list, strip, mark, after) {
+        let short = strip.rows.len() < upto;
+        let most = match toward(list, strip, mark, after) {
+            Some(Bearing::Ahead) => list.limits.seek_pages,
+            Some(Bearing::Behind) => 0,
+            _ => PROBES,
+        };
+        if strip.at_end || (probes >= most && !short) {
+            return Ok(false);
+        }
+        probes += u32::from(!short);
+        forward(list, strip, want, None).await?;
+    }
+    Ok(true)
+}
+
+/// Reads the page before, where the row may have opened its page and the rows before it end that one; and as many pages as
+/// it takes, where what the list is ordered by says that the place is there.
+async fn look_back(
+    list: &List<'_>,
+    strip: &mut Strip,
+    mark: &Mark,
+    after: bool,
+) -> Result<bool, Halt> {
+    let behind = |strip: &Strip| toward(list, strip, mark, after) == Some(Bearing::Behind);
+    let mut left = if behind(strip) {
+        list.limits.seek_pages
+    } else {
+        u32::from(mark.spot.index < 2)
+    };
+    while left > 0 && !strip.at_start {
+        let want = if behind(strip) { u32::MAX } else { SLACK as u32 };
+        if !back::one_page(list, strip, want).await.unwrap_or(false) {
+            break;
+        }
+        if settle(list, strip, mark, after) {
+            return Ok(true);
+        }
+        left -= 1;
+    }
+    if behind(strip)
+        && let Some(found) = back::recover(list, mark, after).await?
+    {
+        *strip = found;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// Where the place is, by what the list is ordered by.
+fn toward(list: &List<'_>, strip: &Strip, mark: &Mark, after: bool) -> Option<Bearing> {
+    list.order().map(|by| bearing(strip, mark, after, by))
 }
 
 /// Puts the seam of a row of which nothing is left where counting says. A page that begins at a fixed place is counted
@@ -214,7 +261,7 @@ pub(super) async fn forward(
     let trail = match trail {
         Some(trail) => trail,
         None if at == Position::Start => Trail::default(),
-        None => strip.trail.follow(&at)?,
+        None => strip.trail.follow(&at, Way::Forward)?,
     };
     if !strip.visited.insert(at.clone()) {
         return Err(malformed("the source's pages lead in a circle"));

@@ -1,7 +1,8 @@
 //! Filters and orders over the emulated CRMs: what is served equals the same question asked of the CRM's own records, and
 //! what is not served is refused before any call.
 
-use super::support::gateway::{Running, codes, id, ids, parameters, start};
+use super::support::gateway::{Running, codes, id, ids, parameters, start, start_with};
+use crmql::limits::Limits;
 use serde_json::{Value, json};
 
 /// A filter, and which records it means.

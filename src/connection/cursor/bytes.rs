@@ -99,7 +99,7 @@ fn put_gap(output: &mut Output<'_>, gap: &Gap) {
     put_number(out, u64::from(spot.index));
     put_number(out, spot.ordinal);
     put_number(out, u64::from(spot.size));
-    put_number(out, u64::from(spot.trail.hops));
+    put_number(out, u64::from(spot.trail.hops) << 1 | u64::from(spot.trail.backward));
     if spot.trail.hops > 0 {
         out.extend_from_slice(&spot.trail.kept.to_le_bytes());
     }
@@ -235,7 +235,8 @@ impl Input<'_> {
         let index = self.small()?;
         let ordinal = self.number()?;
         let size = self.small()?;
-        let hops = self.small()?;
+        let followed = self.number()?;
+        let hops = u32::try_from(followed >> 1).ok()?;
         let kept = if hops > 0 {
             u32::from_le_bytes(self.array()?)
         } else {
@@ -254,7 +255,11 @@ impl Input<'_> {
             *anchor = u32::from_le_bytes(self.array()?);
         }
         let key = if tag & 16 != 0 { Some(self.key()?) } else { None };
-        let trail = Trail { hops, kept };
+        let trail = Trail {
+            hops,
+            kept,
+            backward: followed & 1 != 0,
+        };
         let spot = Spot {
             page,
             index,

@@ -41,12 +41,12 @@ fn gap() -> impl Strategy<Value = Gap> {
         any::<u32>(),
         any::<u64>(),
         proptest::option::of(position()),
-        any::<(u32, u32, u32, bool)>(),
+        any::<(u32, u32, u32, [bool; 2])>(),
         any::<[u32; 3]>(),
         proptest::option::of(key()),
     )
         .prop_map(
-            |(page, index, ordinal, next, (hops, kept, size, reversed), anchors, key)| Mark {
+            |(page, index, ordinal, next, (hops, kept, size, [reversed, backward]), anchors, key)| Mark {
                 spot: Spot {
                     page,
                     index,
@@ -55,6 +55,7 @@ fn gap() -> impl Strategy<Value = Gap> {
                     trail: Trail {
                         hops,
                         kept: if hops == 0 { 0 } else { kept },
+                        backward,
                     },
                     size,
                     reversed,

@@ -215,6 +215,10 @@ impl MemorySource {
             Lie::Cycle(pages) if cut.begin >= size * pages as usize => {
                 page.next = serial(size - 1).map(|first| token('a', first));
             }
+            Lie::BackCycle if walk.prev && cut.begin == 0 => {
+                let end = listed.live.last().map(|(_, record)| record.serial + 1);
+                page.prev = end.map(|end| token('b', end));
+            }
             _ => {}
         }
     }

@@ -36,6 +36,8 @@ pub enum Lie {
     RepeatedToken,
     /// The page after this many pages leads back to the first token.
     Cycle(u32),
+    /// Before the first page stands the last one.
+    BackCycle,
     /// After the first page there are only empty pages, each leading on.
     EndlessEmpty,
     /// The total is wrong by this many.
