@@ -1,9 +1,11 @@
 //! Relay connections over one CRM or several: windows, cursors, merging, and honesty about what is not known.
 //!
-//! Read in this order: `window` (which pages cover a window), `strip` and `list` (rows of one source from a gap),
-//! `index` with `pages`, `walk` with `back` (how each paging style gets them), `drift` (rows that move), `cursor`, then
-//! `grouped` and `merge` (several sources). It takes pages and knows neither CRMs nor GraphQL.
+//! Read in this order: `window` (which pages cover a window), `list` and `strip` (rows of one source from a gap), then how
+//! each paging style gets them: `index` with `pages`, or `walk` with `again` and `back`, and `turn` (the reversed list).
+//! `place`, `drift`, `key` and `seek` say how a row is found again that moved. `cursor` is what a client holds of it.
+//! Several sources: `plan`, then `grouped`, or `merge` with `stream` and `whole`. It knows neither CRMs nor GraphQL.
 
+mod again;
 mod arguments;
 mod back;
 mod cursor;
@@ -26,6 +28,7 @@ mod stream;
 mod strip;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod walk;
 mod whole;
 pub mod window;

@@ -227,7 +227,7 @@ fn answer(habits: Habits, rows: &[String], seen: &Seen) -> Play {
         _ => {}
     }
     let next = match habits.style {
-        Style::Link => next.map(|id| format!("/c?after={id}")),
+        Style::Link => next.map(|id| format!("/c?dir={}&after={id}", if down { "desc" } else { "asc" })),
         _ => next,
     };
     let prev = shown.first().filter(|_| begin > 0);
