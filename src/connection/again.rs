@@ -89,7 +89,11 @@ async fn look_back(
         u32::from(mark.spot.index < 2)
     };
     while left > 0 && !strip.at_start {
-        let want = if behind(strip) { u32::MAX } else { SLACK as u32 };
+        let want = if behind(strip) {
+            u32::MAX
+        } else {
+            SLACK as u32
+        };
         if !back::one_page(list, strip, want).await.unwrap_or(false) {
             break;
         }

@@ -117,14 +117,7 @@ async fn previous(list: &List<'_>, strip: &mut Strip, at: Position, want: u32) -
     strip.total = page.total.or(strip.total);
     count_empty(list, strip, page.rows.is_empty() && page.prev.is_some())?;
     let begin = begin(strip).saturating_sub(page.rows.len() as u64);
-    let rows = placed(
-        &at,
-        begin,
-        trail,
-        size,
-        page.rows,
-        strip.first.as_ref(),
-    );
+    let rows = placed(&at, begin, trail, size, page.rows, strip.first.as_ref());
     strip.trail = trail;
     strip.at_start = page.prev.is_none();
     strip.prev = page.prev;

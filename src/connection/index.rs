@@ -3,8 +3,8 @@
 //! A window is read together with the row of its cursor, so that rows which moved are noticed in the same call. What a
 //! source says about itself is believed only as far as its answers agree with it.
 
-use super::key::{Bearing, bearing};
 use super::drift::{Located, SLACK, in_place, locate};
+use super::key::{Bearing, bearing};
 use super::list::{Ask, Halt, List};
 use super::pages::{malformed, plan, read, sizes, too_deep};
 use super::place::{Gap, Mark, Way};

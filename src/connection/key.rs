@@ -120,7 +120,11 @@ pub(super) fn bearing(strip: &Strip, mark: &Mark, after: bool, by: Comparison) -
     let Some(sides) = sides(strip, &key.value, by) else {
         return Bearing::Unknown;
     };
-    let Sides { equal, below, above } = sides;
+    let Sides {
+        equal,
+        below,
+        above,
+    } = sides;
     let [print, ..] = mark.anchors;
     let found = equal
         .clone()
@@ -164,7 +168,11 @@ fn sides(strip: &Strip, key: &OrderKey, by: Comparison) -> Option<Sides> {
     let known: Vec<&(usize, OrderKey)> = values.iter().filter(is_known).collect();
     let (Some((first, _)), Some((last, _))) = (known.first(), known.last()) else {
         return (strip.at_end || strip.at_start).then_some(Sides {
-            equal: if strip.at_end { strip.rows.len()..strip.rows.len() } else { 0..0 },
+            equal: if strip.at_end {
+                strip.rows.len()..strip.rows.len()
+            } else {
+                0..0
+            },
             below: false,
             above: false,
         });
@@ -173,13 +181,26 @@ fn sides(strip: &Strip, key: &OrderKey, by: Comparison) -> Option<Sides> {
         [(_, one), (_, other)] => by.compare(one, other).is_le(),
         _ => true,
     });
-    let whole = known.len() == values.iter().filter(|(index, _)| index >= first && index <= last).count();
+    let whole = known.len()
+        == values
+            .iter()
+            .filter(|(index, _)| index >= first && index <= last)
+            .count();
     if !ordered || !whole {
         return None;
     }
-    let before = known.iter().rev().find(|(_, value)| by.compare(value, key).is_lt());
-    let behind = known.iter().find(|(_, value)| by.compare(value, key).is_gt());
-    let empty = |index: usize| values.iter().any(|(at, value)| *at == index && *value == OrderKey::Missing);
+    let before = known
+        .iter()
+        .rev()
+        .find(|(_, value)| by.compare(value, key).is_lt());
+    let behind = known
+        .iter()
+        .find(|(_, value)| by.compare(value, key).is_gt());
+    let empty = |index: usize| {
+        values
+            .iter()
+            .any(|(at, value)| *at == index && *value == OrderKey::Missing)
+    };
     let begin = before.map_or(*first, |(index, _)| index + 1);
     let end = behind.map_or(last + 1, |(index, _)| *index);
     Some(Sides {
@@ -191,7 +212,8 @@ fn sides(strip: &Strip, key: &OrderKey, by: Comparison) -> Option<Sides> {
 
 /// The place among equal rows, by the rows that stood before it.
 fn among(strip: &Strip, mark: &Mark, after: bool, equal: &Range<usize>) -> Bearing {
-    let (seam, expected) = match locate(&strip.prints(), equal.start, mark.anchors, strip.at_start) {
+    let (seam, expected) = match locate(&strip.prints(), equal.start, mark.anchors, strip.at_start)
+    {
         Some(Located::At(index)) => (index + usize::from(after), true),
         Some(Located::Gone(index)) => (index, true),
         None => (equal.start, false),

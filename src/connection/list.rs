@@ -264,8 +264,12 @@ impl List<'_> {
         let one_call = match self.plan.paging {
             Paging::Page(sizes) => sizes.max / 2,
             Paging::Offset(sizes) => sizes.max.saturating_sub(1),
-            Paging::Token(Walk { sizes: Some(sizes), .. })
-            | Paging::Link(Walk { sizes: Some(sizes), .. })
+            Paging::Token(Walk {
+                sizes: Some(sizes), ..
+            })
+            | Paging::Link(Walk {
+                sizes: Some(sizes), ..
+            })
             | Paging::Keyset { sizes, .. } => sizes.max,
             Paging::Token(_) | Paging::Link(_) | Paging::None => rows,
         };

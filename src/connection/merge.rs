@@ -110,7 +110,9 @@ impl Merge<'_> {
                     let key = &stream.listed.entry.key;
                     gathered.fail(source, key, self.alone, reading.on_failure, halt)?;
                     // It stays out of the whole window, and of all that follow.
-                    gathered.edges.retain(|placed| placed.source != stream.source);
+                    gathered
+                        .edges
+                        .retain(|placed| placed.source != stream.source);
                 }
             }
         }
@@ -199,7 +201,11 @@ impl Merge<'_> {
     /// it may be empty, it gets a place to go on from.
     fn stalled(&mut self, gathered: &mut Gathered) -> bool {
         let (mut stalled, mut cut) = (false, false);
-        for stream in self.streams.iter_mut().filter(|stream| stream.next.is_none()) {
+        for stream in self
+            .streams
+            .iter_mut()
+            .filter(|stream| stream.next.is_none())
+        {
             match &stream.rest {
                 Rest::End | Rest::More => continue,
                 Rest::Cut(gap) => {

@@ -60,7 +60,10 @@ impl<'a> Stream<'a> {
             None => {
                 let need = self.list.bite(most);
                 let look = reading.look && need == most;
-                (self.list.read(&self.gap, reading.way, need, look).await, reading.way)
+                (
+                    self.list.read(&self.gap, reading.way, need, look).await,
+                    reading.way,
+                )
             }
             Some(why) => match whole::read(self.list).await {
                 Ok(Some(run)) => return Answer::Run(whole::slice(run, &self.gap, reading, order)),
@@ -70,10 +73,12 @@ impl<'a> Stream<'a> {
             },
         };
         match run {
-            Ok(run) if !ordered(&run, order, way) => Answer::Failed(Halt::Source(SourceError::new(
-                SourceErrorKind::Malformed,
-                "the source does not order its list as it says",
-            ))),
+            Ok(run) if !ordered(&run, order, way) => {
+                Answer::Failed(Halt::Source(SourceError::new(
+                    SourceErrorKind::Malformed,
+                    "the source does not order its list as it says",
+                )))
+            }
             Ok(run) => Answer::Run(run),
             Err(halt) => Answer::Failed(halt),
         }

@@ -4,8 +4,8 @@
 
 use super::drift::{Located, locate};
 use super::gathered::Reading;
-use super::list::{Halt, List};
 use super::key::SortKey;
+use super::list::{Halt, List};
 use super::place::{BEGINNING, Gap, Mark, Spot, Way};
 use super::run::{Rest, Run};
 use super::strip::Found;
@@ -120,7 +120,11 @@ fn seam(rows: &[(Ranked, Found)], gap: &Gap, order: Order) -> (usize, bool) {
         Gap::Before(mark) => (mark, false),
         Gap::After(mark) => (mark, true),
     };
-    if let Some(SortKey { value, id: Some(id) }) = &mark.key {
+    if let Some(SortKey {
+        value,
+        id: Some(id),
+    }) = &mark.key
+    {
         let key = Ranked(order, value.clone(), id.clone());
         let stands_before = |(row, _): &(Ranked, Found)| *row < key || (after && *row == key);
         return (rows.partition_point(stands_before), false);

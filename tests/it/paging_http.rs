@@ -227,7 +227,9 @@ fn answer(habits: Habits, rows: &[String], seen: &Seen) -> Play {
         _ => {}
     }
     let next = match habits.style {
-        Style::Link => next.map(|id| format!("/c?dir={}&after={id}", if down { "desc" } else { "asc" })),
+        Style::Link => {
+            next.map(|id| format!("/c?dir={}&after={id}", if down { "desc" } else { "asc" }))
+        }
         _ => next,
     };
     let prev = shown.first().filter(|_| begin > 0);
@@ -411,13 +413,26 @@ async fn walked(
     let mut cursor: Option<String> = None;
     for size in sizes.iter().copied().cycle().take(list.len() + 2) {
         let asked = world.asked_for(forward, size, cursor.as_deref());
-        let page = world.ask(asked.clone()).await.map_err(|error| failed(&error))?;
+        let page = world
+            .ask(asked.clone())
+            .await
+            .map_err(|error| failed(&error))?;
         let got = ids(&page);
         prop_assert!(got.len() <= size);
-        let begin = if forward { done } else { list.len() - done - got.len() };
+        let begin = if forward {
+            done
+        } else {
+            list.len() - done - got.len()
+        };
         prop_assert_eq!(&got[..], &list[begin..begin + got.len()]);
-        prop_assert_eq!(page.page_info.start.as_ref(), page.edges.first().map(|edge| &edge.cursor));
-        prop_assert_eq!(page.page_info.end.as_ref(), page.edges.last().map(|edge| &edge.cursor));
+        prop_assert_eq!(
+            page.page_info.start.as_ref(),
+            page.edges.first().map(|edge| &edge.cursor)
+        );
+        prop_assert_eq!(
+            page.page_info.end.as_ref(),
+            page.edges.last().map(|edge| &edge.cursor)
+        );
         prop_assert!(!page.drift_unresolved);
         let again = connector().connect(asked, &operation()).await;
         // Another process, which remembers nothing, may not know the way back.
@@ -433,11 +448,20 @@ async fn walked(
         };
         prop_assert_eq!(more, done < list.len(), "after {} of {}", done, list.len());
         prop_assert_eq!(came, done > got.len());
-        cursors.extend(page.edges.into_iter().zip(begin..).map(|(edge, at)| (at, edge.cursor)));
+        cursors.extend(
+            page.edges
+                .into_iter()
+                .zip(begin..)
+                .map(|(edge, at)| (at, edge.cursor)),
+        );
         if !more {
             break;
         }
-        cursor = if forward { page.page_info.end } else { page.page_info.start };
+        cursor = if forward {
+            page.page_info.end
+        } else {
+            page.page_info.start
+        };
     }
     prop_assert_eq!(done, list.len());
     Ok(cursors)
@@ -604,7 +628,11 @@ proptest! {
             let mut named = false;
             loop {
                 let page = world.window(true, size, cursor.as_deref()).await.map_err(|error| failed(&error))?;
-                named |= page.reports[failing].outcome == SourceOutcome::Failed;
+                if page.reports[failing].outcome == SourceOutcome::Failed {
+                    // It is healthy again, and stays out of this traversal.
+                    named = true;
+                    world.failing.lock().unwrap().clear();
+                }
                 seen.extend(ids(&page));
                 if !page.page_info.has_next {
                     break;
@@ -638,8 +666,10 @@ async fn lies_end_in_an_error() {
             90,
         )
         .await;
-        let mut cursor = None;
+        let (mut cursor, mut windows) = (None, 0);
         let error = loop {
+            windows += 1;
+            assert!(windows < 100, "{style:?} {lie:?} goes on for ever");
             world.calls();
             let page = world.window(true, 5, cursor.as_deref()).await;
             assert!(world.calls() <= 10, "{style:?} {lie:?}");
@@ -686,13 +716,55 @@ struct Cost {
 
 /// The table of the README: upstream calls of each style, with pages of up to 20 rows, a list of 100, and no total.
 const COSTS: [Cost; 7] = [
-    Cost { style: Style::Page, aligned: [1, 1], arbitrary: 2, back: None, look: 1 },
-    Cost { style: Style::Offset, aligned: [1, 1], arbitrary: 1, back: None, look: 1 },
-    Cost { style: Style::Token, aligned: [1, 1], arbitrary: 2, back: None, look: 0 },
-    Cost { style: Style::Dangling, aligned: [1, 1], arbitrary: 2, back: None, look: 1 },
-    Cost { style: Style::TokenBack, aligned: [1, 1], arbitrary: 2, back: None, look: 0 },
-    Cost { style: Style::Keyset, aligned: [1, 1], arbitrary: 1, back: None, look: 1 },
-    Cost { style: Style::None, aligned: [1, 1], arbitrary: 1, back: Some([1, 1]), look: 0 },
+    Cost {
+        style: Style::Page,
+        aligned: [1, 1],
+        arbitrary: 2,
+        back: None,
+        look: 1,
+    },
+    Cost {
+        style: Style::Offset,
+        aligned: [1, 1],
+        arbitrary: 1,
+        back: None,
+        look: 1,
+    },
+    Cost {
+        style: Style::Token,
+        aligned: [1, 1],
+        arbitrary: 2,
+        back: None,
+        look: 0,
+    },
+    Cost {
+        style: Style::Dangling,
+        aligned: [1, 1],
+        arbitrary: 2,
+        back: None,
+        look: 1,
+    },
+    Cost {
+        style: Style::TokenBack,
+        aligned: [1, 1],
+        arbitrary: 2,
+        back: None,
+        look: 0,
+    },
+    Cost {
+        style: Style::Keyset,
+        aligned: [1, 1],
+        arbitrary: 1,
+        back: None,
+        look: 1,
+    },
+    Cost {
+        style: Style::None,
+        aligned: [1, 1],
+        arbitrary: 1,
+        back: Some([1, 1]),
+        look: 0,
+    },
 ];
 
 #[tokio::test]
@@ -728,7 +800,13 @@ async fn calls_are_as_few_as_the_readme_says() {
             assert_eq!(world.calls(), more, "{style:?}");
         }
         // To the end, and whether more follows.
-        let almost = world.window(true, 90, None).await.unwrap().page_info.end.unwrap();
+        let almost = world
+            .window(true, 90, None)
+            .await
+            .unwrap()
+            .page_info
+            .end
+            .unwrap();
         world.calls();
         world.window(true, 10, Some(&almost)).await.unwrap();
         let without = world.calls();
@@ -736,7 +814,10 @@ async fn calls_are_as_few_as_the_readme_says() {
         let page = world.window(true, 10, Some(&almost)).await.unwrap();
         assert!(!page.page_info.has_next);
         let with = world.calls();
-        assert!(with <= without + cost.look, "{style:?}: {without} and {with}");
+        assert!(
+            with <= without + cost.look,
+            "{style:?}: {without} and {with}"
+        );
     }
 }
 
@@ -745,7 +826,11 @@ async fn calls_are_as_few_as_the_readme_says() {
 async fn a_total_saves_calls() {
     for style in [Style::Page, Style::Offset] {
         let mut world = World::one(habits(style), 100).await;
-        world.asked.want = Want { total: true, has_next: true, has_previous: true };
+        world.asked.want = Want {
+            total: true,
+            has_next: true,
+            has_previous: true,
+        };
         let first = world.window(true, 10, None).await.unwrap();
         assert_eq!((world.calls(), first.total), (1, Some(100)), "{style:?}");
         let last = world.window(false, 10, None).await.unwrap();
@@ -762,7 +847,11 @@ async fn a_total_saves_calls() {
 fn the_small_crms_have_their_styles() {
     for style in STYLES {
         for past in [Past::Empty, Past::Refused, Past::Clamped] {
-            let text = adapter_file(Habits { past, sorts: true, ..habits(style) });
+            let text = adapter_file(Habits {
+                past,
+                sorts: true,
+                ..habits(style)
+            });
             assert_eq!(manifest(&text).lists.len(), 1);
         }
     }

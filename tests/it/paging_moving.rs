@@ -38,8 +38,10 @@ impl Other {
                 json!({ "source": key, "firstName": name, "phone": phone })
             }
             "flextell" => json!({ "source": key, "firstName": name, "email": mail }),
-            _ => json!({ "source": key, "name": name, "country": "DK", "type": "PRIVATE", "email": mail,
-                "parentId": id("spirii", "1001") }),
+            _ => {
+                json!({ "source": key, "name": name, "country": "DK", "type": "PRIVATE", "email": mail,
+                "parentId": id("spirii", "1001") })
+            }
         };
         let made = gateway.write("createCustomer", input).await;
         assert_eq!(made["outcome"], "APPLIED", "{made:#}");
@@ -146,7 +148,10 @@ async fn stir(
         let other = others.get_mut(key).unwrap();
         assert!(other.insert().await && other.insert().await, "{key}");
         let of_it = |global: &&String| there.get(*global).is_some_and(|(source, _)| source == key);
-        let shown = seen.iter().filter(of_it).find(|global| !gone.contains(*global));
+        let shown = seen
+            .iter()
+            .filter(of_it)
+            .find(|global| !gone.contains(*global));
         let unseen: Vec<&String> = there
             .keys()
             .filter(of_it)
@@ -218,7 +223,11 @@ async fn walk_while_others_write(walk: &Walk) {
         }
     }
     let distinct: HashSet<&String> = seen.iter().collect();
-    assert_eq!(distinct.len(), seen.len(), "{what}: somebody was shown twice");
+    assert_eq!(
+        distinct.len(),
+        seen.len(),
+        "{what}: somebody was shown twice"
+    );
     let lost: Vec<&String> = there
         .keys()
         .filter(|global| !gone.contains(*global) && !distinct.contains(global))

@@ -34,7 +34,11 @@ fn handle(position: &Position) -> Option<[u8; 16]> {
         Position::After(_) => 3,
         _ => 4,
     };
-    let hash = *blake3::Hasher::new().update(&[kind]).update(text.as_bytes()).finalize().as_bytes();
+    let hash = *blake3::Hasher::new()
+        .update(&[kind])
+        .update(text.as_bytes())
+        .finalize()
+        .as_bytes();
     for (to, from) in handle.iter_mut().zip(hash) {
         *to = from;
     }
@@ -99,7 +103,10 @@ fn put_gap(output: &mut Output<'_>, gap: &Gap) {
     put_number(out, u64::from(spot.index));
     put_number(out, spot.ordinal);
     put_number(out, u64::from(spot.size));
-    put_number(out, u64::from(spot.trail.hops) << 1 | u64::from(spot.trail.backward));
+    put_number(
+        out,
+        u64::from(spot.trail.hops) << 1 | u64::from(spot.trail.backward),
+    );
     if spot.trail.hops > 0 {
         out.extend_from_slice(&spot.trail.kept.to_le_bytes());
     }
@@ -254,7 +261,11 @@ impl Input<'_> {
         for anchor in &mut anchors {
             *anchor = u32::from_le_bytes(self.array()?);
         }
-        let key = if tag & 16 != 0 { Some(self.key()?) } else { None };
+        let key = if tag & 16 != 0 {
+            Some(self.key()?)
+        } else {
+            None
+        };
         let trail = Trail {
             hops,
             kept,

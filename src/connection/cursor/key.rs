@@ -62,7 +62,11 @@ impl Input<'_> {
             4 => OrderKey::Missing,
             _ => return None,
         };
-        let id = if kind & WITH_ID != 0 { Some(self.text()?) } else { None };
+        let id = if kind & WITH_ID != 0 {
+            Some(self.text()?)
+        } else {
+            None
+        };
         Some(SortKey { value, id })
     }
 }

@@ -12,11 +12,11 @@ mod key;
 mod tests;
 
 use super::ConnectionError;
+use super::memory::Memory;
 use super::place::{Gap, Way};
 use crate::source::Position;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use super::memory::Memory;
 use bytes::{Input, Output};
 
 /// The layout below. Another layout takes another number.

@@ -1,11 +1,11 @@
 //! Cursors come back as they went, and nothing else is taken for one.
 
 use super::*;
-use crate::connection::place::{Mark, Spot, Trail};
 use crate::connection::key::SortKey;
+use crate::connection::place::{Mark, Spot, Trail};
 use crate::model::{Date, DateTime, OrderKey};
-use std::sync::LazyLock;
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 fn position() -> impl Strategy<Value = Position> + Clone {
     prop_oneof![
@@ -26,13 +26,16 @@ fn key() -> impl Strategy<Value = SortKey> {
     let value = prop_oneof![
         ".{0,12}".prop_map(|text| OrderKey::Id(text.into())),
         ".{0,12}".prop_map(|text| OrderKey::Text(text.to_lowercase(), text.into())),
-        (-999i16..9999, 1i8..13, 1i8..29)
-            .prop_map(|(year, month, day)| OrderKey::Day(Date(jiff::civil::date(year, month, day)))),
+        (-999i16..9999, 1i8..13, 1i8..29).prop_map(|(year, month, day)| OrderKey::Day(Date(
+            jiff::civil::date(year, month, day)
+        ))),
         time,
         Just(OrderKey::Missing),
     ];
-    (value, proptest::option::of(".{0,12}"))
-        .prop_map(|(value, id)| SortKey { value, id: id.map(Into::into) })
+    (value, proptest::option::of(".{0,12}")).prop_map(|(value, id)| SortKey {
+        value,
+        id: id.map(Into::into),
+    })
 }
 
 fn gap() -> impl Strategy<Value = Gap> {
@@ -46,7 +49,15 @@ fn gap() -> impl Strategy<Value = Gap> {
         proptest::option::of(key()),
     )
         .prop_map(
-            |(page, index, ordinal, next, (hops, kept, size, [reversed, backward]), anchors, key)| Mark {
+            |(
+                page,
+                index,
+                ordinal,
+                next,
+                (hops, kept, size, [reversed, backward]),
+                anchors,
+                key,
+            )| Mark {
                 spot: Spot {
                     page,
                     index,
@@ -189,10 +200,19 @@ fn nobody_can_read_what_a_cursor_holds() {
     let texts = [&one, &other].map(|cursor| sealer(1).seal(cursor).unwrap());
     let [one, other] = texts.map(|text| URL_SAFE_NO_PAD.decode(text).unwrap());
     for bytes in [&one, &other] {
-        assert!(!bytes.windows(4).any(|four| four == b"Marg" || four == b"id-7"));
+        assert!(
+            !bytes
+                .windows(4)
+                .any(|four| four == b"Marg" || four == b"id-7")
+        );
     }
     // Two that differ in one letter look nothing alike: no byte of one tells a byte of the other.
-    let alike = one.iter().zip(&other).skip(1).filter(|(one, other)| one == other).count();
+    let alike = one
+        .iter()
+        .zip(&other)
+        .skip(1)
+        .filter(|(one, other)| one == other)
+        .count();
     assert!(alike < 8, "{alike} of {} bytes are alike", one.len());
 }
 
@@ -203,8 +223,15 @@ fn a_position_too_long_for_a_cursor_is_remembered_or_known_to_be_lost() {
         next: Some(Position::Token("n".repeat(500).into())),
         ..Spot::numbered(3)
     };
-    let mark = Mark { spot, anchors: [1, 2, 3], key: None };
-    let cursor = Cursor { here: vec![(0, Gap::After(mark))], ..Cursor::default() };
+    let mark = Mark {
+        spot,
+        anchors: [1, 2, 3],
+        key: None,
+    };
+    let cursor = Cursor {
+        here: vec![(0, Gap::After(mark))],
+        ..Cursor::default()
+    };
     let sealer = sealer_of(1, 256);
     let text = sealer.seal(&cursor).unwrap();
     assert!(text.len() <= 256);

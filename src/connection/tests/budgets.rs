@@ -187,10 +187,7 @@ fn tokens_that_expire_within_a_window_are_recovered_or_said() {
         assert_eq!(ids(&next), world.expected()[50..59], "after {after_calls}");
     }
     let shape = Shape::new(Paging::Token(chain(sizes)));
-    let world = World::with(
-        vec![MemorySource::new(shape, plain_rows(120))],
-        limits(1),
-    );
+    let world = World::with(vec![MemorySource::new(shape, plain_rows(120))], limits(1));
     world.sources[0].expire_tokens_after(2);
     let page = world.first(60, None).unwrap();
     assert_eq!(ids(&page), world.expected()[..20], "what was read is shown");
@@ -201,9 +198,7 @@ fn tokens_that_expire_within_a_window_are_recovered_or_said() {
         Some(ReportError::Source(error)) if error.kind == SourceErrorKind::CursorExpired
     ));
     assert_eq!(
-        world
-            .first(5, page.page_info.end.as_deref())
-            .map(|_| ()),
+        world.first(5, page.page_info.end.as_deref()).map(|_| ()),
         Err(ConnectionError::CursorExpired)
     );
 }

@@ -48,13 +48,11 @@ impl MemorySource {
     fn listed<'a>(&self, state: &'a State, plan: &ListPlan) -> Listed<'a> {
         let mut all: Vec<&Record> = state.records.iter().collect();
         if let Some(order) = plan.sent {
-            let key = |row: &Row| {
-                match customer(row).map(|customer| order.field.key(customer)) {
-                    Some(OrderKey::Id(text)) if self.shape.numeric_ids => {
-                        OrderKey::Id(format!("{text:0>20}").into())
-                    }
-                    key => key.unwrap_or(OrderKey::Missing),
+            let key = |row: &Row| match customer(row).map(|customer| order.field.key(customer)) {
+                Some(OrderKey::Id(text)) if self.shape.numeric_ids => {
+                    OrderKey::Id(format!("{text:0>20}").into())
                 }
+                key => key.unwrap_or(OrderKey::Missing),
             };
             all.sort_by_cached_key(|record| key(&record.row));
             if order.direction == OrderDirection::Desc {
