@@ -45,8 +45,8 @@ impl Other {
         };
         let made = gateway.write("createCustomer", input).await;
         assert_eq!(made["outcome"], "APPLIED", "{made:#}");
-        let log = gateway.seen(key).into_iter().rev();
-        let seen = log.filter(|seen| seen.method == "POST").last().unwrap();
+        let mut log = gateway.seen(key).into_iter();
+        let seen = log.find(|seen| seen.method == "POST").unwrap();
         assert!(seen.body.contains(MARK), "{}", seen.body);
         let crm = gateway.crm(key);
         Self {

@@ -1,6 +1,7 @@
 //! The bytes of a sort key.
 
-use super::bytes::{Input, put_number, put_text};
+use super::read::Input;
+use super::write::{put_number, put_text};
 use crate::connection::key::SortKey;
 use crate::model::{Date, DateTime, OrderKey};
 

@@ -6,10 +6,11 @@
 //! that is sent to a source, and what a row is ordered by, which may be a name; nothing of it is used before its seal is
 //! checked. Reading never fails other than with an error, whatever the bytes.
 
-mod bytes;
 mod key;
+mod read;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use super::ConnectionError;
 use super::memory::Memory;
@@ -17,7 +18,8 @@ use super::place::{Gap, Way};
 use crate::source::Position;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::{Input, Output};
+use read::Input;
+use write::{Keep, Output};
 
 /// The layout below. Another layout takes another number.
 const VERSION: u8 = 2;
@@ -126,7 +128,7 @@ impl<'a> Sealer<'a> {
         }
     }
 
-    fn text(&self, cursor: &Cursor, keep: Option<&dyn Fn([u8; 16], &Position)>) -> String {
+    fn text(&self, cursor: &Cursor, keep: Option<Keep<'_>>) -> String {
         let mut output = Output {
             bytes: self.query.to_le_bytes().to_vec(),
             keep,
