@@ -165,6 +165,12 @@ impl World {
             .collect()
     }
 
+    /// Whether every row is one of the connection. Where some are left out, a source's word that rows follow may mean those.
+    pub(super) fn shows_all(&self) -> bool {
+        let rows = self.sources.iter().map(|source| source.rows().len());
+        rows.sum::<usize>() == self.expected().len()
+    }
+
     pub(super) fn take_calls(&self) -> usize {
         self.sources
             .iter()
