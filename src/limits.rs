@@ -93,6 +93,9 @@ limits! {
     empty_pages: u32 = 5, 1 ..= 1_000;
     /// Upstream pages that may be read again from the start to walk a chain backwards. Enforced by `connection`.
     rescan_pages: u32 = 20, 0 ..= 1_000;
+    /// Upstream pages that may be read to find the place of a cursor again by what the list is ordered by, after many rows
+    /// came or went. Enforced by `connection`.
+    seek_pages: u32 = 16, 0 ..= 100;
     /// Rows of a source that is read whole to be sorted by the gateway. Enforced by `connection`.
     whole_rows: u32 = 1_000, 0 ..= 100_000;
     /// Remembered positions of chains, for walking back. Enforced by `connection`.

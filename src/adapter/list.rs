@@ -119,6 +119,7 @@ impl Adapter {
             filter: filter.clone(),
             residual: route.residual(&self.manifest, filter),
             order,
+            sent,
             numeric_ids: sent.is_some_and(|sent| sent.field == CustomerOrderField::Id)
                 && self.counts_ids(),
             unique_order: sent

@@ -4,20 +4,27 @@
 //! list is short enough to be read again from its start. Else it is refused: never a wrong slice.
 
 use super::drift::{Located, locate};
+use super::key::{Bearing, bearing};
 use super::list::{Halt, List};
 use super::memory::Step;
 use super::pages::malformed;
-use super::place::{Mark, NAMELESS, Trail};
+use super::place::{Mark, NAMELESS, Way};
 use super::strip::{Raw, Strip};
 use super::walk::{count_empty, forward, key, placed, size};
-use crate::source::{Paging, Position};
+use crate::source::{Paging, Position, SourceErrorKind};
 
 /// Adds the rows before a strip, at least one page of them.
 pub(super) async fn extend(list: &List<'_>, strip: &mut Strip, want: u32) -> Result<(), Halt> {
-    if one_page(list, strip, want).await? {
-        return Ok(());
+    let expired = match one_page(list, strip, want).await {
+        Ok(true) => return Ok(()),
+        Ok(false) => None,
+        Err(Halt::Source(error)) if error.kind == SourceErrorKind::CursorExpired => Some(error),
+        Err(halt) => return Err(halt),
+    };
+    match (rescan(list, strip).await, expired) {
+        (Err(Halt::Backward), Some(error)) => Err(error.into()),
+        (scanned, _) => scanned,
     }
-    rescan(list, strip).await
 }
 
 /// Adds the page before a strip, where somebody knows it; `false` where nobody does.
@@ -51,6 +58,7 @@ pub(super) async fn before_key(
     want: u32,
 ) -> Result<(), Halt> {
     strip.reach = mark.spot.ordinal;
+    strip.trail = mark.spot.trail;
     match key_before(list, mark) {
         Some(key) => before(list, strip, &key, want).await,
         None => Err(Halt::Backward),
@@ -75,6 +83,7 @@ fn first_key(list: &List<'_>, strip: &Strip) -> Option<Position> {
 }
 
 async fn before(list: &List<'_>, strip: &mut Strip, at: &Position, want: u32) -> Result<(), Halt> {
+    let trail = strip.trail.follow(at, Way::Backward)?;
     let size = size(list, want);
     let page = list.reader.page(&list.plan, at, size).await?;
     strip.pages += 1;
@@ -84,10 +93,8 @@ async fn before(list: &List<'_>, strip: &mut Strip, at: &Position, want: u32) ->
         return Ok(());
     }
     let begin = begin(strip).saturating_sub(page.rows.len() as u64);
-    prepend(
-        strip,
-        placed(at, begin, Trail::default(), size, page.rows, None),
-    )
+    strip.trail = trail;
+    prepend(strip, placed(at, begin, trail, size, page.rows, None))
 }
 
 fn begin(strip: &Strip) -> u64 {
@@ -102,6 +109,7 @@ async fn previous(list: &List<'_>, strip: &mut Strip, at: Position, want: u32) -
     if !strip.visited.insert(at.clone()) {
         return Err(malformed("the source's pages lead in a circle").into());
     }
+    let trail = strip.trail.follow(&at, Way::Backward)?;
     // Two rows more, so that the first row wanted can be found again by those before it.
     let size = size(list, want.saturating_add(2));
     let page = list.reader.page(&list.plan, &at, size).await?;
@@ -109,14 +117,8 @@ async fn previous(list: &List<'_>, strip: &mut Strip, at: Position, want: u32) -
     strip.total = page.total.or(strip.total);
     count_empty(list, strip, page.rows.is_empty() && page.prev.is_some())?;
     let begin = begin(strip).saturating_sub(page.rows.len() as u64);
-    let rows = placed(
-        &at,
-        begin,
-        Trail::default(),
-        size,
-        page.rows,
-        strip.first.as_ref(),
-    );
+    let rows = placed(&at, begin, trail, size, page.rows, strip.first.as_ref());
+    strip.trail = trail;
     strip.at_start = page.prev.is_none();
     strip.prev = page.prev;
     strip.first = Some(at);
@@ -178,7 +180,7 @@ fn meets(earlier: &Strip, strip: &Strip) -> Option<usize> {
 
 /// Everything before a strip, read again from the start of the list, where that is near enough.
 async fn rescan(list: &List<'_>, strip: &mut Strip) -> Result<(), Halt> {
-    let Some(mark) = strip.mark(0) else {
+    let Some(mark) = strip.mark(0, list.order()) else {
         return Err(Halt::Backward);
     };
     let mut whole = from_start();
@@ -211,6 +213,12 @@ pub(super) async fn recover(
     let expected = usize::try_from(mark.spot.ordinal).unwrap_or(usize::MAX);
     while !whole.at_end && whole.pages < list.limits.rescan_pages {
         forward(list, &mut whole, u32::MAX, None).await?;
+        let by_key = list.order().map(|by| bearing(&whole, mark, after, by));
+        if let Some(Bearing::Here(seam)) = by_key {
+            whole.seam = seam;
+            whole.pages = 0;
+            return Ok(Some(whole));
+        }
         whole.seam = match locate(&whole.prints(), expected, mark.anchors, true) {
             Some(Located::At(index)) => index + usize::from(after),
             Some(Located::Gone(index)) if whole.at_end => index,
@@ -221,6 +229,30 @@ pub(super) async fn recover(
         return Ok(Some(whole));
     }
     Ok(None)
+}
+
+/// Goes on behind a strip whose chain the source no longer knows, along a new one from the start of the list; `false` where
+/// its last row is not found near enough.
+pub(super) async fn rejoin(list: &List<'_>, strip: &mut Strip) -> Result<bool, Halt> {
+    let last = strip.rows.len().checked_sub(1);
+    let Some(mark) = last.and_then(|last| strip.mark(last, list.order())) else {
+        return Ok(false);
+    };
+    let Some(mut whole) = recover(list, &mark, true).await? else {
+        return Ok(false);
+    };
+    let rows = whole.rows.split_off(whole.seam);
+    strip.at_end = whole.at_end;
+    strip.more = whole.more;
+    strip.next = whole.next;
+    strip.reach = whole.reach;
+    strip.trail = whole.trail;
+    strip.visited = whole.visited;
+    if strip.append(rows) {
+        Ok(true)
+    } else {
+        Err(malformed("the source answers the same rows again").into())
+    }
 }
 
 fn from_start() -> Strip {

@@ -1,5 +1,6 @@
 //! Why a connection cannot be answered. The schema maps each to one public code.
 
+use super::ReportError;
 use crate::source::{SourceError, Unsupported};
 
 /// Why there is no connection.
@@ -17,6 +18,17 @@ pub enum ConnectionError {
     /// The source no longer knows the place of the cursor.
     #[error("the cursor has expired; start again from the first page")]
     CursorExpired,
+    /// A cursor of this list would be longer than is accepted.
+    #[error("a cursor over so many sources would be too long; ask fewer sources at once")]
+    CursorTooLong,
+    /// A row of the connection was not found within the budget of pages, nor a place to go on from.
+    #[error(
+        "the source {source_key} shows no rows to go on from within the pages that may be read; narrow the filter"
+    )]
+    ScanLimit {
+        /// The source.
+        source_key: Box<str>,
+    },
     /// No source asked can serve the filter.
     #[error("the source {source_key} does not support the filter: {}", parts.join(", "))]
     FilterNotSupported {
@@ -64,6 +76,16 @@ pub enum ConnectionError {
 }
 
 impl ConnectionError {
+    /// Why the only sources there are stay out.
+    pub(super) fn excluded(source_key: &str, why: ReportError) -> Self {
+        let source_key: Box<str> = source_key.into();
+        match why {
+            ReportError::Unsupported(why) => Self::unsupported(&source_key, why),
+            ReportError::ScanLimit => Self::ScanLimit { source_key },
+            ReportError::Source(error) => Self::Source { source_key, error },
+        }
+    }
+
     /// What a source cannot serve.
     pub(super) fn unsupported(source_key: &str, unsupported: Unsupported) -> Self {
         let source_key = source_key.into();

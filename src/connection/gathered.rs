@@ -10,7 +10,7 @@ use super::run::Run;
 use super::strip::Found;
 use super::{ConnectionError, Report, ReportError};
 use crate::model::{SourceFailurePolicy, SourceOutcome};
-use crate::source::{SourceError, SourceErrorKind, TotalKind, Unsupported};
+use crate::source::{SourceError, SourceErrorKind, TotalKind};
 use std::sync::Arc;
 
 /// What to read.
@@ -34,7 +34,7 @@ pub(super) struct Tally {
     error: Option<SourceError>,
     failed: bool,
     truncated: bool,
-    unsupported: Option<Unsupported>,
+    unsupported: Option<ReportError>,
     total: Option<u64>,
     unreadable: Vec<u64>,
 }
@@ -105,7 +105,7 @@ impl Gathered {
                 ),
                 Ok(list) if tally.unsupported.is_some() => (
                     SourceOutcome::Unsupported,
-                    tally.unsupported.map(ReportError::Unsupported),
+                    tally.unsupported,
                     list.reader.call.calls(),
                 ),
                 Ok(list) => {
@@ -157,6 +157,11 @@ impl Gathered {
         halt: Halt,
     ) -> Result<(), ConnectionError> {
         let error = match halt {
+            Halt::Scan => {
+                return Err(ConnectionError::ScanLimit {
+                    source_key: key.into(),
+                });
+            }
             Halt::Backward => {
                 return Err(ConnectionError::BackwardNotSupported {
                     source_key: key.into(),
@@ -195,15 +200,15 @@ impl Gathered {
     }
 
     /// The source turned out not to be able to serve the order.
-    pub(super) fn exclude(&mut self, source: usize, why: Unsupported) {
-        self.tally(source, |tally| tally.unsupported = Some(why));
+    pub(super) fn exclude(&mut self, source: usize, why: impl Into<ReportError>) {
+        self.tally(source, |tally| tally.unsupported = Some(why.into()));
     }
 
     /// A source that cannot serve the order, and why.
     pub(super) fn excluded<'a, 'b>(
         &self,
         lists: &'a [Listed<'b>],
-    ) -> Option<(&'a Listed<'b>, Unsupported)> {
+    ) -> Option<(&'a Listed<'b>, ReportError)> {
         let why =
             |(listed, tally): (&'a Listed<'b>, &Tally)| Some((listed, tally.unsupported.clone()?));
         lists.iter().zip(&self.tallies).find_map(why)

@@ -4,9 +4,11 @@
 //! source says about itself is believed only as far as its answers agree with it.
 
 use super::drift::{Located, SLACK, in_place, locate};
+use super::key::{Bearing, bearing};
 use super::list::{Ask, Halt, List};
 use super::pages::{malformed, plan, read, sizes, too_deep};
 use super::place::{Gap, Mark, Way};
+use super::seek::seek;
 use super::strip::Strip;
 use crate::source::TotalKind;
 use std::ops::Range;
@@ -44,7 +46,7 @@ pub(super) async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, 
 /// Adds rows at the far end of a strip. The row it ends with is read again, so that a shift meanwhile is noticed.
 pub(super) async fn extend(list: &List<'_>, strip: &mut Strip, ask: Ask) -> Result<(), Halt> {
     let rows = u64::from(list.appetite(ask.need.max(1), sizes(list).max));
-    let (mark, after) = match strip.edge(ask.way) {
+    let (mark, after) = match strip.edge(ask.way, list.order()) {
         Some(Gap::After(mark)) => (mark, true),
         Some(Gap::Before(mark)) => (mark, false),
         _ => return Err(malformed("the source's pages hold no rows").into()),
@@ -98,44 +100,73 @@ async fn around(
     let range = cheapest(list, &ranges);
     let mut strip = Strip::default();
     read(list, &mut strip, range).await?;
-    if settle(&mut strip, mark, after) {
+    if settle(list, &mut strip, mark, after) {
         return Ok(strip);
+    }
+    if let Some(by) = list.order()
+        && let Bearing::Ahead | Bearing::Behind = bearing(&strip, mark, after, by)
+    {
+        let found = seek(list, &strip, mark, after, by).await?;
+        return Ok(found.unwrap_or_else(|| guess(list, strip, mark, after)));
     }
     for side in [Way::Backward, Way::Forward] {
         probe(list, &mut strip, side).await?;
-        if settle(&mut strip, mark, after) {
+        if settle(list, &mut strip, mark, after) {
             return Ok(strip);
         }
     }
-    strip.drifted = true;
-    let index = at.saturating_sub(begin(&strip, at));
-    strip.seam = usize::try_from(index + u64::from(after))
-        .unwrap_or(usize::MAX)
-        .min(strip.rows.len());
-    Ok(strip)
+    Ok(guess(list, strip, mark, after))
 }
 
-/// Puts the seam where the row of the cursor is, or was; `false` where nothing of it is in hand.
-fn settle(strip: &mut Strip, mark: &Mark, after: bool) -> bool {
+/// Puts the seam before the rows that equal the cursor's, or else where counting says; that it is not certain is said.
+fn guess(list: &List<'_>, mut strip: Strip, mark: &Mark, after: bool) -> Strip {
+    let at = mark.spot.ordinal;
+    let index = at.saturating_sub(begin(&strip, at)) + u64::from(after);
+    let counted = usize::try_from(index).unwrap_or(usize::MAX);
+    strip.seam = match list.order().map(|by| bearing(&strip, mark, after, by)) {
+        Some(Bearing::Among(seam)) => seam,
+        _ => counted.min(strip.rows.len()),
+    };
+    strip.drifted = true;
+    strip
+}
+
+/// Puts the seam. Where the row of the cursor is the first in hand, the cursor knows what stands before it.
+fn place(strip: &mut Strip, seam: usize, mark: &Mark, after: bool) {
+    let [print, before, before_that] = mark.anchors;
+    if seam == usize::from(after)
+        && !strip.at_start
+        && strip.rows.first().is_some_and(|raw| raw.print == print)
+    {
+        strip.before = [before, before_that];
+    }
+    strip.seam = seam;
+}
+
+/// Puts the seam where the row of the cursor is, or was; `false` where nothing of it is in hand. What the list is ordered by
+/// knows best: a row that was found elsewhere may have moved by itself.
+fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool) -> bool {
+    match list.order().map(|by| bearing(strip, mark, after, by)) {
+        Some(Bearing::Here(seam)) => {
+            place(strip, seam, mark, after);
+            return true;
+        }
+        Some(Bearing::Ahead | Bearing::Behind) => return false,
+        _ => {}
+    }
     let expected = mark
         .spot
         .ordinal
         .saturating_sub(begin(strip, mark.spot.ordinal));
     let expected = usize::try_from(expected).unwrap_or(usize::MAX);
     let seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
-        Some(Located::At(index)) => {
-            if index == 0 && !strip.at_start {
-                let [_, before, before_that] = mark.anchors;
-                strip.before = [before, before_that];
-            }
-            index + usize::from(after)
-        }
+        Some(Located::At(index)) => index + usize::from(after),
         // Rows inserted before the row may have pushed it out of sight.
         Some(Located::Gone(index)) if strip.at_end || strip.rows.len() - index >= SLACK => index,
         None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),
         _ => return false,
     };
-    strip.seam = seam;
+    place(strip, seam, mark, after);
     true
 }
 

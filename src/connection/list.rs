@@ -3,16 +3,18 @@
 //! It owns the loop and its bounds; how rows of a paging style are fetched stands in `index` and `walk`. It does not
 //! know that there are other sources.
 
+use super::key::Comparison;
 use super::memory::Memory;
 use super::place::{Gap, Way};
 use super::run::{Rest, Run};
 use super::strip::{Found, Pick, Raw, Strip, Verdict, pick};
-use super::{back, index, walk};
+use super::turn::reversal;
+use super::{index, walk};
 use crate::limits::Limits;
 use crate::model::{DeletedFilter, Filter};
 use crate::source::{
     Call, ListPlan, Page, Paging, Position, Row, SourceEntry, SourceError, SourceErrorKind,
-    TotalKind,
+    TotalKind, Walk,
 };
 use std::sync::Arc;
 
@@ -45,6 +47,8 @@ pub(super) enum Halt {
     Source(SourceError),
     /// This list cannot be read backwards from here.
     Backward,
+    /// The budget of pages ended before any row was read.
+    Scan,
 }
 
 impl From<SourceError> for Halt {
@@ -120,69 +124,7 @@ impl List<'_> {
         }
     }
 
-    /// The same list from its end, where the source can order it so that it is exactly that.
-    fn turned(&self) -> Option<Self> {
-        let plan = self.reversed.clone()?;
-        Some(Self {
-            reader: self.reader.clone(),
-            reversed: Some(self.plan.clone()),
-            plan,
-            check: self.check.clone(),
-            print: !self.print,
-            ..*self
-        })
-    }
-
-    /// A key leads forward whichever way its row was come by.
-    fn after_key(&self, gap: &Gap, way: Way) -> Option<Gap> {
-        match (self.plan.paging, gap, way) {
-            (Paging::Keyset { .. }, Gap::After(mark), Way::Forward)
-                if mark.spot.reversed && mark.spot.next.is_some() =>
-            {
-                Some(gap.crossed())
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether the reversed list leads there sooner.
-    fn better_turned(&self, gap: &Gap, way: Way) -> bool {
-        let backward = way == Way::Backward;
-        match (self.plan.paging, gap) {
-            (Paging::None, _) => false,
-            (Paging::Page(_) | Paging::Offset(_), Gap::End) => {
-                backward && self.plan.total != TotalKind::Exact
-            }
-            (_, Gap::End) => backward,
-            (Paging::Keyset { before: false, .. }, Gap::Before(mark)) => {
-                backward && mark.spot.next.is_some()
-            }
-            _ => false,
-        }
-    }
-
-    /// Reads this list, which is the reversed one, from a place of either.
-    async fn read_turned(&self, gap: &Gap, ask: Ask) -> Result<Run, Halt> {
-        let way = match ask.way {
-            Way::Forward => Way::Backward,
-            Way::Backward => Way::Forward,
-        };
-        let there = if reversal(gap) {
-            gap.turned()
-        } else {
-            gap.crossed().turned()
-        };
-        let mut run = self.read_straight(&there, Ask { way, ..ask }).await?;
-        for found in &mut run.rows {
-            found.mark.spot.reversed = true;
-        }
-        if let Rest::Cut(gap) = run.rest {
-            run.rest = Rest::Cut(gap.turned_as(true));
-        }
-        Ok(run)
-    }
-
-    async fn read_straight(&self, gap: &Gap, ask: Ask) -> Result<Run, Halt> {
+    pub(super) async fn read_straight(&self, gap: &Gap, ask: Ask) -> Result<Run, Halt> {
         let mut strip = self.open(gap, ask).await?;
         let mut barren = 0;
         let mut before = 0;
@@ -200,7 +142,7 @@ impl List<'_> {
                 let rest = if pick.full {
                     Rest::More
                 } else {
-                    cut(&strip, gap, ask.way)
+                    self.cut(&strip, ask.way)?
                 };
                 return Ok(Run {
                     rest,
@@ -218,7 +160,11 @@ impl List<'_> {
             match self.extend(&mut strip, ask, left).await {
                 Ok(()) => {}
                 Err(Halt::Source(error))
-                    if error.kind == SourceErrorKind::DepthLimit && chosen > 0 =>
+                    if chosen > 0
+                        && matches!(
+                            error.kind,
+                            SourceErrorKind::DepthLimit | SourceErrorKind::CursorExpired
+                        ) =>
                 {
                     return Ok(Run {
                         rest: Rest::Refused(error),
@@ -237,15 +183,7 @@ impl List<'_> {
         match self.plan.paging {
             Paging::Page(_) | Paging::Offset(_) => index::open(self, gap, ask).await,
             Paging::Token(_) | Paging::Link(_) | Paging::Keyset { .. } | Paging::None => {
-                match (walk::open(self, gap, ask).await, gap) {
-                    (Err(Halt::Source(error)), Gap::Before(mark) | Gap::After(mark))
-                        if error.kind == SourceErrorKind::CursorExpired =>
-                    {
-                        let found = back::recover(self, mark, matches!(gap, Gap::After(_))).await?;
-                        found.ok_or(Halt::Source(error))
-                    }
-                    (opened, _) => opened,
-                }
+                walk::open_or_recover(self, gap, ask).await
             }
         }
     }
@@ -256,7 +194,7 @@ impl List<'_> {
                 index::extend(self, strip, Ask { need: left, ..ask }).await
             }
             Paging::Token(_) | Paging::Link(_) | Paging::Keyset { .. } | Paging::None => {
-                walk::extend(self, strip, Ask { need: left, ..ask }).await
+                walk::extend_or_recover(self, strip, Ask { need: left, ..ask }).await
             }
         }
     }
@@ -270,8 +208,9 @@ impl List<'_> {
     }
 
     fn run(&self, strip: &Strip, pick: &Pick, ask: Ask) -> Run {
+        let order = self.order();
         let found = |index: &usize| {
-            let mark = strip.mark(*index)?;
+            let mark = strip.mark(*index, order)?;
             match &strip.rows.get(*index)?.row {
                 Row::Customer { customer, .. } | Row::Gone { customer, .. } => Some(Found {
                     customer: Arc::clone(customer),
@@ -327,6 +266,38 @@ impl List<'_> {
         if keeps { Verdict::Keep } else { Verdict::Drop }
     }
 
+    /// How the gateway compares rows as the source does, where it can.
+    pub(super) fn order(&self) -> Option<Comparison> {
+        Comparison::of(&self.plan)
+    }
+
+    /// Where a run goes on whose budget ended. Where no row was read that way, it would only end there again.
+    fn cut(&self, strip: &Strip, way: Way) -> Result<Rest, Halt> {
+        let gained = match way {
+            Way::Forward => strip.seam < strip.rows.len(),
+            Way::Backward => strip.seam > 0,
+        };
+        let edge = strip.edge(way, self.order()).filter(|_| gained);
+        edge.map(Rest::Cut).ok_or(Halt::Scan)
+    }
+
+    /// How many of so many rows one call gives, wherever they begin.
+    pub(super) fn bite(&self, rows: u32) -> u32 {
+        let one_call = match self.plan.paging {
+            Paging::Page(sizes) => sizes.max / 2,
+            Paging::Offset(sizes) => sizes.max.saturating_sub(1),
+            Paging::Token(Walk {
+                sizes: Some(sizes), ..
+            })
+            | Paging::Link(Walk {
+                sizes: Some(sizes), ..
+            })
+            | Paging::Keyset { sizes, .. } => sizes.max,
+            Paging::Token(_) | Paging::Link(_) | Paging::None => rows,
+        };
+        rows.min(one_call.max(1))
+    }
+
     /// How many raw rows to read at once for so many rows of the connection.
     pub(super) fn appetite(&self, rows: u32, largest: u32) -> u32 {
         // Half a page always fits one call, its slack included; a filter may leave few of the rows.
@@ -348,17 +319,4 @@ pub(super) struct Ask {
     pub(super) need: u32,
     /// Whether it matters if more follow.
     pub(super) look: bool,
-}
-
-/// Whether a gap is known by its place in the reversed list.
-fn reversal(gap: &Gap) -> bool {
-    match gap {
-        Gap::Start | Gap::End => false,
-        Gap::Before(mark) | Gap::After(mark) => mark.spot.reversed,
-    }
-}
-
-/// Where a run goes on whose budget ended.
-fn cut(strip: &Strip, gap: &Gap, way: Way) -> Rest {
-    Rest::Cut(strip.edge(way).unwrap_or_else(|| gap.clone()))
 }

@@ -1,4 +1,4 @@
-//! What the gateway remembers of chains of pages that lead forward only: which page led to which.
+//! What the gateway remembers of chains of pages: which page led to which, and positions too long for a cursor.
 //!
 //! Bounded; the oldest is forgotten first. Forgetting costs calls, never rows. It belongs to one process and is never
 //! needed for an answer to be right.
@@ -21,7 +21,20 @@ pub(super) struct Step {
     pub(super) trail: Trail,
 }
 
-type Key = (u64, Position);
+/// By what something is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    /// The page of a list that a step led to.
+    Page(u64, Position),
+    /// The handle of a long position.
+    Handle([u8; 16]),
+}
+
+#[derive(Clone, Debug)]
+enum Known {
+    Step(Step),
+    Position(Position),
+}
 
 /// Remembered steps of all chains.
 #[derive(Debug)]
@@ -32,7 +45,7 @@ pub(super) struct Memory {
 
 #[derive(Debug, Default)]
 struct Steps {
-    known: HashMap<Key, Step>,
+    known: HashMap<Key, Known>,
     oldest: VecDeque<Key>,
 }
 
@@ -47,18 +60,41 @@ impl Memory {
 
     /// The step that led to this page of a list.
     pub(super) fn step_to(&self, list: u64, page: &Position) -> Option<Step> {
-        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        steps.known.get(&(list, page.clone())).cloned()
+        match self.recall(&Key::Page(list, page.clone()))? {
+            Known::Step(step) => Some(step),
+            Known::Position(_) => None,
+        }
     }
 
     /// Remembers what led to a page.
     pub(super) fn remember(&self, list: u64, page: &Position, step: Step) {
+        self.add(Key::Page(list, page.clone()), Known::Step(step));
+    }
+
+    /// The position that this stands for in a cursor.
+    pub(super) fn kept(&self, handle: [u8; 16]) -> Option<Position> {
+        match self.recall(&Key::Handle(handle))? {
+            Known::Position(position) => Some(position),
+            Known::Step(_) => None,
+        }
+    }
+
+    /// Remembers a position that is too long for a cursor.
+    pub(super) fn keep(&self, handle: [u8; 16], position: &Position) {
+        self.add(Key::Handle(handle), Known::Position(position.clone()));
+    }
+
+    fn recall(&self, key: &Key) -> Option<Known> {
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.known.get(key).cloned()
+    }
+
+    fn add(&self, key: Key, known: Known) {
         if self.most == 0 {
             return;
         }
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (list, page.clone());
-        if steps.known.insert(key.clone(), step).is_none() {
+        if steps.known.insert(key.clone(), known).is_none() {
             steps.oldest.push_back(key);
         }
         while steps.known.len() > self.most

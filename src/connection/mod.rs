@@ -1,9 +1,11 @@
 //! Relay connections over one CRM or several: windows, cursors, merging, and honesty about what is not known.
 //!
-//! Read in this order: `window` (which pages cover a window), `strip` and `list` (rows of one source from a gap),
-//! `index` with `pages`, `walk` with `back` (how each paging style gets them), `drift` (rows that move), `cursor`, then
-//! `grouped` and `merge` (several sources). It takes pages and knows neither CRMs nor GraphQL.
+//! Read in this order: `window` (which pages cover a window), `list` and `strip` (rows of one source from a gap), then how
+//! each paging style gets them: `index` with `pages`, or `walk` with `again` and `back`, and `turn` (the reversed list).
+//! `place`, `drift`, `key` and `seek` say how a row is found again that moved. `cursor` is what a client holds of it.
+//! Several sources: `plan`, then `grouped`, or `merge` with `stream` and `whole`. It knows neither CRMs nor GraphQL.
 
+mod again;
 mod arguments;
 mod back;
 mod cursor;
@@ -12,6 +14,7 @@ mod error;
 mod gathered;
 mod grouped;
 mod index;
+mod key;
 mod list;
 mod memory;
 mod merge;
@@ -20,9 +23,12 @@ mod place;
 mod plan;
 mod run;
 mod scan;
+mod seek;
+mod stream;
 mod strip;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod walk;
 mod whole;
 pub mod window;
@@ -34,7 +40,7 @@ use crate::model::{
     ConnectionOrder, Filter, Order, SourceFailurePolicy, SourceOutcome, UnsupportedFilterPolicy,
 };
 use crate::source::{CustomerRef, Operation, SourceEntry, SourceError, Unsupported};
-use cursor::{Cursor, Gaps, Sealer};
+use cursor::{Cursor, Gaps, Keys, Sealer};
 use gathered::{Gathered, Placed, Reading};
 use memory::Memory;
 use place::Way;
@@ -117,6 +123,14 @@ pub enum ReportError {
     Source(SourceError),
     /// It cannot serve the filter or the order.
     Unsupported(Unsupported),
+    /// Its list would have to be read whole to be ordered, and the budget of pages ended before.
+    ScanLimit,
+}
+
+impl From<Unsupported> for ReportError {
+    fn from(why: Unsupported) -> Self {
+        Self::Unsupported(why)
+    }
 }
 
 /// What became of one source.
@@ -153,7 +167,7 @@ pub struct Connection {
 /// Makes connections. One for the whole process: it remembers what chains of pages taught it.
 pub struct Connector {
     limits: Limits,
-    key: [u8; 32],
+    keys: Keys,
     memory: Memory,
 }
 
@@ -162,7 +176,7 @@ impl Connector {
     pub fn new(limits: Limits, secret: &[u8]) -> Self {
         Self {
             memory: Memory::new(limits.remembered_positions),
-            key: blake3::derive_key("crmql 2026 connection cursors", secret),
+            keys: Keys::new(secret),
             limits,
         }
     }
@@ -178,7 +192,12 @@ impl Connector {
     ) -> Result<Connection, ConnectionError> {
         let window = arguments::window(&asked, self.limits.window)?;
         let planned = Planned::new(&asked, operation, &self.limits, &self.memory)?;
-        let sealer = Sealer::new(&self.key, planned.query, self.limits.cursor_bytes);
+        let sealer = Sealer::new(
+            &self.keys,
+            planned.query,
+            self.limits.cursor_bytes,
+            &self.memory,
+        );
         let cursor = window.cursor.map(|text| sealer.open(text)).transpose()?;
         let looks = match window.way {
             Way::Forward => asked.want.has_next,
@@ -202,26 +221,21 @@ impl Connector {
             }
             None => grouped::read(&planned.lists, gaps.as_ref(), failed, reading).await?,
         };
-        Ok(answer(
-            asked.want.cursors,
-            &planned,
-            &sealer,
-            cursor.as_ref(),
-            window.way,
-            gathered,
-        ))
+        let ends_only = !asked.want.cursors;
+        let way = window.way;
+        answer(&planned, &sealer, cursor.as_ref(), way, ends_only, gathered)
     }
 }
 
 /// Turns rows in reading order into a connection in list order, with its cursors.
 fn answer(
-    every_cursor: bool,
     planned: &Planned<'_>,
-    sealer: &Sealer,
+    sealer: &Sealer<'_>,
     from: Option<&Cursor>,
     way: Way,
+    ends_only: bool,
     mut gathered: Gathered,
-) -> Connection {
+) -> Result<Connection, ConnectionError> {
     let blank = gathered.edges.is_empty() && from.is_none_or(|cursor| cursor.blank);
     let cut = gathered.cut.take().map(|gaps| (way == Way::Forward, gaps));
     let last = gathered.edges.len().saturating_sub(1);
@@ -240,7 +254,7 @@ fn answer(
             continue;
         };
         // Sealing costs as much as all else about a row, and clients that only page ask for the ends.
-        let wanted = every_cursor || index == 0 || index == last;
+        let wanted = !ends_only || index == 0 || index == last;
         let seal = |here| {
             sealer.seal(&Cursor {
                 failed: failed.clone(),
@@ -251,33 +265,35 @@ fn answer(
             })
         };
         edges.push(Edge {
-            cursor: if wanted { seal(here) } else { String::new() },
+            cursor: if wanted { seal(here)? } else { String::new() },
             source: Arc::clone(&listed.entry),
             customer: found.customer,
         });
     }
     let here: Option<Gaps> = cut.map(|(_, gaps)| gaps);
-    let onward = here.map(|here| {
-        sealer.seal(&Cursor {
-            failed,
-            here,
-            blank,
-            ..Cursor::default()
+    let onward = here
+        .map(|here| {
+            sealer.seal(&Cursor {
+                failed,
+                here,
+                blank,
+                ..Cursor::default()
+            })
         })
-    });
+        .transpose()?;
     if way == Way::Backward {
         edges.reverse();
     }
     let came = from.is_some_and(|cursor| !cursor.blank);
     let page_info = page_info(&edges, way, gathered.more, came, onward);
-    Connection {
+    Ok(Connection {
         page_info,
         edges,
         total: gathered.total,
         order: planned.order,
         drift_unresolved: gathered.drifted,
         reports: gathered.reports(planned),
-    }
+    })
 }
 
 fn page_info(edges: &[Edge], way: Way, more: bool, came: bool, onward: Option<String>) -> PageInfo {

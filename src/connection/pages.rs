@@ -4,7 +4,7 @@
 //! last one over again. Where these contradict each other, the answer is an error, not a guess.
 
 use super::list::{Halt, List};
-use super::place::{Spot, Trail};
+use super::place::Spot;
 use super::strip::{Raw, Strip};
 use super::window::{self, Span};
 use crate::source::{Page, Paging, Position, Row, Sizes, SourceError, SourceErrorKind, TotalKind};
@@ -155,18 +155,7 @@ fn placed(start: u64, rows: Vec<Row>, next: Option<u64>) -> Vec<Raw> {
     (start..)
         .zip(rows)
         .filter(|(ordinal, _)| next.is_none_or(|next| *ordinal >= next))
-        .map(|(ordinal, row)| {
-            let spot = Spot {
-                page: Position::Start,
-                index: 0,
-                ordinal,
-                next: None,
-                trail: Trail::default(),
-                size: 0,
-                reversed: false,
-            };
-            Raw::new(row, spot)
-        })
+        .map(|(ordinal, row)| Raw::new(row, Spot::numbered(ordinal)))
         .collect()
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Positions count raw rows, those that are left out included. Nothing in here makes a call.
 
+use super::key::SortKey;
 use crate::source::{Position, Row, SourceError, SourceErrorKind};
 
 /// A row's place in the list of its source.
@@ -21,6 +22,24 @@ pub(super) struct Spot {
     pub(super) size: u32,
     /// The list was read from its end: this place is in the reversed list.
     pub(super) reversed: bool,
+    /// Its page was too long for a cursor and nobody remembers it: only its row can tell where it is.
+    pub(super) lost: bool,
+}
+
+impl Spot {
+    /// A place known by its number alone.
+    pub(super) fn numbered(ordinal: u64) -> Self {
+        Self {
+            page: Position::Start,
+            index: 0,
+            ordinal,
+            next: None,
+            trail: Trail::default(),
+            size: 0,
+            reversed: false,
+            lost: false,
+        }
+    }
 }
 
 /// How far a chain of pages was followed, with one earlier link of it, so that a chain that runs in a circle is noticed
@@ -31,6 +50,8 @@ pub(super) struct Trail {
     pub(super) hops: u32,
     /// The fingerprint of the link kept.
     pub(super) kept: u32,
+    /// They were followed backwards. Whoever turns round begins anew: the same links in the other direction are no circle.
+    pub(super) backward: bool,
 }
 
 impl Trail {
@@ -38,22 +59,25 @@ impl Trail {
     ///
     /// # Errors
     /// The link was followed before.
-    pub(super) fn follow(self, to: &Position) -> Result<Self, SourceError> {
+    pub(super) fn follow(self, to: &Position, way: Way) -> Result<Self, SourceError> {
         let print = print_of(to);
-        if self.hops > 0 && print == self.kept {
+        let backward = way == Way::Backward;
+        let Self { hops, kept, .. } = if self.backward == backward {
+            self
+        } else {
+            Self::default()
+        };
+        if hops > 0 && print == kept {
             return Err(SourceError::new(
                 SourceErrorKind::Malformed,
                 "the source's pages lead in a circle",
             ));
         }
-        let hops = self.hops.saturating_add(1);
+        let hops = hops.saturating_add(1);
         Ok(Self {
             hops,
-            kept: if hops.is_power_of_two() {
-                print
-            } else {
-                self.kept
-            },
+            kept: if hops.is_power_of_two() { print } else { kept },
+            backward,
         })
     }
 }
@@ -105,6 +129,16 @@ pub(super) struct Mark {
     pub(super) spot: Spot,
     /// It and the two rows before it.
     pub(super) anchors: Anchors,
+    /// What the list is ordered by, where the gateway can compare it as the list does.
+    pub(super) key: Option<SortKey>,
+}
+
+impl Mark {
+    /// The fingerprint of its row.
+    pub(super) fn print(&self) -> u32 {
+        let [print, ..] = self.anchors;
+        print
+    }
 }
 
 /// A place between two rows of one source's list: where reading begins.

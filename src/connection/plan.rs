@@ -51,7 +51,7 @@ impl<'a> Planned<'a> {
             .into_iter()
             .map(|source| {
                 let call = Call::new(Arc::clone(operation));
-                let resolved = resolve(asked, source, merges);
+                let resolved = resolve(asked, source, merges, limits);
                 let whole = resolved
                     .as_ref()
                     .ok()
@@ -85,8 +85,9 @@ impl<'a> Planned<'a> {
         {
             return Err(ConnectionError::unsupported(&entry.key, why.clone()));
         }
+        let ordered_here = lists.iter().any(|listed| listed.whole.is_some());
         let order = match (lists.len(), asked.order) {
-            (1, _) => ConnectionOrder::Source,
+            (1, _) if !ordered_here => ConnectionOrder::Source,
             (_, None) => ConnectionOrder::GroupedBySource,
             (_, Some(_)) => ConnectionOrder::Merged,
         };
@@ -107,21 +108,29 @@ struct Resolved {
     whole: Option<Unsupported>,
 }
 
-/// Decides how a source's list is read. Only an order that every system compares alike is left to several sources.
-fn resolve(asked: &Asked, source: &AskedSource, merges: bool) -> Result<Resolved, Unsupported> {
-    let Some(order) = asked.order.filter(|_| merges) else {
-        return planned(asked, source, asked.order, None);
+/// Decides how a source's list is read. One source alone orders its list as it does; only an order that every system
+/// compares alike is left to several. What is left to nobody the gateway orders itself, where it may read whole lists.
+fn resolve(
+    asked: &Asked,
+    source: &AskedSource,
+    merges: bool,
+    limits: &Limits,
+) -> Result<Resolved, Unsupported> {
+    let Some(order) = asked.order else {
+        return planned(asked, source, None, None);
     };
+    let alike = |plan: &ListPlan| order.field.compared_alike() && !plan.numeric_ids;
     let why = match planned(asked, source, Some(order), None) {
-        Ok(resolved) if order.field.compared_alike() && !resolved.plan.numeric_ids => {
-            return Ok(resolved);
-        }
+        Ok(resolved) if !merges || alike(&resolved.plan) => return Ok(resolved),
         Ok(_) => Unsupported::Order {
             supported: Vec::new(),
         },
         Err(why @ Unsupported::Order { .. }) => why,
         Err(why) => return Err(why),
     };
+    if limits.whole_rows == 0 {
+        return Err(why);
+    }
     planned(asked, source, None, Some(why))
 }
 

@@ -3,6 +3,7 @@
 //! Choosing the rows of a window is a pure function of a strip, so it is the same for every paging style. How a strip
 //! grows is the business of `index` and `walk`.
 
+use super::key::Comparison;
 use super::place::{Anchors, BEGINNING, Gap, Mark, Spot, Trail, Way, fingerprint};
 use crate::model::LocalId;
 use crate::source::{CustomerRef, Position, Row};
@@ -138,12 +139,13 @@ impl Strip {
         }
     }
 
-    /// Whether rows in hand lie beyond the row with this index.
-    pub(super) fn mark(&self, index: usize) -> Option<Mark> {
+    /// The place of the row with this index, and all by which it is found again.
+    pub(super) fn mark(&self, index: usize, order: Option<Comparison>) -> Option<Mark> {
         let raw = self.rows.get(index)?;
         Some(Mark {
             spot: raw.spot.clone(),
             anchors: self.anchors(index),
+            key: order.and_then(|order| order.key(&raw.row)),
         })
     }
 
@@ -161,10 +163,13 @@ impl Strip {
     }
 
     /// The gap at the far end of the rows in hand.
-    pub(super) fn edge(&self, way: Way) -> Option<Gap> {
+    pub(super) fn edge(&self, way: Way, order: Option<Comparison>) -> Option<Gap> {
         match way {
-            Way::Forward => self.mark(self.rows.len().checked_sub(1)?).map(Gap::After),
-            Way::Backward => self.mark(0).map(Gap::Before),
+            Way::Forward => {
+                let last = self.rows.len().checked_sub(1)?;
+                self.mark(last, order).map(Gap::After)
+            }
+            Way::Backward => self.mark(0, order).map(Gap::Before),
         }
     }
 }

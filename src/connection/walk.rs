@@ -1,22 +1,66 @@
 //! Lists that are chains of pages, read forwards: tokens, links, keys, and lists that are one page.
 //!
 //! A link is followed once. A chain that repeats itself, runs in a circle or leads from empty page to empty page ends in
-//! an error after a bounded number of calls. The way back stands in `back`.
+//! an error after a bounded number of calls. The way back stands in `back`, finding a row on its page again in `again`.
 
+use super::again::again;
 use super::back;
-use super::drift::{Located, SLACK, in_place, locate};
 use super::list::{Ask, Halt, List};
 use super::memory::Step;
 use super::pages::malformed;
 use super::place::{Gap, Mark, Spot, Trail, Way};
 use super::strip::{Raw, Strip};
-use crate::source::{Page, Paging, Position, Row, SourceError};
+use crate::source::{Page, Paging, Position, Row, SourceError, SourceErrorKind};
 
-/// Pages read to find a row again that is not where it was.
-const PROBES: u32 = 2;
+/// Opens a strip at a gap. Where the source, or this process, no longer knows the way there, the list is read again from
+/// its start, as far as it may be.
+pub(super) async fn open_or_recover(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, Halt> {
+    let (Gap::Before(mark) | Gap::After(mark)) = gap else {
+        return open(list, gap, ask).await;
+    };
+    let after = matches!(gap, Gap::After(_));
+    let resumes = after && ask.way == Way::Forward && mark.spot.next.is_some();
+    let error = if mark.spot.lost && !resumes {
+        expired()
+    } else {
+        match open(list, gap, ask).await {
+            Err(Halt::Source(error)) if error.kind == SourceErrorKind::CursorExpired => error,
+            opened => return opened,
+        }
+    };
+    let found = back::recover(list, mark, after).await?;
+    found.ok_or(Halt::Source(error))
+}
+
+/// Adds rows at the far end of a strip, if need be by reading the list again from its start.
+pub(super) async fn extend_or_recover(
+    list: &List<'_>,
+    strip: &mut Strip,
+    ask: Ask,
+) -> Result<(), Halt> {
+    match (extend(list, strip, ask).await, ask.way) {
+        (Err(Halt::Source(error)), Way::Forward)
+            if error.kind == SourceErrorKind::CursorExpired =>
+        {
+            if back::rejoin(list, strip).await? {
+                Ok(())
+            } else {
+                Err(error.into())
+            }
+        }
+        (extended, _) => extended,
+    }
+}
+
+fn expired() -> SourceError {
+    SourceError::new(
+        SourceErrorKind::CursorExpired,
+        "the place in the source's pages is no longer remembered",
+    )
+}
 
 /// Opens a strip with the rows after, or before, a gap.
-pub(super) async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, Halt> {
+async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, Halt> {
     let mut strip = Strip::default();
     match (gap, ask.way) {
         (Gap::Start, Way::Backward) => strip.at_start = true,
@@ -43,7 +87,7 @@ pub(super) async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, 
 }
 
 /// Adds rows at the far end of a strip.
-pub(super) async fn extend(list: &List<'_>, strip: &mut Strip, ask: Ask) -> Result<(), Halt> {
+async fn extend(list: &List<'_>, strip: &mut Strip, ask: Ask) -> Result<(), Halt> {
     match ask.way {
         Way::Forward => Ok(forward(list, strip, wanted(list, ask), None).await?),
         Way::Backward => back::extend(list, strip, ask.need).await,
@@ -51,7 +95,7 @@ pub(super) async fn extend(list: &List<'_>, strip: &mut Strip, ask: Ask) -> Resu
 }
 
 /// How many rows the next page should hold.
-fn wanted(list: &List<'_>, ask: Ask) -> u32 {
+pub(super) fn wanted(list: &List<'_>, ask: Ask) -> u32 {
     let looks = matches!(list.plan.paging, Paging::Keyset { .. }) && ask.look && ask.need > 0;
     ask.need.max(1).saturating_add(u32::from(looks))
 }
@@ -68,84 +112,6 @@ fn resume(mark: &Mark) -> Strip {
     }
 }
 
-/// Reads the page of a row again and finds the row on it.
-async fn again(
-    list: &List<'_>,
-    strip: &mut Strip,
-    mark: &Mark,
-    after: bool,
-    ask: Ask,
-) -> Result<(), Halt> {
-    let spot = &mark.spot;
-    strip.next = Some(spot.page.clone());
-    strip.at_start = spot.page == Position::Start;
-    strip.reach = spot.ordinal.saturating_sub(u64::from(spot.index));
-    strip.first = Some(spot.page.clone());
-    let upto = spot.index.saturating_add(1);
-    let size = match (spot.size, ask.way) {
-        (0, Way::Forward) => upto.saturating_add(wanted(list, ask)),
-        (0, Way::Backward) => upto.saturating_add(SLACK as u32),
-        (size, _) => size,
-    };
-    forward(list, strip, size, Some(spot.trail)).await?;
-    // A page that ends at a fixed place has to be read with its size the next time, too.
-    for raw in &mut strip.rows {
-        raw.spot.size = spot.size;
-    }
-    let held = strip.rows.len();
-    let mut probes = 0;
-    while !settle(strip, mark, after) {
-        let short = strip.rows.len() < upto as usize;
-        if strip.at_end || (probes >= PROBES && !short) {
-            break;
-        }
-        probes += u32::from(!short);
-        forward(list, strip, upto.max(ask.need), None).await?;
-    }
-    if settle(strip, mark, after) {
-        return Ok(());
-    }
-    // The row may have opened its page: then the rows before it end the page before.
-    let opened = spot.index < 2 && !strip.at_start;
-    if opened
-        && back::one_page(list, strip, SLACK as u32)
-            .await
-            .unwrap_or(false)
-        && settle(strip, mark, after)
-    {
-        return Ok(());
-    }
-    guess(strip, spot, held);
-    Ok(())
-}
-
-/// Puts the seam of a row of which nothing is left where counting says. A page that begins at a fixed place is counted
-/// from its beginning: of its first three rows none can be left, so nothing is guessed. Others are counted from their end.
-fn guess(strip: &mut Strip, spot: &Spot, held: usize) {
-    let begin = strip.seam;
-    let index = spot.index as usize;
-    let on_page = match (spot.size, index) {
-        (0, 0..3) => 0,
-        (0, _) => index,
-        (size, _) => (held + index + 1).saturating_sub(size as usize),
-    };
-    strip.drifted |= spot.size != 0 || index > 2;
-    strip.seam = (begin + on_page).min(strip.rows.len());
-}
-
-/// Puts the seam where the row is, or was; `false` where that is not certain yet.
-fn settle(strip: &mut Strip, mark: &Mark, after: bool) -> bool {
-    let expected = mark.spot.index as usize;
-    let enough = |index: usize| strip.at_end || strip.rows.len() - index >= SLACK;
-    strip.seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
-        Some(Located::At(index)) => index + usize::from(after),
-        Some(Located::Gone(index)) if enough(index) => index,
-        None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),
-        _ => return false,
-    };
-    true
-}
-
 /// Reads the next page of the chain. `trail` where the way to that page is known already.
 pub(super) async fn forward(
     list: &List<'_>,
@@ -160,7 +126,7 @@ pub(super) async fn forward(
     let trail = match trail {
         Some(trail) => trail,
         None if at == Position::Start => Trail::default(),
-        None => strip.trail.follow(&at)?,
+        None => strip.trail.follow(&at, Way::Forward)?,
     };
     if !strip.visited.insert(at.clone()) {
         return Err(malformed("the source's pages lead in a circle"));
@@ -302,6 +268,7 @@ pub(super) fn placed(
                 trail,
                 size,
                 reversed: false,
+                lost: false,
             };
             Raw::new(row, spot)
         })

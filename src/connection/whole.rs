@@ -4,11 +4,12 @@
 
 use super::drift::{Located, locate};
 use super::gathered::Reading;
+use super::key::SortKey;
 use super::list::{Halt, List};
-use super::place::{BEGINNING, Gap, Mark, Spot, Trail, Way};
+use super::place::{BEGINNING, Gap, Mark, Spot, Way};
 use super::run::{Rest, Run};
+use super::strip::Found;
 use crate::model::{Order, OrderKey};
-use crate::source::Position;
 use std::cmp::Ordering;
 
 /// All rows of a list, where it is small; one page tells most lists that are not.
@@ -36,29 +37,32 @@ pub(super) async fn read(list: &List<'_>) -> Result<Option<Run>, Halt> {
         all.drifted |= rest.drifted;
         all.rest = rest.rest;
     }
+    if matches!(all.rest, Rest::Cut(_)) {
+        return Err(Halt::Scan);
+    }
     Ok((all.rest == Rest::End).then_some(all))
 }
 
 /// The part of a whole list that is wanted, ordered.
 pub(super) fn slice(mut run: Run, gap: &Gap, reading: Reading, order: Order) -> Run {
-    run.rows.sort_by_cached_key(|found| {
-        SortKey(
-            order,
-            order.field.key(&found.customer),
-            found.customer.id.as_str().into(),
-        )
-    });
-    let prints: Vec<u32> = run
-        .rows
-        .iter()
-        .map(|found| found.mark.anchors.first().copied().unwrap_or_default())
-        .collect();
-    for (index, found) in run.rows.iter_mut().enumerate() {
-        found.mark = mark(&prints, index);
-    }
-    let (seam, drifted) = seam(&prints, gap);
+    let ranked = |found: Found| {
+        let key = order.field.key(&found.customer);
+        (Ranked(order, key, found.customer.id.as_str().into()), found)
+    };
+    let mut rows: Vec<(Ranked, Found)> = run.rows.into_iter().map(ranked).collect();
+    rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let (seam, drifted) = seam(&rows, gap, order);
     run.drifted |= drifted;
-    run.total = Some(prints.len() as u64);
+    run.total = Some(rows.len() as u64);
+    let prints: Vec<u32> = rows.iter().map(|(_, found)| found.mark.print()).collect();
+    run.rows = rows
+        .into_iter()
+        .enumerate()
+        .map(|(index, (Ranked(_, value, id), found))| Found {
+            mark: mark(&prints, index, SortKey::new(value, Some(id))),
+            ..found
+        })
+        .collect();
     let need = reading.need as usize;
     let over = match reading.way {
         Way::Forward => {
@@ -78,9 +82,9 @@ pub(super) fn slice(mut run: Run, gap: &Gap, reading: Reading, order: Order) -> 
 
 /// Compares rows of one source.
 #[derive(PartialEq, Eq)]
-struct SortKey(Order, OrderKey, Box<str>);
+struct Ranked(Order, OrderKey, Box<str>);
 
-impl Ord for SortKey {
+impl Ord for Ranked {
     fn cmp(&self, other: &Self) -> Ordering {
         self.0
             .compare(&self.1, &other.1)
@@ -88,46 +92,49 @@ impl Ord for SortKey {
     }
 }
 
-impl PartialOrd for SortKey {
+impl PartialOrd for Ranked {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 /// The place of a row in a list that was ordered here.
-fn mark(prints: &[u32], index: usize) -> Mark {
+fn mark(prints: &[u32], index: usize, key: Option<SortKey>) -> Mark {
     let print = |back: usize| {
         index.checked_sub(back).map_or(BEGINNING, |index| {
             prints.get(index).copied().unwrap_or_default()
         })
     };
-    let spot = Spot {
-        page: Position::Start,
-        index: 0,
-        ordinal: index as u64,
-        next: None,
-        trail: Trail::default(),
-        size: 0,
-        reversed: false,
-    };
     Mark {
-        spot,
+        spot: Spot::numbered(index as u64),
         anchors: [print(0), print(1), print(2)],
+        key,
     }
 }
 
 /// How many rows stand before a gap in a list that was ordered here, and whether its place was lost.
-fn seam(prints: &[u32], gap: &Gap) -> (usize, bool) {
+fn seam(rows: &[(Ranked, Found)], gap: &Gap, order: Order) -> (usize, bool) {
     let (mark, after) = match gap {
         Gap::Start => return (0, false),
-        Gap::End => return (prints.len(), false),
-        Gap::Before(mark) => (mark, 0),
-        Gap::After(mark) => (mark, 1),
+        Gap::End => return (rows.len(), false),
+        Gap::Before(mark) => (mark, false),
+        Gap::After(mark) => (mark, true),
     };
+    if let Some(SortKey {
+        value,
+        id: Some(id),
+    }) = &mark.key
+    {
+        let key = Ranked(order, value.clone(), id.clone());
+        let stands_before = |(row, _): &(Ranked, Found)| *row < key || (after && *row == key);
+        return (rows.partition_point(stands_before), false);
+    }
+    // Its key was too long to carry.
+    let prints: Vec<u32> = rows.iter().map(|(_, found)| found.mark.print()).collect();
     let expected = usize::try_from(mark.spot.ordinal).unwrap_or(usize::MAX);
-    match locate(prints, expected, mark.anchors, true) {
-        Some(Located::At(index)) => (index + after, false),
+    match locate(&prints, expected, mark.anchors, true) {
+        Some(Located::At(index)) => (index + usize::from(after), false),
         Some(Located::Gone(index)) => (index, false),
-        None => (expected.min(prints.len()), true),
+        None => (expected.min(rows.len()), true),
     }
 }

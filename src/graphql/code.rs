@@ -152,6 +152,10 @@ pub fn of_connection(error: &ConnectionError) -> Error {
         ConnectionError::InvalidCursor => coded(ErrorCode::InvalidCursor, error.to_string()),
         ConnectionError::CursorMismatch => coded(ErrorCode::CursorMismatch, error.to_string()),
         ConnectionError::CursorExpired => coded(ErrorCode::CursorExpired, error.to_string()),
+        ConnectionError::CursorTooLong => coded(ErrorCode::TooLarge, error.to_string()),
+        ConnectionError::ScanLimit { source_key } => {
+            named(ErrorCode::ScanLimit, source_key, error.to_string())
+        }
         ConnectionError::FilterNotSupported {
             source_key,
             supported,
@@ -209,6 +213,14 @@ pub fn of_report(source: &SourceEntry, error: &ReportError) -> (ErrorCode, Strin
             );
             (ErrorCode::OrderNotSupported, message, None)
         }
+        ReportError::ScanLimit => (
+            ErrorCode::ScanLimit,
+            format!(
+                "{} would have to be read whole to be ordered, and the pages that may be read did not suffice; narrow the filter",
+                source.key
+            ),
+            None,
+        ),
         ReportError::Unsupported(Unsupported::List) => (
             ErrorCode::OperationNotSupported,
             format!("{} cannot list customers", source.key),

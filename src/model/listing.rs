@@ -27,7 +27,7 @@ pub enum UnsupportedFilterPolicy {
 pub enum ConnectionOrder {
     /// One source after the other, in the order of the configuration; within a source in its own order.
     GroupedBySource,
-    /// Rows of all sources merged by the order asked for. Rows without a value count as the greatest; equal rows stand
+    /// Rows of all sources merged by the order asked for; also of one source whose list the gateway orders. Rows without a value count as the greatest; equal rows stand
     /// in the order of the configuration.
     Merged,
     /// The order of the only source asked.

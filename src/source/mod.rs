@@ -70,6 +70,8 @@ pub struct ListPlan {
     pub residual: Filter,
     /// The order asked for, if any.
     pub order: Option<Order>,
+    /// The order the rows come in: the one asked for, else the one the source is asked for without one.
+    pub sent: Option<Order>,
     /// Whether the order as sent leaves no ties (the CRM breaks them by a unique key), so that it can be reversed.
     pub unique_order: bool,
     /// The list is ordered by ids that the CRM compares as numbers, while lists of several sources compare them as text.

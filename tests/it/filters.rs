@@ -1,7 +1,8 @@
 //! Filters and orders over the emulated CRMs: what is served equals the same question asked of the CRM's own records, and
 //! what is not served is refused before any call.
 
-use super::support::gateway::{Running, codes, id, ids, parameters, start};
+use super::support::gateway::{Running, codes, id, ids, parameters, start, start_with};
+use crmql::limits::Limits;
 use serde_json::{Value, json};
 
 /// A filter, and which records it means.
@@ -272,6 +273,13 @@ async fn what_a_source_cannot_serve_is_refused_before_any_call() {
         );
         assert_eq!(answer["errors"][0]["extensions"]["source"], key);
     }
+    assert_eq!(gateway.call_count(), 0);
+    let limits = Limits {
+        whole_rows: 0,
+        ..Limits::default()
+    };
+    let gateway = start_with(5, limits).await;
+    gateway.forget();
     for (key, field) in [
         ("gtateth", "CREATED_AT"),
         ("gormic", "UPDATED_AT"),

@@ -27,6 +27,8 @@ mod mutations;
 mod odd_data;
 mod page;
 mod paging;
+mod paging_http;
+mod paging_moving;
 mod privacy;
 mod query;
 mod readme;

@@ -1,21 +1,28 @@
 //! Cursors: where a reader of a connection stands, as short text that only this gateway can make.
 //!
-//! Layout: version, fingerprint of the query, position, 16 bytes of keyed BLAKE3 over all of it; base64url without
-//! padding. A cursor carries text that is sent to a source (tokens, links), so nothing of it is read before its seal is
+//! Layout: version, seal, and enciphered under it the fingerprint of the query and the position; base64url without padding.
+//! The seal is 16 bytes of keyed BLAKE3 over the plain text, and the key stream is drawn from the seal with another key
+//! (a synthetic nonce): the same place gives the same text, and nobody else can read or make one. A cursor carries text
+//! that is sent to a source, and what a row is ordered by, which may be a name; nothing of it is used before its seal is
 //! checked. Reading never fails other than with an error, whatever the bytes.
 
-mod bytes;
+mod key;
+mod read;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use super::ConnectionError;
+use super::memory::Memory;
 use super::place::{Gap, Way};
+use crate::source::Position;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::{Input, put_cursor};
+use read::Input;
+use write::{Keep, Output};
 
 /// The layout below. Another layout takes another number.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Bytes of the seal.
 const SEAL: usize = 16;
 
@@ -61,31 +68,78 @@ impl Cursor {
     }
 }
 
-/// Makes and reads the cursors of one query.
+/// The keys of cursors.
 #[derive(Clone, Debug)]
-pub(in crate::connection) struct Sealer {
-    key: [u8; 32],
-    query: u64,
-    longest: usize,
+pub(in crate::connection) struct Keys {
+    seal: [u8; 32],
+    cipher: [u8; 32],
 }
 
-impl Sealer {
-    /// For cursors of the query with this fingerprint.
-    pub(in crate::connection) fn new(key: &[u8; 32], query: u64, longest: usize) -> Self {
+impl Keys {
+    /// The same secret gives the same keys.
+    pub(in crate::connection) fn new(secret: &[u8]) -> Self {
         Self {
-            key: *key,
+            seal: blake3::derive_key("crmql 2026 connection cursors", secret),
+            cipher: blake3::derive_key("crmql 2026 connection cursors, cipher", secret),
+        }
+    }
+}
+
+/// Makes and reads the cursors of one query.
+#[derive(Clone, Debug)]
+pub(in crate::connection) struct Sealer<'a> {
+    keys: &'a Keys,
+    query: u64,
+    longest: usize,
+    memory: &'a Memory,
+}
+
+impl<'a> Sealer<'a> {
+    /// For cursors of the query with this fingerprint.
+    pub(in crate::connection) fn new(
+        keys: &'a Keys,
+        query: u64,
+        longest: usize,
+        memory: &'a Memory,
+    ) -> Self {
+        Self {
+            keys,
             query,
             longest,
+            memory,
         }
     }
 
-    /// The text of a cursor.
-    pub(in crate::connection) fn seal(&self, cursor: &Cursor) -> String {
+    /// The text of a cursor. Where it would be longer than is accepted, this process remembers its long parts.
+    ///
+    /// # Errors
+    /// Even so it is too long.
+    pub(in crate::connection) fn seal(&self, cursor: &Cursor) -> Result<String, ConnectionError> {
+        let whole = self.text(cursor, None);
+        if whole.len() <= self.longest {
+            return Ok(whole);
+        }
+        let keep = |handle, position: &Position| self.memory.keep(handle, position);
+        let text = self.text(cursor, Some(&keep));
+        if text.len() <= self.longest {
+            Ok(text)
+        } else {
+            Err(ConnectionError::CursorTooLong)
+        }
+    }
+
+    fn text(&self, cursor: &Cursor, keep: Option<Keep<'_>>) -> String {
+        let mut output = Output {
+            bytes: self.query.to_le_bytes().to_vec(),
+            keep,
+        };
+        output.put_cursor(cursor);
+        let mut body = output.bytes;
+        let seal = self.sign(&body);
+        self.cipher(seal, &mut body);
         let mut out = vec![VERSION];
-        out.extend_from_slice(&self.query.to_le_bytes());
-        put_cursor(&mut out, cursor);
-        let seal = self.sign(&out);
         out.extend_from_slice(&seal);
+        out.append(&mut body);
         URL_SAFE_NO_PAD.encode(out)
     }
 
@@ -94,48 +148,56 @@ impl Sealer {
     /// # Errors
     /// The text is not one of ours, or it belongs to another query.
     pub(in crate::connection) fn open(&self, text: &str) -> Result<Cursor, ConnectionError> {
-        if text.len() > self.longest {
-            return Err(ConnectionError::InvalidCursor);
-        }
-        let bytes = URL_SAFE_NO_PAD
-            .decode(text)
-            .map_err(|_| ConnectionError::InvalidCursor)?;
-        let split = bytes
-            .len()
-            .checked_sub(SEAL)
-            .ok_or(ConnectionError::InvalidCursor)?;
-        let (body, seal) = bytes.split_at(split);
-        let differing = self
-            .sign(body)
-            .iter()
-            .zip(seal)
-            .fold(0, |all, (one, other)| all | (one ^ other));
-        if differing != 0 {
-            return Err(ConnectionError::InvalidCursor);
-        }
-        let mut input = Input(body);
-        if input.byte() != Some(VERSION) {
-            return Err(ConnectionError::InvalidCursor);
-        }
+        let body = self.body(text).ok_or(ConnectionError::InvalidCursor)?;
+        let mut input = Input {
+            left: &body,
+            kept: &|handle| self.memory.kept(handle),
+        };
         if input.array().map(u64::from_le_bytes) != Some(self.query) {
             return Err(ConnectionError::CursorMismatch);
         }
         let cursor = input.cursor().ok_or(ConnectionError::InvalidCursor)?;
-        if input.0.is_empty() {
+        if input.left.is_empty() {
             Ok(cursor)
         } else {
             Err(ConnectionError::InvalidCursor)
         }
     }
 
+    /// What is sealed in a text of ours.
+    fn body(&self, text: &str) -> Option<Vec<u8>> {
+        if text.len() > self.longest {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let rest = bytes.strip_prefix(&[VERSION])?;
+        let (seal, body) = rest.split_first_chunk::<SEAL>()?;
+        let mut body = body.to_vec();
+        self.cipher(*seal, &mut body);
+        let signed = self.sign(&body);
+        let pairs = signed.iter().zip(seal);
+        let differing = pairs.fold(0, |all, (one, other)| all | (one ^ other));
+        (differing == 0 && body.len() >= 8).then_some(body)
+    }
+
     fn sign(&self, body: &[u8]) -> [u8; SEAL] {
         let mut seal = [0; SEAL];
-        for (to, from) in seal
-            .iter_mut()
-            .zip(blake3::keyed_hash(&self.key, body).as_bytes())
-        {
+        let hash = blake3::keyed_hash(&self.keys.seal, body);
+        for (to, from) in seal.iter_mut().zip(hash.as_bytes()) {
             *to = *from;
         }
         seal
+    }
+
+    /// Enciphers or deciphers: the stream of a seal is laid over the bytes.
+    fn cipher(&self, seal: [u8; SEAL], body: &mut [u8]) {
+        let mut stream = vec![0; body.len()];
+        blake3::Hasher::new_keyed(&self.keys.cipher)
+            .update(&seal)
+            .finalize_xof()
+            .fill(&mut stream);
+        for (byte, with) in body.iter_mut().zip(stream) {
+            *byte ^= with;
+        }
     }
 }

@@ -23,6 +23,7 @@ proptest! {
             prop_assert_eq!(page.page_info.start.as_ref(), page.edges.first().map(|edge| &edge.cursor));
             prop_assert_eq!(page.page_info.end.as_ref(), page.edges.last().map(|edge| &edge.cursor));
             prop_assert!(page.page_info.has_previous || left == got.len());
+            prop_assert!(!world.shows_all() || page.page_info.has_previous == (got.len() < left));
             prop_assert_eq!(page.page_info.has_next, !seen.is_empty());
             seen.splice(0..0, page.edges);
             if !page.page_info.has_previous {

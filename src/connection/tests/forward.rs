@@ -60,7 +60,7 @@ proptest! {
     /// Invariants 1, 4, 5: any sizes, one to three sources, every style.
     #[test]
     fn a_forward_walk_is_the_list(world in world(3), sizes in proptest::collection::vec(1usize..40, 1..6)) {
-        walk_forward(&world, &sizes, false)?;
+        walk_forward(&world, &sizes, world.shows_all())?;
     }
 
     /// Invariants 3, 9: from any cursor ever handed out, exactly the rows that follow, and the same each time.

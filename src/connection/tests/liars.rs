@@ -81,6 +81,42 @@ fn chains_that_lead_nowhere_end_in_an_error() {
 }
 
 #[test]
+fn a_chain_that_leads_back_in_a_circle_ends_in_an_error() {
+    let sizes = Some(Sizes { min: 1, max: 100 });
+    let walk = Walk {
+        sizes,
+        size_locked: false,
+        prev: true,
+        dangling: false,
+    };
+    let shape = Shape {
+        lie: Lie::BackCycle,
+        ..Shape::new(Paging::Link(walk))
+    };
+    for size in [1, 5] {
+        let world = World::one(shape.clone(), plain_rows(50));
+        let begin = world.first(20, None).unwrap().page_info.end;
+        // From here on the source tells the way back.
+        let mut before = world.first(9, begin.as_deref()).unwrap().page_info.end;
+        let mut read = 0;
+        let error = loop {
+            world.take_calls();
+            match world.last(size, before.as_deref()) {
+                Ok(page) => before = page.page_info.start,
+                Err(error) => break error,
+            }
+            assert!(world.take_calls() <= 4);
+            read += size;
+            assert!(read < 400, "it goes on for ever");
+        };
+        assert!(
+            matches!(&error, ConnectionError::Source { error, .. } if error.kind == SourceErrorKind::Malformed),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
 fn pages_of_another_size_are_noticed_or_harmless() {
     let sizes = Sizes { min: 1, max: 50 };
     for total in [TotalKind::Exact, TotalKind::None] {

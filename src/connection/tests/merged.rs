@@ -42,10 +42,10 @@ fn order() -> impl Strategy<Value = Order> {
     })
 }
 
-fn merged_world(most: usize) -> impl Strategy<Value = World> {
+fn merged_world(least: usize, most: usize) -> impl Strategy<Value = World> {
     let values = proptest::collection::vec(proptest::option::weighted(0.9, 0u8..12), 0..50);
     (
-        proptest::collection::vec((shape(), values, any::<bool>()), 2..=most),
+        proptest::collection::vec((shape(), values, any::<bool>()), least..=most),
         order(),
     )
         .prop_map(|(listed, order)| {
@@ -98,14 +98,14 @@ fn assert_sorted(world: &World, edges: &[Edge]) -> Result<(), TestCaseError> {
 proptest! {
     /// Invariants 1, 4, 6, 11: sorted, complete, each source's rows as that source alone gives them, bounded calls.
     #[test]
-    fn a_merged_walk_is_sorted_and_whole(world in merged_world(4), sizes in proptest::collection::vec(1usize..30, 1..4)) {
+    fn a_merged_walk_is_sorted_and_whole(world in merged_world(1, 5), sizes in proptest::collection::vec(1usize..30, 1..4)) {
         let count = world.expected().len();
         let mut seen: Vec<Edge> = Vec::new();
         for size in sizes.iter().copied().cycle().take(count + 2) {
             let after = seen.last().map(|edge| edge.cursor.clone());
             let page = world.first(size, after.as_deref()).map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
             prop_assert!(page.edges.len() <= size);
-            prop_assert!(page.page_info.has_next || seen.len() + page.edges.len() == count);
+            prop_assert_eq!(page.page_info.has_next, seen.len() + page.edges.len() < count);
             seen.extend(page.edges);
             if !page.page_info.has_next {
                 break;
@@ -125,7 +125,7 @@ proptest! {
 
     /// Invariants 2, 3 of merged lists: every cursor works both ways, and the other way round gives the same rows.
     #[test]
-    fn merged_cursors_work_both_ways(world in merged_world(3), size in 1usize..20, turns in proptest::collection::vec((any::<prop::sample::Index>(), 1usize..30, any::<bool>()), 1..8)) {
+    fn merged_cursors_work_both_ways(world in merged_world(2, 3), size in 1usize..20, turns in proptest::collection::vec((any::<prop::sample::Index>(), 1usize..30, any::<bool>()), 1..8)) {
         let mut known: Vec<(usize, String)> = Vec::new();
         let mut whole: Vec<String> = Vec::new();
         loop {
@@ -157,7 +157,7 @@ proptest! {
 
     /// Invariant 12: with SKIP the healthy ones, the failed one named; with FAIL nothing is lost on retry.
     #[test]
-    fn a_failed_source_stays_out_of_a_merge(mut world in merged_world(4), failing in any::<prop::sample::Index>(), size in 1usize..30) {
+    fn a_failed_source_stays_out_of_a_merge(mut world in merged_world(2, 4), failing in any::<prop::sample::Index>(), size in 1usize..30) {
         let failing = failing.index(world.sources.len());
         let healthy: Vec<String> = world.sources.iter().enumerate().filter(|(rank, _)| *rank != failing).flat_map(|(_, source)| shown(&source.rows())).collect();
         let first = world.first(size, None).unwrap();

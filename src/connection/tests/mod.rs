@@ -2,8 +2,10 @@
 
 mod backward;
 mod bounds;
+mod budgets;
 mod drift;
 mod forward;
+mod keys;
 mod liars;
 mod merged;
 
@@ -161,6 +163,12 @@ impl World {
             .iter()
             .flat_map(|source| shown(&source.rows()))
             .collect()
+    }
+
+    /// Whether every row is one of the connection. Where some are left out, a source's word that rows follow may mean those.
+    pub(super) fn shows_all(&self) -> bool {
+        let rows = self.sources.iter().map(|source| source.rows().len());
+        rows.sum::<usize>() == self.expected().len()
     }
 
     pub(super) fn take_calls(&self) -> usize {

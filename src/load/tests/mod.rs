@@ -118,6 +118,7 @@ impl CustomerSource for Told {
             filter: filter.clone(),
             residual: Filter::default(),
             order,
+            sent: order,
             unique_order: true,
             numeric_ids: false,
             paging: Paging::Offset(Sizes { min: 1, max: 100 }),

@@ -35,6 +35,7 @@ struct State {
     asked: Vec<(Position, u32)>,
     failing: Option<SourceErrorKind>,
     fails_after: Option<u32>,
+    expires_after: Option<u32>,
     generation: u32,
 }
 
@@ -118,6 +119,11 @@ impl MemorySource {
         self.state().generation += 1;
     }
 
+    /// Every token given until then is no longer known after this many calls, counted from now.
+    pub fn expire_tokens_after(&self, calls: u32) {
+        self.state().expires_after = Some(calls);
+    }
+
     /// The list calls since the last look, and forgets them.
     pub fn take_asked(&self) -> Vec<(Position, u32)> {
         std::mem::take(&mut self.state().asked)
@@ -138,6 +144,17 @@ impl State {
 
     fn last_size(&self) -> usize {
         self.asked.last().map_or(1, |(_, size)| *size as usize)
+    }
+
+    fn check_expiry(&mut self) {
+        match &mut self.expires_after {
+            Some(0) => {
+                self.expires_after = None;
+                self.generation += 1;
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
     }
 
     fn check_failing(&mut self) -> Result<(), SourceError> {
@@ -217,8 +234,9 @@ impl CustomerSource for MemorySource {
                 Filter::default()
             },
             order,
+            sent: order.or(self.shape.own_order),
             unique_order: self.shape.unique_order,
-            numeric_ids: false,
+            numeric_ids: self.shape.numeric_ids,
             paging: self.shape.paging,
             total: self.shape.total,
             depth: self.shape.depth,

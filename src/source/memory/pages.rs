@@ -17,6 +17,7 @@ impl MemorySource {
     ) -> Result<Page, SourceError> {
         let mut state = self.state();
         state.asked.push((at.clone(), size));
+        state.check_expiry();
         state.check_failing()?;
         if let Position::Token(token) = at
             && self.shape.lie == Lie::EndlessEmpty
@@ -46,9 +47,12 @@ impl MemorySource {
     /// The rows that the CRM would list, in the order asked, and where all rows stand that ever were.
     fn listed<'a>(&self, state: &'a State, plan: &ListPlan) -> Listed<'a> {
         let mut all: Vec<&Record> = state.records.iter().collect();
-        if let Some(order) = plan.order {
-            let key = |row: &Row| {
-                customer(row).map_or(OrderKey::Missing, |customer| order.field.key(customer))
+        if let Some(order) = plan.sent {
+            let key = |row: &Row| match customer(row).map(|customer| order.field.key(customer)) {
+                Some(OrderKey::Id(text)) if self.shape.numeric_ids => {
+                    OrderKey::Id(format!("{text:0>20}").into())
+                }
+                key => key.unwrap_or(OrderKey::Missing),
             };
             all.sort_by_cached_key(|record| key(&record.row));
             if order.direction == OrderDirection::Desc {
@@ -194,7 +198,9 @@ impl MemorySource {
     ) {
         let serial = |index: usize| listed.live.get(index).map(|(_, record)| record.serial);
         let token = |side: char, serial: u64| {
-            Position::Token(format!("{}:{side}:{serial}", state.generation).into())
+            let padding = "x".repeat(self.shape.token_padding);
+            let token = format!("{}:{side}:{serial}:{padding}", state.generation);
+            Position::Token(token.into())
         };
         let last = cut.end.checked_sub(1).and_then(serial);
         let follows = cut.end < listed.live.len() || (walk.dangling && cut.end > cut.begin);
@@ -206,6 +212,10 @@ impl MemorySource {
             Lie::RepeatedToken if *at != Position::Start => page.next = Some(at.clone()),
             Lie::Cycle(pages) if cut.begin >= size * pages as usize => {
                 page.next = serial(size - 1).map(|first| token('a', first));
+            }
+            Lie::BackCycle if walk.prev && cut.begin == 0 => {
+                let end = listed.live.last().map(|(_, record)| record.serial + 1);
+                page.prev = end.map(|end| token('b', end));
             }
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! How a CRM in memory behaves: its paging style, its habits, its lies.
 
-use crate::model::{Capabilities, CustomerOrderField, PagingStyle};
+use crate::model::{Capabilities, CustomerOrderField, Order, PagingStyle};
 use crate::source::{Paging, TotalKind};
 
 /// What a CRM answers to a page past the end of its list.
@@ -36,6 +36,8 @@ pub enum Lie {
     RepeatedToken,
     /// The page after this many pages leads back to the first token.
     Cycle(u32),
+    /// Before the first page stands the last one.
+    BackCycle,
     /// After the first page there are only empty pages, each leading on.
     EndlessEmpty,
     /// The total is wrong by this many.
@@ -57,8 +59,14 @@ pub struct Shape {
     pub tells_more: bool,
     /// The page size, where the CRM decides it.
     pub own_size: u32,
+    /// How many characters its tokens are longer than they need be.
+    pub token_padding: usize,
     /// The orders it serves.
     pub orders: Vec<CustomerOrderField>,
+    /// The order its rows come in where none is asked for; `None` where they come as they were put.
+    pub own_order: Option<Order>,
+    /// Whether it compares ids as numbers.
+    pub numeric_ids: bool,
     /// Whether equal values have a fixed order that turns around with the direction.
     pub unique_order: bool,
     /// What it does with filters.
@@ -80,7 +88,10 @@ impl Shape {
             past_end: PastEnd::Empty,
             tells_more: false,
             own_size: 20,
+            token_padding: 0,
             orders: Vec::new(),
+            own_order: None,
+            numeric_ids: false,
             unique_order: false,
             filtering: Filtering::Evaluated,
             depth: None,

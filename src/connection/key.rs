@@ -1,0 +1,226 @@
+//! What a list is ordered by, at one row: by it a row's place is found even where the row is gone or has moved.
+//!
+//! Only orders that every system compares alike are compared here, and every answer is held against the order once more.
+//! Pure; `seek` decides which rows to read.
+
+use super::drift::{Located, locate};
+use super::place::Mark;
+use super::strip::Strip;
+use crate::model::{CustomerOrderField, Order, OrderDirection, OrderKey};
+use crate::source::{ListPlan, Row};
+use std::cmp::Ordering;
+use std::ops::Range;
+
+/// The longest text of a key that a cursor carries, in bytes; a row with a longer one is known by its id alone.
+const KEY_BYTES: usize = 64;
+
+/// What a list is ordered by, at one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SortKey {
+    /// The value.
+    pub(super) value: OrderKey,
+    /// The row's id, where it breaks ties.
+    pub(super) id: Option<Box<str>>,
+}
+
+impl SortKey {
+    /// A key that is short enough to be carried.
+    pub(super) fn new(value: OrderKey, id: Option<Box<str>>) -> Option<Self> {
+        let fits = match &value {
+            OrderKey::Id(text) | OrderKey::Text(_, text) => text.len() <= KEY_BYTES,
+            OrderKey::Day(_) | OrderKey::Time(_) | OrderKey::Missing => true,
+        };
+        let fits = fits && id.as_ref().is_none_or(|id| id.len() <= KEY_BYTES);
+        fits.then_some(Self { value, id })
+    }
+}
+
+/// Compares rows of a list as its source does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Comparison {
+    order: Order,
+    numeric: bool,
+}
+
+impl Comparison {
+    /// The comparison of a list, where the gateway knows it.
+    pub(super) fn of(plan: &ListPlan) -> Option<Self> {
+        let order = plan.sent.filter(|order| order.field.compared_alike())?;
+        Some(Self {
+            order,
+            numeric: plan.numeric_ids && order.field == CustomerOrderField::Id,
+        })
+    }
+
+    /// The key of a row that has one.
+    pub(super) fn key(self, row: &Row) -> Option<SortKey> {
+        let value = self.value(row)?;
+        let has = value != OrderKey::Missing && (!self.numeric || number(&value).is_some());
+        SortKey::new(value, None).filter(|_| has)
+    }
+
+    fn value(self, row: &Row) -> Option<OrderKey> {
+        match row {
+            Row::Customer { customer, .. } | Row::Gone { customer, .. } => {
+                Some(self.order.field.key(customer))
+            }
+            Row::Unreadable { .. } => None,
+        }
+    }
+
+    fn compare(self, one: &OrderKey, other: &OrderKey) -> Ordering {
+        match (self.numeric, number(one), number(other)) {
+            (true, Some(one), Some(other)) => {
+                let upward = one.cmp(&other);
+                match self.order.direction {
+                    OrderDirection::Asc => upward,
+                    OrderDirection::Desc => upward.reverse(),
+                }
+            }
+            _ => self.order.compare(one, other),
+        }
+    }
+}
+
+fn number(key: &OrderKey) -> Option<u128> {
+    match key {
+        OrderKey::Id(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Where the place of a key is, as seen from rows in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bearing {
+    /// Among them: so many rows stand before it.
+    Here(usize),
+    /// Somewhere among equal rows, the first of which has this index; nothing tells them apart.
+    Among(usize),
+    /// After them.
+    Ahead,
+    /// Before them.
+    Behind,
+    /// The rows have no values: they stand at one end of the list, and it is not known which.
+    Empty,
+    /// The rows do not tell: they do not stand in the order.
+    Unknown,
+}
+
+/// Where the row of a cursor stands, or stood, by its key; `after` puts the place after that row, where it is still there.
+///
+/// Rows without a value stand together at one end of the list, nobody knows which; they are taken for what lies beyond the
+/// rows that have one.
+pub(super) fn bearing(strip: &Strip, mark: &Mark, after: bool, by: Comparison) -> Bearing {
+    let Some(key) = &mark.key else {
+        return Bearing::Unknown;
+    };
+    if !strip.rows.is_empty() && !strip.at_start && !strip.at_end && is_empty(strip, by) {
+        return Bearing::Empty;
+    }
+    let Some(sides) = sides(strip, &key.value, by) else {
+        return Bearing::Unknown;
+    };
+    let Sides {
+        equal,
+        below,
+        above,
+    } = sides;
+    let [print, ..] = mark.anchors;
+    let found = equal
+        .clone()
+        .find(|index| strip.rows.get(*index).is_some_and(|raw| raw.print == print));
+    if let Some(index) = found {
+        return Bearing::Here(index + usize::from(after));
+    }
+    match (below || strip.at_start, above || strip.at_end) {
+        (true, true) if equal.is_empty() => Bearing::Here(equal.start),
+        (true, true) => among(strip, mark, after, &equal),
+        (true, false) => Bearing::Ahead,
+        (false, true) => Bearing::Behind,
+        (false, false) => Bearing::Unknown,
+    }
+}
+
+/// Whether no row in hand has a value.
+pub(super) fn is_empty(strip: &Strip, by: Comparison) -> bool {
+    let mut values = strip.rows.iter().filter_map(|raw| by.value(&raw.row));
+    values.all(|value| value == OrderKey::Missing)
+}
+
+/// The rows in hand as a key sees them.
+struct Sides {
+    /// The rows with the same key; an empty range where they would stand.
+    equal: Range<usize>,
+    /// A row is known to stand before them.
+    below: bool,
+    /// A row is known to stand after them.
+    above: bool,
+}
+
+fn sides(strip: &Strip, key: &OrderKey, by: Comparison) -> Option<Sides> {
+    let values: Vec<(usize, OrderKey)> = strip
+        .rows
+        .iter()
+        .enumerate()
+        .filter_map(|(index, raw)| Some((index, by.value(&raw.row)?)))
+        .collect();
+    let is_known = |(_, value): &&(usize, OrderKey)| *value != OrderKey::Missing;
+    let known: Vec<&(usize, OrderKey)> = values.iter().filter(is_known).collect();
+    let (Some((first, _)), Some((last, _))) = (known.first(), known.last()) else {
+        return (strip.at_end || strip.at_start).then_some(Sides {
+            equal: if strip.at_end {
+                strip.rows.len()..strip.rows.len()
+            } else {
+                0..0
+            },
+            below: false,
+            above: false,
+        });
+    };
+    let ordered = known.windows(2).all(|pair| match pair {
+        [(_, one), (_, other)] => by.compare(one, other).is_le(),
+        _ => true,
+    });
+    let whole = known.len()
+        == values
+            .iter()
+            .filter(|(index, _)| index >= first && index <= last)
+            .count();
+    if !ordered || !whole {
+        return None;
+    }
+    let before = known
+        .iter()
+        .rev()
+        .find(|(_, value)| by.compare(value, key).is_lt());
+    let behind = known
+        .iter()
+        .find(|(_, value)| by.compare(value, key).is_gt());
+    let empty = |index: usize| {
+        values
+            .iter()
+            .any(|(at, value)| *at == index && *value == OrderKey::Missing)
+    };
+    let begin = before.map_or(*first, |(index, _)| index + 1);
+    let end = behind.map_or(last + 1, |(index, _)| *index);
+    Some(Sides {
+        equal: begin..end.max(begin),
+        below: before.is_some() || (*first > 0 && empty(first - 1)),
+        above: behind.is_some() || empty(last + 1),
+    })
+}
+
+/// The place among equal rows, by the rows that stood before it.
+fn among(strip: &Strip, mark: &Mark, after: bool, equal: &Range<usize>) -> Bearing {
+    let (seam, expected) = match locate(&strip.prints(), equal.start, mark.anchors, strip.at_start)
+    {
+        Some(Located::At(index)) => (index + usize::from(after), true),
+        Some(Located::Gone(index)) => (index, true),
+        None => (equal.start, false),
+    };
+    if expected && (equal.start..=equal.end).contains(&seam) {
+        Bearing::Here(seam)
+    } else {
+        Bearing::Among(equal.start)
+    }
+}

@@ -1,0 +1,136 @@
+//! The rows of one merged source that were read and not yet taken. More are read only when they run out.
+
+use super::gathered::Reading;
+use super::list::{Halt, List};
+use super::place::{Gap, Way};
+use super::plan::Listed;
+use super::run::{Rest, Run};
+use super::strip::Found;
+use super::{ReportError, whole};
+use crate::model::{Order, OrderKey};
+use crate::source::{SourceError, SourceErrorKind};
+use std::cmp::Ordering;
+
+/// The rows of one source, in reading order.
+pub(super) struct Stream<'a> {
+    /// The source.
+    pub(super) source: u16,
+    /// How it is asked for.
+    pub(super) listed: &'a Listed<'a>,
+    list: &'a List<'a>,
+    rows: std::vec::IntoIter<(OrderKey, Found)>,
+    /// The next row, with what it is ordered by.
+    pub(super) next: Option<(OrderKey, Found)>,
+    /// What stands beyond the rows in hand.
+    pub(super) rest: Rest,
+    /// Whether that was made sure of.
+    sure: bool,
+    /// Where the source stands after the rows taken so far.
+    pub(super) gap: Gap,
+}
+
+/// What came of reading one source.
+pub(super) enum Answer {
+    /// Rows.
+    Run(Run),
+    /// It would have to be read whole, and is too large for that.
+    TooLarge(ReportError),
+    /// It failed.
+    Failed(Halt),
+}
+
+impl<'a> Stream<'a> {
+    /// A source of which nothing was read yet.
+    pub(super) fn new(source: u16, listed: &'a Listed<'a>, list: &'a List<'a>, gap: Gap) -> Self {
+        Self {
+            source,
+            listed,
+            list,
+            rows: Vec::new().into_iter(),
+            next: None,
+            rest: Rest::More,
+            sure: false,
+            gap,
+        }
+    }
+
+    /// Reads rows, at most so many and of them as many as come in one call.
+    pub(super) async fn read(&self, most: u32, reading: Reading, order: Order) -> Answer {
+        let (run, way) = match &self.listed.whole {
+            None => {
+                let need = self.list.bite(most);
+                let look = reading.look && need == most;
+                (
+                    self.list.read(&self.gap, reading.way, need, look).await,
+                    reading.way,
+                )
+            }
+            Some(why) => match whole::read(self.list).await {
+                Ok(Some(run)) => return Answer::Run(whole::slice(run, &self.gap, reading, order)),
+                Ok(None) => return Answer::TooLarge(why.clone().into()),
+                Err(Halt::Scan) => return Answer::TooLarge(ReportError::ScanLimit),
+                Err(halt) => return Answer::Failed(halt),
+            },
+        };
+        match run {
+            Ok(run) if !ordered(&run, order, way) => {
+                Answer::Failed(Halt::Source(SourceError::new(
+                    SourceErrorKind::Malformed,
+                    "the source does not order its list as it says",
+                )))
+            }
+            Ok(run) => Answer::Run(run),
+            Err(halt) => Answer::Failed(halt),
+        }
+    }
+
+    /// Takes in what was read.
+    pub(super) fn fill(&mut self, run: Run, most: u32, reading: Reading, order: Order) {
+        let keyed = |found: Found| (order.field.key(&found.customer), found);
+        let rows: Vec<_> = run.rows.into_iter().map(keyed).collect();
+        self.sure = run.rest == Rest::End
+            || self.listed.whole.is_some()
+            || (reading.look && self.list.bite(most) == most);
+        self.rest = run.rest;
+        self.rows = rows.into_iter();
+        self.next = self.rows.next();
+    }
+
+    /// Whether its rows ran out although its list goes on.
+    pub(super) fn is_dry(&self) -> bool {
+        self.next.is_none() && self.rest == Rest::More
+    }
+
+    /// Whether it is not known if a row follows.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.is_dry() && !self.sure
+    }
+
+    /// Takes the next row.
+    pub(super) fn take(&mut self, way: Way) -> Option<Found> {
+        let (_, found) = self.next.take()?;
+        self.next = self.rows.next();
+        self.gap = match way {
+            Way::Forward => Gap::After(found.mark.clone()),
+            Way::Backward => Gap::Before(found.mark.clone()),
+        };
+        Some(found)
+    }
+}
+
+/// Whether the rows stand in the order asked.
+fn ordered(run: &Run, order: Order, way: Way) -> bool {
+    let keys: Vec<OrderKey> = run
+        .rows
+        .iter()
+        .map(|found| order.field.key(&found.customer))
+        .collect();
+    let wrong = match way {
+        Way::Forward => Ordering::Greater,
+        Way::Backward => Ordering::Less,
+    };
+    keys.windows(2).all(|pair| match pair {
+        [one, other] => order.compare(one, other) != wrong,
+        _ => true,
+    })
+}

@@ -1,0 +1,302 @@
+//! Ordered lists whose rows came and went in numbers: the place of a cursor is found by what the list is ordered by.
+
+use super::*;
+use crate::model::{CustomerOrderField, DateTime, OrderDirection};
+
+fn day(number: i64) -> Option<DateTime> {
+    Some(DateTime(
+        jiff::Timestamp::from_second(number * 86_400).unwrap(),
+    ))
+}
+
+/// The customer with this number, made and changed on the day of the same number.
+fn dated(number: usize) -> Row {
+    let at = day(i64::try_from(number).unwrap());
+    let id = LocalId::new(format!("{number}")).unwrap();
+    let customer = Customer {
+        created_at: at,
+        updated_at: at,
+        ..Customer::bare(id)
+    };
+    row(Kind::Shown, customer)
+}
+
+/// Lists reached by number whose order is known: asked for or the source's own, upward or downward, by day or by number.
+fn ordered_shape() -> impl Strategy<Value = (Shape, Option<Order>)> {
+    let field = prop_oneof![
+        Just(CustomerOrderField::CreatedAt),
+        Just(CustomerOrderField::Id)
+    ];
+    (
+        any::<[bool; 4]>(),
+        field,
+        5u32..100,
+        prop_oneof![Just(PastEnd::Empty), Just(PastEnd::Refused)],
+    )
+        .prop_map(|([numbered, total, up, own], field, max, past_end)| {
+            let sizes = Sizes { min: 1, max };
+            let direction = if up {
+                OrderDirection::Asc
+            } else {
+                OrderDirection::Desc
+            };
+            let order = Order { field, direction };
+            let shape = Shape {
+                total: if total {
+                    TotalKind::Exact
+                } else {
+                    TotalKind::None
+                },
+                past_end,
+                orders: vec![field],
+                own_order: own.then_some(order),
+                numeric_ids: true,
+                ..Shape::new(if numbered {
+                    Paging::Page(sizes)
+                } else {
+                    Paging::Offset(sizes)
+                })
+            };
+            (shape, (!own).then_some(order))
+        })
+}
+
+/// The ids of the source's rows in the order of its list, and whether they go up.
+fn listed(world: &World) -> (Vec<usize>, bool) {
+    let mut numbers: Vec<usize> = world
+        .expected()
+        .iter()
+        .map(|id| id.parse().unwrap())
+        .collect();
+    numbers.sort_unstable();
+    let source = &world.asked.sources[0];
+    let plan = source
+        .entry
+        .source
+        .plan(&source.filter, world.asked.order)
+        .unwrap();
+    let up = plan.sent.unwrap().direction == OrderDirection::Asc;
+    if !up {
+        numbers.reverse();
+    }
+    (numbers, up)
+}
+
+fn numbers(connection: &Connection) -> Vec<usize> {
+    ids(connection)
+        .iter()
+        .map(|id| id.parse().unwrap())
+        .collect()
+}
+
+proptest! {
+    /// Invariant 10 where the order is known: whatever came and went, reading goes on exactly at the key of the cursor's row,
+    /// though that row and those before it are gone.
+    #[test]
+    fn the_place_of_a_key_is_found_whatever_came_or_went(
+        (shape, order) in ordered_shape(),
+        count in 1usize..400,
+        at in any::<prop::sample::Index>(),
+        gone in proptest::collection::vec((any::<prop::sample::Index>(), 1usize..200), 0..3),
+        came in proptest::collection::vec((any::<prop::sample::Index>(), 1usize..200), 0..3),
+        rows in 1usize..40,
+        forward in any::<bool>(),
+    ) {
+        // Every second number is free for rows that come.
+        let mut world = World::one(shape, (1..=count).map(|number| dated(number * 1_000)).collect());
+        world.asked.order = order;
+        let page = world.first(100.min(at.index(count) + 1), None).unwrap();
+        let cursor = page.page_info.end.clone().unwrap();
+        let here = *numbers(&page).last().unwrap();
+        let source = &world.sources[0];
+        for (begin, many) in gone {
+            let live = source.rows().len();
+            let begin = begin.index(live.max(1));
+            for _ in 0..many.min(live - begin) {
+                source.delete(begin);
+            }
+        }
+        let mut fresh = 0;
+        for (begin, many) in came {
+            let begin = begin.index(count) * 1_000;
+            for _ in 0..many {
+                fresh += 1;
+                source.insert(usize::MAX, dated(begin + fresh));
+            }
+        }
+        world.take_calls();
+        let (list, up) = listed(&world);
+        let page = if forward { world.first(rows, Some(&cursor)) } else { world.last(rows, Some(&cursor)) };
+        let page = page.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
+        let before: Vec<usize> = list.iter().copied().filter(|number| if up { *number < here } else { *number > here }).collect();
+        let after: Vec<usize> = list.iter().copied().filter(|number| if up { *number > here } else { *number < here }).collect();
+        let expected = if forward { after[..rows.min(after.len())].to_vec() } else { before[before.len().saturating_sub(rows)..].to_vec() };
+        prop_assert!(!page.drift_unresolved);
+        prop_assert_eq!(numbers(&page), expected, "after {}", here);
+        let pieces = rows + 20;
+        prop_assert!(world.take_calls() <= pieces + 16);
+    }
+}
+
+fn newest_first(max: u32) -> Shape {
+    Shape {
+        total: TotalKind::Exact,
+        own_order: Some(Order {
+            field: CustomerOrderField::CreatedAt,
+            direction: OrderDirection::Desc,
+        }),
+        ..Shape::new(Paging::Page(Sizes { min: 1, max }))
+    }
+}
+
+#[test]
+fn thousands_of_new_rows_cost_about_ten_calls() {
+    let world = World::one(newest_first(100), (0..2_000).map(dated).collect());
+    let page = world.first(20, None).unwrap();
+    let end = page.page_info.end.unwrap();
+    for number in 2_000..8_000 {
+        world.sources[0].insert(usize::MAX, dated(number));
+    }
+    // Its row and the two before it are gone, too.
+    for _ in 0..3 {
+        world.sources[0].delete(1_980);
+    }
+    world.take_calls();
+    let next = world.first(20, Some(&end)).unwrap();
+    assert_eq!(numbers(&next), (1_960..1_980).rev().collect::<Vec<_>>());
+    assert!(!next.drift_unresolved);
+    let calls = world.take_calls();
+    assert!(calls <= 12, "{calls} calls");
+    // What was found is the place from now on.
+    let end = next.page_info.end.unwrap();
+    let after = world.first(20, Some(&end)).unwrap();
+    assert_eq!(numbers(&after), (1_940..1_960).rev().collect::<Vec<_>>());
+    assert_eq!(world.take_calls(), 1);
+}
+
+#[test]
+fn a_search_for_a_key_is_bounded_and_what_it_did_not_find_is_said() {
+    for seek_pages in [0, 2] {
+        let limits = Limits {
+            seek_pages,
+            ..Limits::default()
+        };
+        let source = MemorySource::new(newest_first(10), (0..500).map(dated));
+        let world = World::with(vec![source], limits);
+        let end = world.first(3, None).unwrap().page_info.end.unwrap();
+        for number in 500..3_000 {
+            world.sources[0].insert(usize::MAX, dated(number));
+        }
+        world.take_calls();
+        let page = world.first(3, Some(&end)).unwrap();
+        assert!(page.drift_unresolved);
+        assert!(world.take_calls() <= 2 + seek_pages as usize);
+    }
+}
+
+/// In a list by the last change, a row that is changed moves. What stood behind it is still behind the place it had.
+#[test]
+fn a_row_that_was_changed_and_moved_takes_no_reader_along() {
+    for paging in [
+        Paging::Page(Sizes { min: 1, max: 100 }),
+        Paging::Offset(Sizes { min: 1, max: 100 }),
+    ] {
+        let order = Order {
+            field: CustomerOrderField::UpdatedAt,
+            direction: OrderDirection::Asc,
+        };
+        let shape = Shape {
+            orders: vec![order.field],
+            ..Shape::new(paging)
+        };
+        let mut world = World::one(shape, (0..60).map(dated).collect());
+        world.asked.order = Some(order);
+        let end = world.first(10, None).unwrap().page_info.end.unwrap();
+        let Row::Customer { customer, .. } = dated(9) else {
+            unreachable!();
+        };
+        let touched = Customer {
+            updated_at: Some(DateTime(
+                jiff::Timestamp::from_second(13 * 86_400 + 5).unwrap(),
+            )),
+            ..Customer::clone(&customer)
+        };
+        world.sources[0].update(9, row(Kind::Shown, touched));
+        let next = world.first(5, Some(&end)).unwrap();
+        assert_eq!(numbers(&next), [10, 11, 12, 13, 9], "{paging:?}");
+    }
+}
+
+/// Equal rows are told apart by their ids; where all that could tell is gone, it is said and nothing is left out.
+#[test]
+fn among_equal_rows_the_neighbours_tell_and_nothing_is_lost() {
+    let tied = |number: usize| {
+        let Row::Customer { customer, .. } = dated(number) else {
+            unreachable!();
+        };
+        let customer = Customer {
+            created_at: day(7),
+            ..Customer::clone(&customer)
+        };
+        row(Kind::Shown, customer)
+    };
+    let shape = Shape {
+        own_order: Some(Order {
+            field: CustomerOrderField::CreatedAt,
+            direction: OrderDirection::Asc,
+        }),
+        ..Shape::new(Paging::Page(Sizes { min: 1, max: 100 }))
+    };
+    let world = || World::one(shape.clone(), (10..30).map(tied).collect());
+    let moved = world();
+    let end = moved.first(8, None).unwrap().page_info.end.unwrap();
+    // The cursor's row goes; the one before it tells where it stood.
+    moved.sources[0].delete(7);
+    let next = moved.first(3, Some(&end)).unwrap();
+    assert_eq!(numbers(&next), [18, 19, 20]);
+    assert!(!next.drift_unresolved);
+    let lost = world();
+    let end = lost.first(8, None).unwrap().page_info.end.unwrap();
+    for _ in 0..3 {
+        lost.sources[0].delete(5);
+    }
+    let next = lost.first(100, Some(&end)).unwrap();
+    assert!(next.drift_unresolved);
+    let seen = numbers(&next);
+    assert!((18..30).all(|number| seen.contains(&number)), "{seen:?}");
+}
+
+#[test]
+fn rows_without_a_value_stand_at_either_end_and_hide_no_place() {
+    for nulls_first in [false, true] {
+        let shape = Shape {
+            total: TotalKind::None,
+            own_order: Some(Order {
+                field: CustomerOrderField::CreatedAt,
+                direction: if nulls_first {
+                    OrderDirection::Desc
+                } else {
+                    OrderDirection::Asc
+                },
+            }),
+            ..Shape::new(Paging::Offset(Sizes { min: 1, max: 10 }))
+        };
+        let empty = (5_000..5_040).map(|number| row(Kind::Shown, customer(number)));
+        let rows = (0..60).map(dated).chain(empty).collect();
+        let world = World::one(shape, rows);
+        let page = world
+            .first(if nulls_first { 60 } else { 20 }, None)
+            .unwrap();
+        let here: usize = ids(&page).last().unwrap().parse().unwrap();
+        for _ in 0..30 {
+            world.sources[0].delete(if nulls_first { 30 } else { 0 });
+        }
+        let next = world.first(5, page.page_info.end.as_deref()).unwrap();
+        let expected: Vec<usize> = if nulls_first {
+            (0..here.min(30)).rev().take(5).collect()
+        } else {
+            (30..35).collect()
+        };
+        assert_eq!(numbers(&next), expected, "nulls first: {nulls_first}");
+    }
+}
