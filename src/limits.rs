@@ -82,6 +82,10 @@ limits! {
     remembered_positions: u64 = 10_000, 0 ..= 10_000_000;
     /// The longest cursor accepted, in bytes of its text. Enforced by `connection`.
     cursor_bytes: usize = 8_192, 256 ..= 65_536;
+    /// Upstream calls that one operation may start, over all sources, repeats included. Enforced by `source`.
+    upstream_calls: u32 = 500, 1 ..= 1_000_000;
+    /// Calls to one source that may wait for a place; more are refused at once. Enforced by `upstream`.
+    queued_calls: usize = 2_000, 1 ..= 1_000_000;
     /// The largest answer of a CRM, in bytes. Enforced by `upstream`.
     answer_bytes: usize = 8_388_608, 65_536 ..= 268_435_456;
 }

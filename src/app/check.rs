@@ -6,7 +6,7 @@ use crate::cli::{Check, Exit};
 use crate::config;
 use crate::document::{Place, Problems};
 use crate::model::Filter;
-use crate::source::{Call, Operation, Paging, Position, SourceEntry};
+use crate::source::{Call, CallBudget, Operation, Paging, Position, SourceEntry};
 use anyhow::Context as _;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -87,6 +87,7 @@ async fn live(entry: &SourceEntry) -> (String, bool) {
         request_id: "check".into(),
         deadline: Instant::now() + LIVE,
         fresh: true,
+        budget: CallBudget::default(),
     };
     let call = Call::new(Arc::new(operation));
     let started = Instant::now();

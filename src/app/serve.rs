@@ -83,7 +83,10 @@ pub fn demo_sources(crms: &demo::Demo) -> anyhow::Result<Sources> {
             .collect();
         let site = Site {
             vars,
-            settings: Settings::default(),
+            settings: Settings {
+                source: crm.key.into(),
+                ..Settings::default()
+            },
             total: Duration::from_secs(20),
             tokens: TokenStore::default(),
         };

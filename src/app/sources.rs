@@ -5,7 +5,7 @@ use crate::config::{self, Config, SourceConfig};
 use crate::document::Problems;
 use crate::limits::Limits;
 use crate::source::{SourceEntry, Sources};
-use crate::upstream::Settings;
+use crate::upstream::{BreakerSettings, Settings};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 
@@ -118,10 +118,19 @@ fn vars(source: &SourceConfig, manifest: &Manifest, problems: &Problems) -> Opti
 
 /// How a source's CRM may be called.
 pub fn settings(source: &SourceConfig, limits: &Limits) -> Settings {
+    let breaker = source.breaker.as_ref();
     Settings {
+        source: Arc::from(&*source.key),
         connect: source.timeouts.connect,
         attempt: source.timeouts.attempt,
         concurrency: source.concurrency as usize,
+        queued: limits.queued_calls,
+        retries: source.retries,
+        breaker: breaker.map(|times| BreakerSettings {
+            failures: times.failures,
+            window: times.window,
+            rest: times.rest,
+        }),
         spacing: None,
         answer_bytes: limits.answer_bytes,
     }

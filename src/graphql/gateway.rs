@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::document::{Documents, Prepared, RequestCode, RequestError};
 use super::notes::Notes;
 use crate::limits::Limits;
-use crate::source::Operation;
+use crate::source::{CallBudget, Operation};
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
     Data, EmptySubscription, ObjectType, Request, Response, SDLExportOptions, Schema,
@@ -194,6 +194,7 @@ impl Gateway {
             request_id: arrival.request_id,
             deadline: arrival.deadline,
             fresh: arrival.fresh,
+            budget: CallBudget::of(self.inner.limits.upstream_calls),
         });
         // The text is of no use to the executor any more.
         let mut request = Request::new("");

@@ -51,6 +51,8 @@ pub enum SourceErrorKind {
     DepthLimit,
     /// The gateway is holding back calls to this source: wait.
     Saturated,
+    /// The operation has started as many upstream calls as it may: ask for less.
+    OverBudget,
 }
 
 impl SourceError {
@@ -102,6 +104,7 @@ impl SourceErrorKind {
             Self::CursorExpired => "CURSOR_EXPIRED",
             Self::DepthLimit => "DEPTH_LIMIT",
             Self::Saturated => "OVERLOADED",
+            Self::OverBudget => "TOO_COMPLEX",
         }
     }
 }

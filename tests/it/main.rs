@@ -17,6 +17,7 @@ mod clients;
 mod conformance;
 mod dependencies;
 mod engine;
+mod faults;
 mod filters;
 mod ids;
 mod lifecycle;

@@ -646,9 +646,9 @@ async fn what_stands_in_the_way_of_a_write_has_its_code() {
     for (key, status, retry_after, code) in [
         ("gtateth", 401, None, "SOURCE_CREDENTIALS"),
         ("gtateth", 403, None, "FORBIDDEN"),
-        ("gtateth", 429, Some(7), "SOURCE_RATE_LIMITED"),
+        ("gtateth", 429, Some(25), "SOURCE_RATE_LIMITED"),
         ("flextell", 403, None, "FORBIDDEN"),
-        ("flextell", 429, Some(3), "SOURCE_RATE_LIMITED"),
+        ("flextell", 429, Some(25), "SOURCE_RATE_LIMITED"),
         ("spirii", 401, None, "SOURCE_CREDENTIALS"),
         ("spirii", 403, None, "SOURCE_CREDENTIALS"),
     ] {

@@ -95,14 +95,6 @@ async fn a_failing_source_hides_no_other() {
         ),
         (
             Fault::Status {
-                status: 429,
-                retry_after: Some(30),
-            },
-            "SOURCE_RATE_LIMITED",
-            Some(30),
-        ),
-        (
-            Fault::Status {
                 status: 403,
                 retry_after: None,
             },
@@ -112,6 +104,15 @@ async fn a_failing_source_hides_no_other() {
         (Fault::Garbage, "SOURCE_INVALID_RESPONSE", None),
         (Fault::Reset, "SOURCE_UNAVAILABLE", None),
         (Fault::Truncated, "SOURCE_UNAVAILABLE", None),
+        // The last one: it is not asked again before its limit allows it.
+        (
+            Fault::Status {
+                status: 429,
+                retry_after: Some(30),
+            },
+            "SOURCE_RATE_LIMITED",
+            Some(30),
+        ),
     ] {
         gateway.crm("flextell").set_fault(Some(fault.clone()));
         let answer = gateway.ask_with(LIST, json!({ "policy": "SKIP" })).await;

@@ -125,6 +125,7 @@ impl World {
             request_id: "test".into(),
             deadline: Instant::now() + Duration::from_secs(60),
             fresh: false,
+            budget: crate::source::CallBudget::default(),
         });
         // Sources in memory are never pending.
         futures_util::FutureExt::now_or_never(self.connector.connect(asked, &operation))

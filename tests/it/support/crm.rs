@@ -2,7 +2,7 @@
 
 use crmql::adapter::{Adapter, Manifest, Site, TokenStore, Vars, read};
 use crmql::document::Problems;
-use crmql::source::{Call, Operation};
+use crmql::source::{Call, CallBudget, Operation};
 use crmql::upstream::Settings;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
@@ -198,26 +198,51 @@ pub fn manifest(text: &str) -> Arc<Manifest> {
     Arc::new(manifest.unwrap_or_else(|| panic!("{problems}\n{text}")))
 }
 
-/// A source whose CRM is `crm`.
+/// A source whose CRM is `crm`, which is asked once: nothing is tried again.
 pub fn source(crm: &Crm, text: &str) -> Adapter {
-    source_with(&crm.base, text, TokenStore::default(), Settings::default())
+    let settings = Settings {
+        retries: 0,
+        ..Settings::default()
+    };
+    source_with(&crm.base, text, TokenStore::default(), settings)
 }
 
 pub fn source_with(base: &str, text: &str, tokens: TokenStore, settings: Settings) -> Adapter {
+    let total = Duration::from_secs(10);
+    made(base, text, tokens, settings, total)
+}
+
+/// A source whose uses may take so long in all.
+pub fn source_within(base: &str, text: &str, settings: Settings, total: Duration) -> Adapter {
+    made(base, text, TokenStore::default(), settings, total)
+}
+
+fn made(
+    base: &str,
+    text: &str,
+    tokens: TokenStore,
+    settings: Settings,
+    total: Duration,
+) -> Adapter {
     let vars = Vars::from([("base_url".to_owned(), base.to_owned())]);
     let site = Site {
         vars,
         settings,
-        total: Duration::from_secs(10),
+        total,
         tokens,
     };
     Adapter::new(manifest(text), site).unwrap()
 }
 
 pub fn call() -> Call {
+    call_with(CallBudget::default())
+}
+
+pub fn call_with(budget: CallBudget) -> Call {
     Call::new(Arc::new(Operation {
         request_id: "r-1".into(),
         deadline: Instant::now() + Duration::from_secs(10),
         fresh: true,
+        budget,
     }))
 }
