@@ -14,6 +14,8 @@ pub mod graphql;
 
 pub mod connection;
 
+pub mod writes;
+
 pub mod load;
 
 pub mod source;

@@ -6,7 +6,7 @@ mod check;
 mod serve;
 mod sources;
 
-pub use serve::{demo_sources, routes};
+pub use serve::{demo_sources, routes, routes_keeping};
 
 use crate::cli::{Command, Exit};
 use crate::config;

@@ -12,6 +12,7 @@ use crate::http::{self, Hosts, Readiness};
 use crate::limits::Limits;
 use crate::source::Sources;
 use crate::upstream::Settings;
+use crate::writes::{Keep, Ledger, Writes};
 use anyhow::Context as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -30,13 +31,20 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
         return Ok(refuse(&problems));
     };
     let key = config::cursor_key(&config).context("the cursor key")?;
+    let keep = match config::ledger_file(&config) {
+        Ok(file) => Keep::File(file),
+        Err(error) => {
+            tracing::warn!(%error, "no folder for idempotency keys: they are refused");
+            Keep::Nowhere
+        }
+    };
     super::runtime()?.block_on(async {
         let listener = TcpListener::bind(config.server.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let address = listener.local_addr()?;
         tracing::info!(%address, sources = sources.all().len(), "listening");
-        run(listener, sources, &key, &config.limits).await
+        run(listener, sources, &key, keep, &config.limits).await
     })
 }
 
@@ -62,7 +70,7 @@ pub fn demo(arguments: &DemoArguments) -> anyhow::Result<Exit> {
             .collect();
         say(&super::demo_banner(listener.local_addr()?, &addresses)).context("standard output")?;
         let key = config::random_key().context("a key for cursors")?;
-        run(listener, sources, &key, &Limits::default()).await
+        run(listener, sources, &key, Keep::Memory, &Limits::default()).await
     })
 }
 
@@ -100,7 +108,7 @@ pub fn demo_sources(crms: &demo::Demo) -> anyhow::Result<Sources> {
     Ok(Sources::new(entries))
 }
 
-/// A gateway over these sources, as routes.
+/// A gateway over these sources, as routes. Idempotency keys live as long as it does.
 ///
 /// # Errors
 /// The schema is broken.
@@ -110,17 +118,35 @@ pub fn routes(
     limits: &Limits,
     readiness: &Readiness,
 ) -> anyhow::Result<http::Router> {
-    wire(sources, cursor_key, limits, readiness).map(|(_, routes)| routes)
+    routes_keeping(sources, cursor_key, Keep::Memory, limits, readiness)
+}
+
+/// The same, with a place for idempotency keys.
+///
+/// # Errors
+/// The schema is broken.
+pub fn routes_keeping(
+    sources: Sources,
+    cursor_key: &[u8],
+    keep: Keep,
+    limits: &Limits,
+    readiness: &Readiness,
+) -> anyhow::Result<http::Router> {
+    wire(sources, cursor_key, keep, limits, readiness).map(|(_, routes)| routes)
 }
 
 fn wire(
     sources: Sources,
     cursor_key: &[u8],
+    keep: Keep,
     limits: &Limits,
     readiness: &Readiness,
 ) -> anyhow::Result<(Gateway, http::Router)> {
     let connector = Arc::new(Connector::new(limits.clone(), cursor_key));
-    let gateway = graphql::gateway(sources, connector, limits)?;
+    let random = || config::random_key().context("random bytes");
+    let ledger = Ledger::new(keep, limits.idempotency_keys, random()?);
+    let writes = Arc::new(Writes::new(ledger, random()?));
+    let gateway = graphql::gateway(sources, connector, writes, limits)?;
     let hosts = Hosts::Only(Vec::new());
     let routes = http::router(gateway.clone(), limits, readiness.clone(), hosts);
     Ok((gateway, routes))
@@ -131,11 +157,12 @@ async fn run(
     listener: TcpListener,
     sources: Sources,
     cursor_key: &[u8],
+    keep: Keep,
     limits: &Limits,
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::new().context("signals")?;
     let readiness = Readiness::new();
-    let (gateway, routes) = wire(sources, cursor_key, limits, &readiness)?;
+    let (gateway, routes) = wire(sources, cursor_key, keep, limits, &readiness)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = http::serve(listener, routes, limits, &readiness, async move {
         drop(stopped.await);

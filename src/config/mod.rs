@@ -16,7 +16,7 @@ mod tests;
 mod tokens;
 
 pub use outside::{log_filter, read_text};
-pub use state::{cursor_key, random_key, state_dir};
+pub use state::{cursor_key, ledger_file, random_key, state_dir};
 pub use tokens::{Kept, token_store};
 
 use crate::document::{Place, Problems};

@@ -29,6 +29,7 @@ use crate::connection::Connector;
 use crate::limits::Limits;
 use crate::load::Load;
 use crate::source::Sources;
+use crate::writes::{Keep, Ledger, Writes};
 use async_graphql::{EmptySubscription, Schema};
 use mutation::Mutation;
 use query::Query;
@@ -41,10 +42,12 @@ use std::sync::Arc;
 pub fn gateway(
     sources: Sources,
     connector: Arc<Connector>,
+    writes: Arc<Writes>,
     limits: &Limits,
 ) -> Result<Gateway, ContractError> {
     let schema = Schema::build(Query, Mutation, EmptySubscription)
         .data(connector)
+        .data(writes)
         .data(limits.clone());
     Gateway::new(schema, limits, move |operation, data| {
         data.insert(Load::new(sources.clone(), Arc::clone(operation)));
@@ -58,5 +61,7 @@ pub fn gateway(
 pub fn sdl() -> Result<String, ContractError> {
     let limits = Limits::default();
     let connector = Arc::new(Connector::new(limits.clone(), &[]));
-    gateway(Sources::default(), connector, &limits).map(|gateway| gateway.sdl().to_owned())
+    let ledger = Ledger::new(Keep::Nowhere, 0, [0; 32]);
+    let writes = Arc::new(Writes::new(ledger, [0; 32]));
+    gateway(Sources::default(), connector, writes, &limits).map(|gateway| gateway.sdl().to_owned())
 }

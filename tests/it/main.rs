@@ -32,3 +32,4 @@ mod running;
 mod schema;
 mod support;
 mod tidy;
+mod writes;

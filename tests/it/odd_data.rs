@@ -269,7 +269,9 @@ mod direct {
         pub fn new(sources: Sources) -> Self {
             let limits = Limits::default();
             let connector = Arc::new(Connector::new(limits.clone(), b"k"));
-            Self(gateway(sources, connector, &limits).unwrap())
+            let ledger = crmql::writes::Ledger::new(crmql::writes::Keep::Memory, 10, [0; 32]);
+            let writes = Arc::new(crmql::writes::Writes::new(ledger, [0; 32]));
+            Self(gateway(sources, connector, writes, &limits).unwrap())
         }
 
         pub async fn ask(&self, query: &str) -> serde_json::Value {

@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http",
             "graphql",
             "connection",
+            "writes",
             "load",
             "adapter",
             "upstream",
@@ -32,9 +33,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("http", &["graphql", "limits"]),
     (
         "graphql",
-        &["connection", "load", "source", "model", "limits"],
+        &["connection", "writes", "load", "source", "model", "limits"],
     ),
     ("connection", &["load", "source", "model", "limits"]),
+    ("writes", &["load", "source", "model", "limits"]),
     ("load", &["source", "model", "limits"]),
     (
         "adapter",
@@ -57,6 +59,7 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("getrandom", &["config"]),
     ("mimalloc", &["main"]),
     ("moka", &["load"]),
+    ("redb", &["writes"]),
     ("reqwest", &["upstream"]),
     ("toml", &["document"]),
     ("tower", &["http", "demo"]),

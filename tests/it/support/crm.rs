@@ -143,7 +143,7 @@ where
     drop(stream.shutdown().await);
 }
 
-async fn receive(stream: &mut TcpStream) -> Option<Seen> {
+pub async fn receive(stream: &mut TcpStream) -> Option<Seen> {
     let mut bytes = Vec::new();
     let head_end = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
