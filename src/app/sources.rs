@@ -97,6 +97,9 @@ fn vars(source: &SourceConfig, manifest: &Manifest, problems: &Problems) -> Opti
             Some(declared) if declared.secret && var.literal => {
                 problems.note(&var.at, format!("`{name}` is a secret: write {{ env = \"NAME\" }} or {{ file = \"path\" }}, never the value itself"));
             }
+            Some(_) if var.value.expose_secret().contains(char::is_control) => {
+                problems.note(&var.at, format!("`{name}` holds a line break or another control character, which no request can carry"));
+            }
             Some(_) => {}
         }
     }
@@ -146,6 +149,7 @@ fn tokens(config: &Config, source: &SourceConfig) -> TokenStore {
         |kept| TokenStore {
             kept: kept.token,
             keep: Some(kept.keep),
+            again: Some(kept.again),
         },
     )
 }

@@ -35,7 +35,7 @@ codes! {
     CursorExpired = "CURSOR_EXPIRED",
     /// There is no such customer.
     NotFound = "NOT_FOUND",
-    /// The values clash with another customer.
+    /// The values clash with another customer, or the idempotency key was used for another write.
     Conflict = "CONFLICT",
     /// The CRM says that nothing would change.
     NoChanges = "NO_CHANGES",

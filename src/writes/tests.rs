@@ -15,7 +15,10 @@ fn entry(key: &str) -> Arc<SourceEntry> {
         name: "".into(),
         adapter: "".into(),
         rank: 0,
-        source: Arc::new(MemorySource::new(Shape::new(crate::source::Paging::None), Vec::new())),
+        source: Arc::new(MemorySource::new(
+            Shape::new(crate::source::Paging::None),
+            Vec::new(),
+        )),
     })
 }
 
