@@ -411,7 +411,7 @@ async fn behind_a_proxy(key: &str) -> (Running, Proxy) {
     let mut demo = demo_of(8).await;
     let proxy = Proxy::before(&mut demo, key).await;
     let limits = Limits {
-        request_ms: 2_500,
+        request_ms: 5_000,
         grace_ms: 2_000,
         ..Limits::default()
     };
@@ -445,52 +445,52 @@ async fn report(gateway: &Running, key: &str) -> (Value, Duration) {
 async fn whatever_goes_wrong_costs_few_calls_little_time_and_no_other_source() {
     const JSON: &str = "content-type: application/json\r\n";
     let cases = [
-        (Spoil::Late(Duration::from_millis(150)), None, 1..=2, 1_500),
-        (Spoil::Reset, Some("SOURCE_UNAVAILABLE"), 2..=3, 1_500),
-        (Spoil::Truncate, Some("SOURCE_UNAVAILABLE"), 2..=3, 1_500),
+        (Spoil::Late(Duration::from_millis(150)), None, 1..=2, 4_000),
+        (Spoil::Reset, Some("SOURCE_UNAVAILABLE"), 2..=3, 4_000),
+        (Spoil::Truncate, Some("SOURCE_UNAVAILABLE"), 2..=3, 4_000),
         (
             Spoil::Answer(200, JSON, "{\"data\": [oops"),
             Some("SOURCE_INVALID_RESPONSE"),
             1..=1,
-            1_500,
+            4_000,
         ),
         (
             Spoil::Answer(200, "content-type: text/html\r\n", "<html>"),
             Some("SOURCE_INVALID_RESPONSE"),
             1..=1,
-            1_500,
+            4_000,
         ),
         (
             Spoil::Answer(500, JSON, "{}"),
             Some("SOURCE_UNAVAILABLE"),
             1..=1,
-            1_500,
+            4_000,
         ),
         (
             Spoil::Answer(503, JSON, "{}"),
             Some("SOURCE_UNAVAILABLE"),
             2..=3,
-            1_500,
+            4_000,
         ),
         (
             Spoil::Huge(20_000_000),
             Some("SOURCE_INVALID_RESPONSE"),
             1..=1,
-            4_000,
+            8_000,
         ),
-        (Spoil::HalfOpen, Some("SOURCE_TIMEOUT"), 1..=1, 4_000),
-        (Spoil::Drip, Some("SOURCE_TIMEOUT"), 1..=1, 4_000),
+        (Spoil::HalfOpen, Some("SOURCE_TIMEOUT"), 1..=1, 8_000),
+        (Spoil::Drip, Some("SOURCE_TIMEOUT"), 1..=1, 8_000),
         (
             Spoil::Answer(429, JSON, "{}"),
             Some("SOURCE_RATE_LIMITED"),
             2..=3,
-            1_500,
+            4_000,
         ),
         (
             Spoil::Answer(429, "retry-after: 60\r\n", "{}"),
             Some("SOURCE_RATE_LIMITED"),
             1..=1,
-            1_500,
+            4_000,
         ),
     ];
     let each = SOURCES.map(|key| {
@@ -549,7 +549,7 @@ async fn a_storm_of_refusals_and_a_dead_crm_are_not_answered_by_a_storm_of_calls
         }
         let (seen, took) = (proxy.seen().len(), started.elapsed());
         assert!(seen <= most, "{spoil:?}: {seen}");
-        assert!(took < Duration::from_secs(12), "{spoil:?}: {took:?}");
+        assert!(took < Duration::from_secs(30), "{spoil:?}: {took:?}");
     }
 }
 
