@@ -276,7 +276,13 @@ async fn no_faulty_write_makes_a_customer_twice_or_loses_one() {
             async move {
                 let source = SOURCES[usize::try_from(number % 4).unwrap()];
                 let name = format!("w{number}");
-                let input = creating(source, &name, &name);
+                let mut input = creating(source, &name, &name);
+                let members = input.as_object_mut().unwrap();
+                // Where the CRM tells no two customers apart, only the gateway stands between a repeat and a second one.
+                members.remove("externalId");
+                if number % 8 < 4 && matches!(source, "gtateth" | "flextell") {
+                    members.remove("email");
+                }
                 for _ in 0..4 {
                     let made = create(gateway, input.clone()).await;
                     match made["outcome"].as_str().unwrap() {
@@ -302,29 +308,26 @@ async fn no_faulty_write_makes_a_customer_twice_or_loses_one() {
             .flatten()
             .filter(|(of, _)| *of == source)
             .count();
-        let rows = gateway
-            .walk(&format!("sources: [{source:?}]"), "email", &[100])
-            .await;
-        let mut emails: HashMap<String, usize> = HashMap::new();
+        let arguments = format!("sources: [{source:?}]");
+        let rows = gateway.walk(&arguments, "displayName", &[100]).await;
+        let mut names: HashMap<&str, usize> = HashMap::new();
         for row in &rows {
-            let email = row["node"]["email"].as_str().unwrap_or_default();
-            *emails.entry(email.to_owned()).or_default() += 1;
+            let shown = row["node"]["displayName"].as_str().unwrap();
+            *names.entry(shown.trim_end_matches(" L")).or_default() += 1;
         }
-        let twice: Vec<_> = emails
-            .iter()
-            .filter(|(email, count)| email.starts_with('w') && **count > 1)
-            .collect();
-        assert!(twice.is_empty(), "{source}: {twice:?}");
         for (_, name) in applied.iter().flatten().filter(|(of, _)| *of == source) {
-            assert!(
-                emails.contains_key(&format!("{name}@new.example")),
-                "{source}: {name} is lost"
-            );
+            assert!(names.contains_key(&**name), "{source}: {name} is lost");
         }
+        let written = |name: &str| {
+            name.strip_prefix('w')
+                .is_some_and(|rest| rest.parse::<u64>().is_ok())
+        };
+        names.retain(|name, count| written(name) && *count > 1);
+        assert!(names.is_empty(), "{source}: written twice: {names:?}");
         let made = gateway.crm(source).len() - before[source];
         assert!(made >= sure, "{source}: {made} {sure}");
     }
-    assert!(unknown < total / 5, "{unknown} of {total} are not known");
+    assert!(unknown < total / 3, "{unknown} of {total} are not known");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
