@@ -102,7 +102,7 @@ impl<'c> Wanted<'c> {
             match (field, value) {
                 (WriteField::Email, FieldValue::Text(text)) => wanted.email = Some(text),
                 (WriteField::Phone, FieldValue::Phone { number, .. }) => {
-                    wanted.phone = Some(number)
+                    wanted.phone = Some(number);
                 }
                 (
                     WriteField::Name

@@ -505,8 +505,8 @@ async fn whatever_goes_wrong_costs_few_calls_little_time_and_no_other_source() {
             let folder = tempfile::tempdir().unwrap();
             let (text, environment) = configuration(&demo);
             let hasty =
-                "timeouts = { connect = \"1s\", attempt = \"1s\", total = \"1500ms\" }\nbreaker = false\nadapter = ";
-            let text = text.replace("adapter = ", hasty);
+                "timeouts = { connect = \"1s\", attempt = \"2s\", total = \"3s\" }\nbreaker = false\nadapter = ";
+            let text = text.replace("adapter = ", hasty) + "\n[limits]\nanswer_bytes = 1000000\n";
             std::fs::write(folder.path().join("crmql.toml"), text).unwrap();
             let process = spawn(folder.path(), &["serve"], &environment);
             let address = process.word_after("listening address=").await;
