@@ -82,8 +82,6 @@ async fn a_value_that_cannot_be_read_costs_its_field_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_source_hides_no_other() {
-    let gateway = start(10).await;
-    gateway.records("flextell").await;
     for (fault, code, least_wait) in [
         (
             Fault::Status {
@@ -104,7 +102,6 @@ async fn a_failing_source_hides_no_other() {
         (Fault::Garbage, "SOURCE_INVALID_RESPONSE", None),
         (Fault::Reset, "SOURCE_UNAVAILABLE", None),
         (Fault::Truncated, "SOURCE_UNAVAILABLE", None),
-        // The last one: it is not asked again before its limit allows it.
         (
             Fault::Status {
                 status: 429,
@@ -114,6 +111,9 @@ async fn a_failing_source_hides_no_other() {
             Some(30),
         ),
     ] {
+        // Each has a gateway of its own: after some of them the source is left alone.
+        let gateway = start(10).await;
+        gateway.records("flextell").await;
         gateway.crm("flextell").set_fault(Some(fault.clone()));
         let answer = gateway.ask_with(LIST, json!({ "policy": "SKIP" })).await;
         let list = &answer["data"]["list"];
@@ -153,7 +153,6 @@ async fn a_failing_source_hides_no_other() {
         assert_eq!(answer["data"], json!({ "list": null }), "{fault:?}");
         assert_eq!(codes(&answer), [code], "{fault:?}");
         assert_eq!(answer["errors"][0]["path"], json!(["list"]));
-        gateway.crm("flextell").set_fault(None);
     }
 }
 
