@@ -258,7 +258,7 @@ impl Upstream {
     /// Sends a request that does not count against the source's open calls: fetching a token while calls wait for it.
     ///
     /// # Errors
-    /// As [`Self::send`].
+    /// As [`Place::send`].
     pub async fn send_apart(&self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
         let limit = tokio::time::Instant::from_std(deadline)
             .min(tokio::time::Instant::now() + self.settings.attempt);
