@@ -7,6 +7,7 @@ use crmql::limits::Limits;
 use crmql::model::{Customer, CustomerTier, DateTime, LocalId, PhoneNumber};
 use crmql::source::memory::{MemorySource, Shape};
 use crmql::source::{Paging, Row, Sizes, SourceEntry, Sources, TotalKind};
+use crmql::writes::{Keep, Ledger, Writes};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,7 +55,10 @@ fn over_memory() -> Gateway {
     };
     let limits = Limits::default();
     let connector = Arc::new(Connector::new(limits.clone(), b"a key for benches"));
-    gateway(Sources::new(vec![Arc::new(entry)]), connector, &limits).expect("the schema")
+    let ledger = Ledger::new(Keep::Memory, limits.idempotency_keys, [0; 32]);
+    let writes = Arc::new(Writes::new(ledger, [0; 32]));
+    let sources = Sources::new(vec![Arc::new(entry)]);
+    gateway(sources, connector, writes, &limits).expect("the schema")
 }
 
 #[expect(clippy::expect_used, reason = "a bench that cannot be set up ends")]

@@ -16,6 +16,8 @@ pub mod access;
 
 pub mod connection;
 
+pub mod writes;
+
 pub mod load;
 
 pub mod source;

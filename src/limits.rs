@@ -109,6 +109,12 @@ limits! {
     /// Reads of one source under way that others can join, pages and customers each; beyond them every operation reads for
     /// itself. Enforced by `load`.
     flights: usize = 10_000, 0 ..= 1_000_000;
+    /// Upstream calls that one operation may start, over all sources, repeats included. Enforced by `source`.
+    upstream_calls: u32 = 500, 1 ..= 1_000_000;
+    /// Calls to one source that may wait for a place; more are refused at once. Enforced by `upstream`.
+    queued_calls: usize = 2_000, 1 ..= 1_000_000;
+    /// Idempotency keys that are kept; while there are so many, writes with a new one are refused. Enforced by `writes`.
+    idempotency_keys: usize = 100_000, 1 ..= 100_000_000;
     /// The largest answer of a CRM, in bytes. Enforced by `upstream`.
     answer_bytes: usize = 8_388_608, 65_536 ..= 268_435_456;
 }

@@ -30,6 +30,9 @@ const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
 /// Keeps a rotated refresh token.
 pub type Keeper = dyn Fn(&SecretString) + Send + Sync;
 
+/// Reads the refresh token that is kept now; another process may have kept it.
+pub type Reader = dyn Fn() -> Option<SecretString> + Send + Sync;
+
 /// Where a rotated refresh token is kept over a restart.
 #[derive(Clone, Default)]
 pub struct TokenStore {
@@ -37,6 +40,8 @@ pub struct TokenStore {
     pub kept: Option<SecretString>,
     /// Keeps a new one.
     pub keep: Option<Arc<Keeper>>,
+    /// Reads it again.
+    pub again: Option<Arc<Reader>>,
 }
 
 /// How a source signs in.
@@ -148,6 +153,7 @@ pub struct Tokens {
     headers: HeaderMap,
     prefix: String,
     keep: Option<Arc<Keeper>>,
+    again: Option<Arc<Reader>>,
     state: Mutex<State>,
 }
 
@@ -215,6 +221,7 @@ impl Tokens {
             headers,
             prefix: rule.prefix.clone(),
             keep: store.keep.clone(),
+            again: store.again.clone(),
             state: Mutex::new(State {
                 refresh,
                 token: None,
@@ -266,7 +273,13 @@ impl Tokens {
         upstream: &Upstream,
         state: &mut State,
     ) -> Result<(HeaderValue, Used), SourceError> {
-        let answer = self.ask(upstream, state.refresh.as_ref()).await?;
+        let answer = match self.ask(upstream, state.refresh.as_ref()).await {
+            Err(error) if error.kind == SourceErrorKind::Credentials => {
+                state.refresh = Some(self.rotated_elsewhere(state).ok_or(error)?);
+                self.ask(upstream, state.refresh.as_ref()).await?
+            }
+            asked => asked?,
+        };
         if let Some(refresh) = answer.refresh_token {
             let refresh = SecretString::from(refresh);
             if let Some(keep) = &self.keep {
@@ -285,6 +298,13 @@ impl Tokens {
         state.token = Some((value.clone(), until));
         state.generation += 1;
         Ok((value, Used(state.generation)))
+    }
+
+    /// The refresh token that another process was given meanwhile, where it kept it in the same place.
+    fn rotated_elsewhere(&self, state: &State) -> Option<SecretString> {
+        let own = state.refresh.as_ref()?.expose_secret();
+        let kept = self.again.as_ref()?()?;
+        (kept.expose_secret() != own).then_some(kept)
     }
 
     async fn ask(

@@ -1,4 +1,6 @@
-//! One signed exchange with the CRM, and what its answer means.
+//! One signed exchange with the CRM, tried again where that is safe, and what its answer means.
+//!
+//! Safe is: every read; a write that provably was not applied; a write that the CRM itself can tell from its repeat.
 
 use super::Adapter;
 use super::faults::{self, Refusal};
@@ -6,18 +8,23 @@ use super::judge::{note_warnings, refused_in_body};
 use super::manifest::Success;
 use super::request::Draft;
 use crate::source::{Call, SourceError, SourceErrorKind};
-use crate::upstream::{Fault, Reply, Request};
+use crate::upstream::{self, Fault, Reply, Request, Sign, Turn};
 use bytes::Buf;
 use serde_json::Value;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use url::Url;
+
+/// A call that the CRM did not answer for so long says something about the CRM, and not only about our haste.
+const FAIR_CHANCE: Duration = Duration::from_secs(1);
+/// Calls that waited for a rate limit go on within this time, not all at the same moment.
+const SPREAD: Duration = Duration::from_millis(200);
 
 /// An exchange that gave no answer of use.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Failed {
     /// It did not happen, or not to its end.
     Fault(Fault),
-    /// Nothing was sent, because it could not be built or signed.
+    /// Nothing was sent, because it could not be built or signed, or because the CRM is left alone.
     Unsent(SourceError),
 }
 
@@ -31,16 +38,101 @@ impl Failed {
     }
 }
 
+/// What a repeat of a request would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// Nothing: it reads, or the CRM knows the repeat by its name.
+    Harmless,
+    /// It may write twice.
+    Harmful,
+}
+
+/// What came of one try.
+type Tried = Result<Reply, Failed>;
+
 impl Adapter {
-    /// Sends a request and signs it; once more with fresh credentials where the CRM refuses those that can be renewed.
-    /// A refused signature proves that nothing was done, so this is safe for writes too.
+    /// Sends a request and signs it, and tries again where that is safe and there is time.
+    ///
+    /// Where a repeat does not end well, the first outcome that leaves doubt is the answer: what was refused the second
+    /// time may have been done the first time.
     pub(super) async fn exchange(
         &self,
         call: &Call,
         draft: Draft<'_>,
         follow: Option<Url>,
-    ) -> Result<Reply, Failed> {
-        let deadline = call.deadline().min(Instant::now() + self.total);
+        repeat: Repeat,
+    ) -> Tried {
+        let deadline = call.within(self.total);
+        self.upstream.earn();
+        let mut doubt: Option<Tried> = None;
+        let mut tried = 0;
+        loop {
+            let outcome = self
+                .signed(call, draft.clone(), follow.clone(), deadline)
+                .await;
+            let pause = self.pause(&outcome, repeat, tried, deadline);
+            let good = matches!(&outcome, Ok(reply) if reply.status < 400);
+            let doubtful = match &outcome {
+                Ok(reply) => reply.status >= 500,
+                Err(Failed::Fault(fault)) => fault.may_have_arrived(),
+                Err(Failed::Unsent(_)) => false,
+            };
+            match (pause, doubt) {
+                (None, Some(doubt)) if !good => return doubt,
+                (None, _) => return outcome,
+                (Some(_), before) => doubt = before.or(doubtful.then_some(outcome)),
+            }
+            tokio::time::sleep(pause.unwrap_or_default()).await;
+            tried += 1;
+        }
+    }
+
+    /// How long to wait before the next try; `None` where there shall be none.
+    fn pause(
+        &self,
+        outcome: &Tried,
+        repeat: Repeat,
+        tried: u32,
+        deadline: Instant,
+    ) -> Option<Duration> {
+        if tried >= self.upstream.settings().retries {
+            return None;
+        }
+        let pause = upstream::wait(tried, self.worth_repeating(outcome, repeat)?);
+        let in_time = Instant::now() + pause < deadline;
+        (in_time && self.upstream.spend()).then_some(pause)
+    }
+
+    /// Whether the same request may be sent again and may then work, and how long the CRM wants to be left alone.
+    fn worth_repeating(&self, outcome: &Tried, repeat: Repeat) -> Option<Option<Duration>> {
+        let harmless = repeat == Repeat::Harmless;
+        match outcome {
+            Err(Failed::Fault(Fault::Connect)) => Some(None),
+            Err(Failed::Fault(Fault::Broken | Fault::Timeout)) => harmless.then_some(None),
+            Err(_) => None,
+            Ok(reply) if reply.status < 400 => None,
+            Ok(reply) => {
+                let error = faults::refusal(&self.manifest, reply)?.error;
+                let passing = matches!(reply.status, 502..=504)
+                    && matches!(
+                        error.kind,
+                        SourceErrorKind::Unavailable | SourceErrorKind::Timeout
+                    );
+                let again = error.kind == SourceErrorKind::Throttled || (passing && harmless);
+                again.then_some(error.retry_after)
+            }
+        }
+    }
+
+    /// Sends a signed request; once more with fresh credentials where the CRM refuses those that can be renewed.
+    /// A refused signature proves that nothing was done, so this is safe for writes too.
+    async fn signed(
+        &self,
+        call: &Call,
+        draft: Draft<'_>,
+        follow: Option<Url>,
+        deadline: Instant,
+    ) -> Tried {
         let (reply, used) = self
             .once(call, draft.clone(), follow.clone(), deadline)
             .await?;
@@ -52,6 +144,7 @@ impl Adapter {
             .map(|(reply, _)| reply)
     }
 
+    /// One try, if the CRM is not left alone.
     async fn once(
         &self,
         call: &Call,
@@ -59,21 +152,92 @@ impl Adapter {
         follow: Option<Url>,
         deadline: Instant,
     ) -> Result<(Reply, super::auth::Used), Failed> {
+        self.await_quota(deadline).await?;
+        let leave = self.upstream.enter().map_err(resting)?;
         let signing = self.auth.sign(&mut draft, &self.upstream);
-        let used = tokio::time::timeout_at(deadline.into(), signing)
-            .await
-            .map_err(|_| Failed::Unsent(faults::of_fault(Fault::Timeout)))?
-            .map_err(Failed::Unsent)?;
+        let signed = tokio::time::timeout_at(deadline.into(), signing).await;
+        let used = match signed.unwrap_or_else(|_| Err(faults::of_fault(Fault::Timeout))) {
+            Ok(used) => used,
+            Err(error) => {
+                let dead = error.kind == SourceErrorKind::Unavailable;
+                let sign = if dead { Sign::Failing } else { Sign::Mute };
+                self.tell(leave.note(sign), error.kind, call);
+                return Err(Failed::Unsent(error));
+            }
+        };
         let request = self.finished(draft, follow).map_err(Failed::Unsent)?;
-        call.count();
+        let place = self.upstream.place(deadline).await.map_err(Failed::Fault)?;
+        leave.lasts().map_err(resting)?;
+        call.start().map_err(Failed::Unsent)?;
         let started = Instant::now();
         let method = request.method.clone();
-        let outcome = self.upstream.send(request, deadline).await;
+        let outcome = place.send(request, deadline).await;
         let status = outcome.as_ref().map_or(0, |reply| reply.status);
         tracing::debug!(adapter = %self.manifest.id, %method, status, ms = started.elapsed().as_millis(), request = %call.operation().request_id, "upstream call");
+        let (sign, kind) = self.sign_of(&outcome, started.elapsed());
+        self.tell(leave.note(sign), kind, call);
         outcome
             .map(|reply| (without_mark(reply), used))
             .map_err(Failed::Fault)
+    }
+
+    /// Waits until the CRM's rate limit lets calls through again, where there is time for that.
+    async fn await_quota(&self, deadline: Instant) -> Result<(), Failed> {
+        while let Some(wait) = self.upstream.closed() {
+            if Instant::now() + wait >= deadline {
+                let kind = SourceErrorKind::Throttled;
+                let mut error = SourceError::new(kind, faults::sentence(kind));
+                error.retry_after = Some(wait);
+                return Err(Failed::Unsent(error));
+            }
+            tokio::time::sleep(wait + upstream::by_lot(SPREAD)).await;
+        }
+        Ok(())
+    }
+
+    /// What an exchange says about the CRM. On the way it is noted what the answer says about the rate limit.
+    fn sign_of(&self, outcome: &Result<Reply, Fault>, took: Duration) -> (Sign, SourceErrorKind) {
+        let failing = |kind| (Sign::Failing, kind);
+        match outcome {
+            Ok(reply) => {
+                let refusal = (reply.status >= 400)
+                    .then(|| faults::refusal(&self.manifest, reply))
+                    .flatten();
+                let kind = refusal.map(|refusal| refusal.error.kind);
+                let throttled = kind == Some(SourceErrorKind::Throttled);
+                self.upstream
+                    .hear(&faults::quota(&self.manifest, reply, throttled));
+                match kind {
+                    Some(kind @ (SourceErrorKind::Unavailable | SourceErrorKind::Timeout))
+                        if reply.status >= 500 =>
+                    {
+                        failing(kind)
+                    }
+                    _ => (Sign::Alive, SourceErrorKind::Malformed),
+                }
+            }
+            Err(Fault::Connect | Fault::Broken) => failing(SourceErrorKind::Unavailable),
+            Err(Fault::Timeout) if took >= FAIR_CHANCE.min(self.upstream.settings().attempt) => {
+                failing(SourceErrorKind::Timeout)
+            }
+            Err(Fault::TooLarge) => (Sign::Alive, SourceErrorKind::Malformed),
+            Err(Fault::Timeout | Fault::Late | Fault::Saturated) => {
+                (Sign::Mute, SourceErrorKind::Saturated)
+            }
+        }
+    }
+
+    /// Says once that a source is down, and once that it is back.
+    fn tell(&self, turn: Option<Turn>, kind: SourceErrorKind, call: &Call) {
+        let source = &*self.upstream.settings().source;
+        let request = &*call.operation().request_id;
+        match turn {
+            Some(Turn::Down) => {
+                tracing::warn!(source, kind = kind.code(), request, "source down");
+            }
+            Some(Turn::Back) => tracing::warn!(source, request, "source back"),
+            None => {}
+        }
     }
 
     fn finished(&self, draft: Draft<'_>, follow: Option<Url>) -> Result<Request, SourceError> {
@@ -145,6 +309,14 @@ impl Adapter {
             Err(refused_in_body(&self.manifest, reply, said))
         }
     }
+}
+
+/// Nothing is sent to a CRM that keeps failing, for so long.
+fn resting(wait: Duration) -> Failed {
+    let text = "the CRM keeps failing and is left alone for a moment";
+    let mut error = SourceError::new(SourceErrorKind::Unavailable, text);
+    error.retry_after = Some(wait);
+    Failed::Unsent(error)
 }
 
 /// A byte order mark is no part of a JSON text; some servers send one nonetheless (RFC 8259, section 8.1).

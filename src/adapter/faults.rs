@@ -8,7 +8,7 @@ use super::place::{Pointer, find, says};
 use super::wire;
 use crate::model::WriteField;
 use crate::source::{SourceError, SourceErrorKind};
-use crate::upstream::{Fault, Reply};
+use crate::upstream::{Fault, Reply, Said};
 use http::header::RETRY_AFTER;
 use serde_json::Value;
 use std::time::Duration;
@@ -153,6 +153,7 @@ pub const fn sentence(kind: SourceErrorKind) -> &'static str {
             "the CRM lets nobody this deep into a list; narrow the filter"
         }
         SourceErrorKind::Saturated => "too many calls to this source are waiting",
+        SourceErrorKind::OverBudget => "the operation needs more upstream calls than it may make",
     }
 }
 
@@ -280,6 +281,34 @@ fn wait(limits: &RateLimits, reply: &Reply, body: &Value, throttled: bool) -> Op
         .filter(|_| throttled)
         .and_then(|wait| read_wait(wait, reply, body));
     standard.into_iter().chain(declared).chain(reset).max()
+}
+
+/// What an answer says about the rate limit; `throttled` where it refuses the call for it.
+pub fn quota(manifest: &Manifest, reply: &Reply, throttled: bool) -> Said {
+    let limits = &manifest.http.limits;
+    let counts = [&limits.limit, &limits.remaining].into_iter().flatten();
+    let reset = limits.reset.iter().map(|reset| &reset.at);
+    let in_body = |pointer: &Pointer| matches!(pointer, Pointer::Body(_));
+    // A good answer is read a second time only where its limits stand in it.
+    let body: Value = if throttled || counts.chain(reset).any(in_body) {
+        serde_json::from_slice(&reply.body).unwrap_or_default()
+    } else {
+        Value::Null
+    };
+    let number = |pointer: &Option<Pointer>| {
+        let text = text_at(pointer.as_ref()?, &body, reply)?;
+        text.trim().split('.').next()?.parse().ok()
+    };
+    let said = throttled.then(|| wait(limits, reply, &body, true));
+    Said {
+        limit: number(&limits.limit),
+        remaining: number(&limits.remaining),
+        reset: limits
+            .reset
+            .as_ref()
+            .and_then(|wait| read_wait(wait, reply, &body)),
+        refused: said.flatten(),
+    }
 }
 
 fn read_wait(wait: &Wait, reply: &Reply, body: &Value) -> Option<Duration> {

@@ -1,7 +1,7 @@
 //! Customers by id: in batches where the CRM can, else one call each, in parallel within the source's limit.
 
 use super::Adapter;
-use super::exchange::Failed;
+use super::exchange::{Failed, Repeat};
 use super::faults::{Refusal, malformed};
 use super::filter::push_ids;
 use super::judge::Judge;
@@ -90,7 +90,7 @@ impl Adapter {
             (Some(Get::Route { route, .. }), Some((prepared, single))) => {
                 let draft = prepared.draft(Some(id.as_str()));
                 let reply = self
-                    .exchange(call, draft, None)
+                    .exchange(call, draft, None, Repeat::Harmless)
                     .await
                     .map_err(Failed::into_error)?;
                 match self
@@ -176,7 +176,7 @@ impl Adapter {
         };
         push_ids(wire, &texts, &mut draft).map_err(unplaceable)?;
         let reply = self
-            .exchange(call, draft, None)
+            .exchange(call, draft, None, Repeat::Harmless)
             .await
             .map_err(Failed::into_error)?;
         self.judge_status(self.success(route.ok.as_ref()), &reply)

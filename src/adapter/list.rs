@@ -1,6 +1,7 @@
 //! One page of a list: asked, judged and mapped in a single pass over the answer's bytes.
 
 use super::Adapter;
+use super::exchange::Repeat;
 use super::faults::{self, malformed};
 use super::judge::Judge;
 use super::manifest::{Gone, ListRoute, Manifest, Success};
@@ -158,7 +159,7 @@ impl Adapter {
         let follow = listing.pages.place(at, size, &self.hosts, &mut draft)?;
         let from = follow.clone().or_else(|| draft.address(&self.base));
         let reply = self
-            .exchange(call, draft, follow)
+            .exchange(call, draft, follow, Repeat::Harmless)
             .await
             .map_err(super::exchange::Failed::into_error)?;
         let success = self.success(route.route.ok.as_ref());

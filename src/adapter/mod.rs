@@ -22,6 +22,7 @@ mod pick;
 mod place;
 mod reader;
 mod request;
+mod status;
 mod wire;
 mod write;
 
@@ -33,7 +34,8 @@ pub use request::Vars;
 
 use crate::model::{Capabilities, Change, Filter, LocalId, Order};
 use crate::source::{
-    Call, CustomerRef, CustomerSource, ListPlan, Page, Position, SourceError, Unsupported, Written,
+    Call, CustomerRef, CustomerSource, ListPlan, Page, Position, SourceError, SourceStatus,
+    Unsupported, Written,
 };
 use crate::upstream::{Settings, Upstream};
 use async_trait::async_trait;
@@ -264,6 +266,10 @@ fn link_hosts(manifest: &Manifest) -> Vec<String> {
 impl CustomerSource for Adapter {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    fn status(&self) -> SourceStatus {
+        status::of(&self.upstream)
     }
 
     fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {

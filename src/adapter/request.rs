@@ -207,6 +207,16 @@ impl Draft<'_> {
         self.headers.insert(name, value);
     }
 
+    /// Sets a header that names this write to the CRM; `false` where the name cannot stand in one.
+    pub fn named(&mut self, header: &HeaderName, token: &str) -> bool {
+        let value = header_value(token).ok();
+        let named = value.is_some();
+        if let Some(value) = value {
+            self.header(header.clone(), value);
+        }
+        named
+    }
+
     /// The address without its parameters.
     pub fn address(&self, base: &str) -> Option<Url> {
         Url::parse(&self.path(base)?).ok()

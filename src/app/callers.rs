@@ -92,7 +92,8 @@ fn fetching(url: &Url) -> Option<Fetch> {
         };
         let upstream = Arc::clone(&upstream);
         async move {
-            let sent = upstream.send(request, Instant::now() + PATIENCE).await;
+            let deadline = Instant::now() + PATIENCE;
+            let sent = upstream.send_apart(request, deadline).await;
             let reply = sent.ok().filter(|reply| reply.status == 200);
             reply.map(|reply| reply.body)
         }

@@ -9,7 +9,7 @@ mod serve;
 mod serving;
 mod sources;
 
-pub use serve::{demo_sources, routes};
+pub use serve::{demo_sources, routes, routes_keeping};
 
 use crate::access;
 use crate::cli::{Command, Exit};

@@ -15,6 +15,7 @@ use crate::limits::Limits;
 use crate::load::Store;
 use crate::source::Sources;
 use crate::upstream::Settings;
+use crate::writes::{Keep, Ledger, Writes};
 use anyhow::Context as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -78,7 +79,7 @@ pub fn demo(arguments: &DemoArguments) -> anyhow::Result<Exit> {
         say(&super::demo_banner(listener.local_addr()?, &addresses)).context("standard output")?;
         let key = config::random_key().context("a key for cursors")?;
         let readiness = Readiness::new();
-        let (gateway, routes) = wire(sources, &key, &limits, &readiness)?;
+        let (gateway, routes) = wire(sources, &key, Keep::Memory, &limits, &readiness)?;
         run(
             listener,
             routes,
@@ -112,7 +113,10 @@ pub fn demo_sources(
             .collect();
         let site = Site {
             vars,
-            settings: Settings::default(),
+            settings: Settings {
+                source: crm.key.into(),
+                ..Settings::default()
+            },
             total: TOTAL,
             tokens: TokenStore::default(),
         };
@@ -130,7 +134,7 @@ pub fn demo_sources(
     Ok(Sources::new(entries))
 }
 
-/// A gateway over these sources, as routes.
+/// A gateway over these sources, as routes. Idempotency keys live as long as it does.
 ///
 /// # Errors
 /// The schema is broken.
@@ -140,17 +144,35 @@ pub fn routes(
     limits: &Limits,
     readiness: &Readiness,
 ) -> anyhow::Result<http::Router> {
-    wire(sources, cursor_key, limits, readiness).map(|(_, routes)| routes)
+    routes_keeping(sources, cursor_key, Keep::Memory, limits, readiness)
+}
+
+/// The same, with a place for idempotency keys.
+///
+/// # Errors
+/// The schema is broken.
+pub fn routes_keeping(
+    sources: Sources,
+    cursor_key: &[u8],
+    keep: Keep,
+    limits: &Limits,
+    readiness: &Readiness,
+) -> anyhow::Result<http::Router> {
+    wire(sources, cursor_key, keep, limits, readiness).map(|(_, routes)| routes)
 }
 
 fn wire(
     sources: Sources,
     cursor_key: &[u8],
+    keep: Keep,
     limits: &Limits,
     readiness: &Readiness,
 ) -> anyhow::Result<(Gateway, http::Router)> {
     let connector = Arc::new(Connector::new(limits.clone(), cursor_key));
-    let gateway = graphql::gateway(sources, connector, limits)?;
+    let random = || config::random_key().context("random bytes");
+    let ledger = Ledger::new(keep, limits.idempotency_keys, random()?);
+    let writes = Arc::new(Writes::new(ledger, random()?));
+    let gateway = graphql::gateway(sources, connector, writes, limits)?;
     let policy = Policy::open(Hosts::Only(Vec::new()));
     let routes = http::router(gateway.clone(), limits, readiness.clone(), policy);
     Ok((gateway, routes))

@@ -9,6 +9,7 @@ use crate::document::Problems;
 use crate::graphql::{self, Gateway, Realm, Tenants};
 use crate::http::{self, Hosts, Library, Policy, Readiness, Router};
 use crate::source::Sources;
+use crate::writes::{Keep, Ledger, Writes};
 use anyhow::Context as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Serving {
     pub running: Running,
     /// Its operations.
     pub gateway: Gateway,
+    /// What makes writes happen once. It keeps a file open, so it goes on through every reload.
+    writes: Arc<Writes>,
     /// The way in.
     pub routes: Router,
 }
@@ -79,15 +82,34 @@ impl Serving {
             library: library(&config),
             ..Policy::open(hosts)
         };
-        let gateway = graphql::gateway_of(tenants, &config.limits)?;
+        let writes = match before {
+            Some(before) => Arc::clone(&before.writes),
+            None => writes(&config)?,
+        };
+        let gateway = graphql::gateway_of(tenants, Arc::clone(&writes), &config.limits)?;
         let routes = http::router(gateway.clone(), &config.limits, readiness.clone(), policy);
         Ok(Some(Self {
             config,
             running,
             gateway,
+            writes,
             routes,
         }))
     }
+}
+
+/// Writes that are noted in the state folder. Without one, idempotency keys are refused.
+fn writes(config: &Config) -> anyhow::Result<Arc<Writes>> {
+    let keep = match config::ledger_file(config) {
+        Ok(file) => Keep::File(file),
+        Err(error) => {
+            tracing::warn!(%error, "no folder for idempotency keys: they are refused");
+            Keep::Nowhere
+        }
+    };
+    let random = || config::random_key().context("random bytes");
+    let ledger = Ledger::new(keep, config.limits.idempotency_keys, random()?);
+    Ok(Arc::new(Writes::new(ledger, random()?)))
 }
 
 fn library(config: &Config) -> Library {
@@ -125,6 +147,11 @@ fn stay(config: &mut Config, before: &Config) {
     for (name, now, then) in [
         ("limits.connections", limits.connections, old.connections),
         ("limits.head_bytes", limits.head_bytes, old.head_bytes),
+        (
+            "limits.idempotency_keys",
+            limits.idempotency_keys,
+            old.idempotency_keys,
+        ),
     ] {
         if now != then {
             said.push(name);

@@ -6,7 +6,7 @@ use crate::document::Problems;
 use crate::limits::Limits;
 use crate::load::{CachedSource, Caching, Store, Times};
 use crate::source::{CustomerSource, SourceEntry, Sources};
-use crate::upstream::Settings;
+use crate::upstream::{BreakerSettings, Settings};
 use secrecy::ExposeSecret;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -193,6 +193,9 @@ fn vars(source: &SourceConfig, manifest: &Manifest, problems: &Problems) -> Opti
             Some(declared) if declared.secret && var.literal => {
                 problems.note(&var.at, format!("`{name}` is a secret: write {{ env = \"NAME\" }} or {{ file = \"path\" }}, never the value itself"));
             }
+            Some(_) if var.value.expose_secret().contains(char::is_control) => {
+                problems.note(&var.at, format!("`{name}` holds a line break or another control character, which no request can carry"));
+            }
             Some(_) => {}
         }
     }
@@ -214,10 +217,19 @@ fn vars(source: &SourceConfig, manifest: &Manifest, problems: &Problems) -> Opti
 
 /// How a source's CRM may be called.
 pub fn settings(source: &SourceConfig, limits: &Limits) -> Settings {
+    let breaker = source.breaker.as_ref();
     Settings {
+        source: Arc::from(&*source.key),
         connect: source.timeouts.connect,
         attempt: source.timeouts.attempt,
         concurrency: source.concurrency as usize,
+        queued: limits.queued_calls,
+        retries: source.retries,
+        breaker: breaker.map(|times| BreakerSettings {
+            failures: times.failures,
+            window: times.window,
+            rest: times.rest,
+        }),
         spacing: None,
         answer_bytes: limits.answer_bytes,
     }
@@ -233,6 +245,7 @@ fn tokens(config: &Config, source: &SourceConfig) -> TokenStore {
         |kept| TokenStore {
             kept: kept.token,
             keep: Some(kept.keep),
+            again: Some(kept.again),
         },
     )
 }

@@ -20,7 +20,7 @@ mod tokens;
 pub use auth::{Auth, CLOCK_SKEW, CLOCK_SKEW_RANGE, IssuerConfig, KeyConfig, VerifierConfig};
 pub use documents::DocumentsConfig;
 pub use outside::{Stamp, log_filter, read_text, stamps};
-pub use state::{cursor_key, random_key, state_dir};
+pub use state::{cursor_key, ledger_file, random_key, state_dir};
 pub use tokens::{Kept, token_store};
 
 use crate::document::{Place, Problems};
@@ -92,6 +92,10 @@ pub struct SourceConfig {
     pub cache: Option<CacheTimes>,
     /// `concurrency`: calls to this CRM at the same time.
     pub concurrency: u32,
+    /// `retries`: how often one call is tried again where that is safe; 0 never.
+    pub retries: u32,
+    /// `breaker`: when this CRM is left alone; `None` where it is `false`.
+    pub breaker: Option<BreakerTimes>,
     /// Where the source begins in the file.
     pub at: Place,
 }
@@ -138,12 +142,33 @@ pub struct CacheTimes {
     pub absent_ttl: Duration,
 }
 
+/// `breaker`: when a CRM that keeps failing is left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BreakerTimes {
+    /// So many failed calls within the window, if they are at least half of all.
+    pub failures: u32,
+    /// How far back is looked.
+    pub window: Duration,
+    /// How long nothing is sent, before one call tries again.
+    pub rest: Duration,
+}
+
 /// The default of `server.listen`.
 pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// The default of `source.concurrency`.
 pub const CONCURRENCY: u32 = 16;
 /// The range of `source.concurrency`.
 pub const CONCURRENCY_RANGE: RangeInclusive<u32> = 1..=1_000;
+/// The default of `source.retries`.
+pub const RETRIES: u32 = 2;
+/// The range of `source.retries`.
+pub const RETRIES_RANGE: RangeInclusive<u32> = 0..=10;
+/// The range of `source.breaker.failures`.
+pub const FAILURES_RANGE: RangeInclusive<u32> = 1..=100_000;
+/// The range of `source.breaker.window`.
+pub const WINDOW_RANGE: RangeInclusive<Duration> = milliseconds(1_000, 3_600_000);
+/// The range of `source.breaker.rest`.
+pub const REST_RANGE: RangeInclusive<Duration> = milliseconds(100, 3_600_000);
 /// The range of `source.timeouts.connect`.
 pub const CONNECT_RANGE: RangeInclusive<Duration> = milliseconds(100, 60_000);
 /// The range of `source.timeouts.attempt`.
@@ -177,6 +202,16 @@ impl Default for Timeouts {
             connect: Duration::from_secs(2),
             attempt: Duration::from_secs(10),
             total: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Default for BreakerTimes {
+    fn default() -> Self {
+        Self {
+            failures: 10,
+            window: Duration::from_secs(30),
+            rest: Duration::from_secs(5),
         }
     }
 }

@@ -4,9 +4,10 @@ use super::auth::{self, auth};
 use super::documents::documents;
 use super::outside::Outside;
 use super::{
-    ABSENT_RANGE, ATTEMPT_RANGE, Adapter, CONCURRENCY, CONCURRENCY_RANGE, CONNECT_RANGE,
-    CURSOR_KEY_BYTES, CacheTimes, Config, STALE_RANGE, Server, SourceConfig, TOTAL_RANGE,
-    TTL_RANGE, Timeouts, Var,
+    ABSENT_RANGE, ATTEMPT_RANGE, Adapter, BreakerTimes, CONCURRENCY, CONCURRENCY_RANGE,
+    CONNECT_RANGE, CURSOR_KEY_BYTES, CacheTimes, Config, FAILURES_RANGE, REST_RANGE, RETRIES,
+    RETRIES_RANGE, STALE_RANGE, Server, SourceConfig, TOTAL_RANGE, TTL_RANGE, Timeouts, Var,
+    WINDOW_RANGE,
 };
 use crate::document::{Document, Problems, Table, Text, Value};
 use crate::limits::Limits;
@@ -171,6 +172,8 @@ fn source(mut table: Table<'_>, outside: &Outside<'_>) -> SourceConfig {
     let timeouts = table.table("timeouts").map(timeouts);
     let cache = cache(&mut table);
     let concurrency = table.integer("concurrency", CONCURRENCY_RANGE);
+    let retries = table.integer("retries", RETRIES_RANGE);
+    let breaker = breaker(&mut table);
     let source = SourceConfig {
         key: key.unwrap_or_default().into(),
         tenant,
@@ -182,6 +185,8 @@ fn source(mut table: Table<'_>, outside: &Outside<'_>) -> SourceConfig {
         timeouts: timeouts.unwrap_or_default(),
         cache,
         concurrency: concurrency.unwrap_or(CONCURRENCY),
+        retries: retries.unwrap_or(RETRIES),
+        breaker,
         at: table.place().clone(),
     };
     table.finish();
@@ -274,30 +279,55 @@ fn timeouts(mut table: Table<'_>) -> Timeouts {
     timeouts
 }
 
-fn cache(source: &mut Table<'_>) -> Option<CacheTimes> {
-    let default = CacheTimes::default();
-    let mut table = match source.value("cache") {
-        None | Some(Value::Bool(true, _)) => return Some(default),
-        Some(Value::Bool(false, _)) => return None,
-        Some(Value::Table(table)) => table,
+/// A table that may also be `false`, which switches off what it says; `true` and nothing stand for its defaults.
+fn switchable<'d, T: Default>(
+    source: &mut Table<'d>,
+    key: &str,
+    read: impl FnOnce(Table<'d>) -> T,
+) -> Option<T> {
+    match source.value(key) {
+        None | Some(Value::Bool(true, _)) => Some(T::default()),
+        Some(Value::Bool(false, _)) => None,
+        Some(Value::Table(table)) => Some(read(table)),
         Some(other) => {
-            let path = source.path_of("cache");
+            let path = source.path_of(key);
             let message = format!(
                 "`{path}`: expected a table or false, found {}",
                 other.kind()
             );
             source.problem(other.at(), message);
-            return Some(default);
+            Some(T::default())
         }
-    };
-    let ttl = table.duration("ttl", TTL_RANGE);
-    let stale_if_error = table.duration("stale_if_error", STALE_RANGE);
-    let absent_ttl = table.duration("absent_ttl", ABSENT_RANGE);
-    table.finish();
-    Some(CacheTimes {
-        ttl: ttl.unwrap_or(default.ttl),
-        stale_if_error: stale_if_error.unwrap_or(default.stale_if_error),
-        absent_ttl: absent_ttl.unwrap_or(default.absent_ttl),
+    }
+}
+
+fn cache(source: &mut Table<'_>) -> Option<CacheTimes> {
+    switchable(source, "cache", |mut table| {
+        let default = CacheTimes::default();
+        let ttl = table.duration("ttl", TTL_RANGE);
+        let stale_if_error = table.duration("stale_if_error", STALE_RANGE);
+        let absent_ttl = table.duration("absent_ttl", ABSENT_RANGE);
+        table.finish();
+        CacheTimes {
+            ttl: ttl.unwrap_or(default.ttl),
+            stale_if_error: stale_if_error.unwrap_or(default.stale_if_error),
+            absent_ttl: absent_ttl.unwrap_or(default.absent_ttl),
+        }
+    })
+}
+
+fn breaker(source: &mut Table<'_>) -> Option<BreakerTimes> {
+    switchable(source, "breaker", |mut table| {
+        let default = BreakerTimes::default();
+        let failures = table.integer("failures", FAILURES_RANGE);
+        let window = table.duration("window", WINDOW_RANGE);
+        let rest = table.duration("rest", REST_RANGE);
+        table.finish();
+        BreakerTimes {
+            failures: failures.unwrap_or(default.failures),
+            window: window.unwrap_or(default.window),
+            rest: rest.unwrap_or(default.rest),
+        }
     })
 }
 

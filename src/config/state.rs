@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 const CURSOR_KEY_CONTEXT: &str = "crmql 2026-11 cursor key";
 /// The file of a kept cursor key.
 const CURSOR_KEY_FILE: &str = "cursor.key";
+/// The file of the ledger of idempotency keys.
+const LEDGER_FILE: &str = "writes.redb";
 
 /// The folder for what must survive a restart, made where it is missing: the configured one, or
 /// `$XDG_STATE_HOME/crmql`, or `~/.local/state/crmql`.
@@ -27,6 +29,18 @@ pub fn state_dir(config: &Config) -> io::Result<PathBuf> {
         })?;
     make_private_folder(&folder).map_err(|error| about(&folder, &error))?;
     Ok(folder)
+}
+
+/// The file of the ledger of idempotency keys, made empty where it is missing.
+///
+/// # Errors
+/// The state folder or the file cannot be made.
+pub fn ledger_file(config: &Config) -> io::Result<PathBuf> {
+    let file = state_dir(config)?.join(LEDGER_FILE);
+    match write_private(&file, &[]) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(about(&file, &error)),
+        _ => Ok(file),
+    }
 }
 
 /// The key that cursors are sealed with: made from the configured one, or kept in the state folder.

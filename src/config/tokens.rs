@@ -13,6 +13,8 @@ pub struct Kept {
     pub token: Option<SecretString>,
     /// Keeps a newer one. A failure is logged: the source goes on working until the next restart.
     pub keep: Arc<dyn Fn(&SecretString) + Send + Sync>,
+    /// What is kept by now; another process may have kept it.
+    pub again: Arc<dyn Fn() -> Option<SecretString> + Send + Sync>,
 }
 
 /// The kept refresh token of a source. One that was kept for another configured token is not used: the operator has
@@ -26,6 +28,8 @@ pub fn token_store(config: &Config, source: &str, configured: &SecretString) -> 
         .to_string();
     let token = read(&file, &follows);
     let name: Box<str> = source.into();
+    let (same_file, same_follows) = (file.clone(), follows.clone());
+    let again = move || read(&same_file, &same_follows);
     let keep = move |token: &SecretString| {
         if let Err(error) = write(&file, &follows, token) {
             tracing::error!(source = %name, kind = ?error.kind(), "a rotated refresh token cannot be kept; after a restart the source will need a new one");
@@ -34,6 +38,7 @@ pub fn token_store(config: &Config, source: &str, configured: &SecretString) -> 
     Some(Kept {
         token,
         keep: Arc::new(keep),
+        again: Arc::new(again),
     })
 }
 

@@ -37,7 +37,7 @@ codes! {
     CursorExpired = "CURSOR_EXPIRED",
     /// There is no such customer.
     NotFound = "NOT_FOUND",
-    /// The values clash with another customer.
+    /// The values clash with another customer, or the idempotency key was used for another write.
     Conflict = "CONFLICT",
     /// The CRM says that nothing would change.
     NoChanges = "NO_CHANGES",
@@ -95,6 +95,7 @@ impl From<SourceErrorKind> for ErrorCode {
             SourceErrorKind::CursorExpired => Self::CursorExpired,
             SourceErrorKind::DepthLimit => Self::DepthLimit,
             SourceErrorKind::Saturated => Self::Overloaded,
+            SourceErrorKind::OverBudget => Self::TooComplex,
         }
     }
 }
@@ -137,9 +138,13 @@ pub fn of_source(source: &str, error: &SourceError) -> Error {
 
 /// Whole seconds to wait, rounded up.
 pub fn retry_after_seconds(error: &SourceError) -> Option<i32> {
-    let wait = error.retry_after?;
+    error.retry_after.map(whole_seconds)
+}
+
+/// Whole seconds, rounded up.
+pub fn whole_seconds(wait: std::time::Duration) -> i32 {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    Some(i32::try_from(seconds).unwrap_or(i32::MAX))
+    i32::try_from(seconds).unwrap_or(i32::MAX)
 }
 
 /// Why there is no connection.

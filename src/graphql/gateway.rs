@@ -9,7 +9,7 @@ use super::notes::Notes;
 use crate::access::{Caller, Scope};
 use crate::limits::Limits;
 use crate::load::Answers;
-use crate::source::Operation;
+use crate::source::{CallBudget, Operation};
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
     Data, EmptySubscription, ObjectType, Request, Response, SDLExportOptions, Schema,
@@ -197,7 +197,7 @@ impl Gateway {
         let last = arrival.deadline + Duration::from_millis(self.inner.limits.grace_ms);
         let notes = Arc::new(Notes::default());
         let caller = Arc::clone(&arrival.caller);
-        let operation = operation(arrival);
+        let operation = operation(arrival, self.inner.limits.upstream_calls);
         let request = self.request(document, &operation, caller);
         let request = request.data(Arc::clone(&notes));
         let running = AssertUnwindSafe(Arc::clone(&self.inner.executor).execute(request))
@@ -291,10 +291,11 @@ impl Gateway {
     }
 }
 
-fn operation(arrival: Arrival) -> Arc<Operation> {
+fn operation(arrival: Arrival, upstream_calls: u32) -> Arc<Operation> {
     let operation = Operation::new(arrival.request_id, arrival.deadline)
         .no_older(arrival.max_age)
-        .keeping(!arrival.no_store);
+        .keeping(!arrival.no_store)
+        .spending(CallBudget::of(upstream_calls));
     Arc::new(operation)
 }
 

@@ -39,8 +39,18 @@ impl Problem {
     }
 }
 
-/// A change and the source it goes to, or all that is wrong with it.
-type Checked = Result<(Arc<SourceEntry>, Change), Vec<Problem>>;
+/// A change that is wanted, the source it goes to, and the key under which it shall happen once.
+pub struct Wanted {
+    /// The source.
+    pub entry: Arc<SourceEntry>,
+    /// The change.
+    pub change: Change,
+    /// The caller's key.
+    pub key: Option<String>,
+}
+
+/// A change, or all that is wrong with it.
+pub type Checked = Result<Wanted, Vec<Problem>>;
 
 /// Declares an input with the writable fields of a customer, so that create and update cannot drift apart.
 macro_rules! customer_input {
@@ -102,7 +112,8 @@ macro_rules! customer_input {
             pub custom_fields: MaybeUndefined<Json<serde_json::Value>>,
             /// Fields that only the vendor knows, by the names in `capabilities.nativeFields`.
             pub native: Option<Json<serde_json::Value>>,
-            /// The same key never writes twice. A key belongs to one source and lasts 24 hours.
+            /// The same key never writes twice: a repeat is answered what the first one was answered. With another input it
+            /// is a CONFLICT. A key belongs to one source and lasts 24 hours.
             pub idempotency_key: Option<String>,
             /// Comes back in the payload, unchanged.
             pub client_mutation_id: Option<String>,
@@ -164,7 +175,8 @@ customer_input! {
 pub struct DeleteCustomerInput {
     /// The global id of the customer.
     pub id: ID,
-    /// The same key never writes twice. A key belongs to one source and lasts 24 hours.
+    /// The same key never writes twice: a repeat is answered what the first one was answered. With another input it is a
+    /// CONFLICT. A key belongs to one source and lasts 24 hours.
     pub idempotency_key: Option<String>,
     /// Comes back in the payload, unchanged.
     pub client_mutation_id: Option<String>,
@@ -192,7 +204,11 @@ impl CreateCustomerInput {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok((entry, Change::Create { fields, native }))
+        Ok(Wanted {
+            entry,
+            change: Change::Create { fields, native },
+            key: self.idempotency_key,
+        })
     }
 }
 
@@ -206,7 +222,11 @@ impl UpdateCustomerInput {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok((entry, Change::Update { id, fields, native }))
+        Ok(Wanted {
+            entry,
+            change: Change::Update { id, fields, native },
+            key: self.idempotency_key,
+        })
     }
 }
 
@@ -216,7 +236,11 @@ impl DeleteCustomerInput {
         let (entry, id) = known_customer(sources, &self.id)?;
         let problems = key_problems(self.idempotency_key.as_deref());
         if problems.is_empty() {
-            Ok((entry, Change::Delete { id }))
+            Ok(Wanted {
+                entry,
+                change: Change::Delete { id },
+                key: self.idempotency_key,
+            })
         } else {
             Err(problems)
         }
@@ -247,16 +271,22 @@ fn native_fields(
     }
 }
 
-/// A key that is not honoured must not be accepted: the caller would take a repeat to be safe.
+/// The longest idempotency key, in bytes.
+const KEY_BYTES: usize = 255;
+
 fn key_problems(key: Option<&str>) -> Vec<Problem> {
+    let usable = |key: &str| (1..=KEY_BYTES).contains(&key.len());
     let refuse = |_| {
         Problem::new(
             "idempotencyKey",
-            ErrorCode::OperationNotSupported,
-            "this gateway keeps no idempotency keys; nothing was sent",
+            ErrorCode::InvalidInput,
+            format!("an idempotency key has 1 to {KEY_BYTES} bytes"),
         )
     };
-    key.map(refuse).into_iter().collect()
+    key.filter(|key| !usable(key))
+        .map(refuse)
+        .into_iter()
+        .collect()
 }
 
 /// The fields given so far.

@@ -31,6 +31,7 @@ use crate::connection::Connector;
 use crate::limits::Limits;
 use crate::load::Load;
 use crate::source::{Operation, Sources};
+use crate::writes::{Keep, Ledger, Writes};
 use async_graphql::{Data, EmptySubscription, Schema};
 use mutation::Mutation;
 use query::Query;
@@ -56,18 +57,25 @@ pub type Tenants = BTreeMap<Box<str>, Realm>;
 pub fn gateway(
     sources: Sources,
     connector: Arc<Connector>,
+    writes: Arc<Writes>,
     limits: &Limits,
 ) -> Result<Gateway, ContractError> {
     let realm = Realm { sources, connector };
-    gateway_of(Tenants::from([("".into(), realm)]), limits)
+    gateway_of(Tenants::from([("".into(), realm)]), writes, limits)
 }
 
 /// The gateway of these tenants. A caller of another tenant finds nothing.
 ///
 /// # Errors
 /// [`ContractError`] where the schema's SDL cannot be read back.
-pub fn gateway_of(tenants: Tenants, limits: &Limits) -> Result<Gateway, ContractError> {
-    let schema = Schema::build(Query, Mutation, EmptySubscription).data(limits.clone());
+pub fn gateway_of(
+    tenants: Tenants,
+    writes: Arc<Writes>,
+    limits: &Limits,
+) -> Result<Gateway, ContractError> {
+    let schema = Schema::build(Query, Mutation, EmptySubscription)
+        .data(writes)
+        .data(limits.clone());
     let tenants = Arc::new(tenants);
     let known = Arc::clone(&tenants);
     let furnish = move |operation: &Arc<Operation>, caller: &Caller, data: &mut Data| {
@@ -90,5 +98,7 @@ pub fn gateway_of(tenants: Tenants, limits: &Limits) -> Result<Gateway, Contract
 pub fn sdl() -> Result<String, ContractError> {
     let limits = Limits::default();
     let connector = Arc::new(Connector::new(limits.clone(), &[]));
-    gateway(Sources::default(), connector, &limits).map(|gateway| gateway.sdl().to_owned())
+    let ledger = Ledger::new(Keep::Nowhere, 0, [0; 32]);
+    let writes = Arc::new(Writes::new(ledger, [0; 32]));
+    gateway(Sources::default(), connector, writes, &limits).map(|gateway| gateway.sdl().to_owned())
 }

@@ -4,11 +4,14 @@ use super::code::{ErrorCode, allowed, of_source};
 use super::connection::CustomerEdge;
 use super::customer::CustomerNode;
 use super::id;
-use super::input::{CreateCustomerInput, DeleteCustomerInput, Problem, UpdateCustomerInput};
-use crate::access::Scope;
+use super::input::{
+    Checked, CreateCustomerInput, DeleteCustomerInput, Problem, UpdateCustomerInput,
+};
+use crate::access::{Caller, Scope};
 use crate::load::Load;
 use crate::model::{Change, LocalId, WriteOutcome};
 use crate::source::{SourceEntry, SourceError, WriteProblem, WriteProblemField, Written};
+use crate::writes::{Asked, Writes};
 use async_graphql::{Context, Error, ID, Object, PathSegment, SimpleObject};
 use std::sync::Arc;
 
@@ -68,7 +71,7 @@ pub struct DeleteCustomerPayload {
 /// The root of mutations.
 pub struct Mutation;
 
-/// What can be changed. A write is sent once; it is never repeated blindly.
+/// What can be changed. A write is never repeated blindly, and with an idempotency key never made twice.
 #[Object]
 impl Mutation {
     /// Makes a customer in one CRM.
@@ -79,10 +82,7 @@ impl Mutation {
     ) -> Result<CreateCustomerPayload, Error> {
         let load = ctx.data::<Load>()?;
         let client_mutation_id = input.client_mutation_id.clone();
-        let done = match input.change(load.sources()) {
-            Ok((entry, change)) => Done::of(ctx, load, entry, &change).await,
-            Err(problems) => Done::refused(problems),
-        };
+        let done = Done::of(ctx, load, input.change(load.sources())).await?;
         let edge_wanted = ctx.look_ahead().field("customerEdge").exists();
         let customer_edge =
             done.written
@@ -112,10 +112,7 @@ impl Mutation {
     ) -> Result<UpdateCustomerPayload, Error> {
         let load = ctx.data::<Load>()?;
         let client_mutation_id = input.client_mutation_id.clone();
-        let done = match input.change(load.sources()) {
-            Ok((entry, change)) => Done::of(ctx, load, entry, &change).await,
-            Err(problems) => Done::refused(problems),
-        };
+        let done = Done::of(ctx, load, input.change(load.sources())).await?;
         let (customer, outcome, user_errors) = done.payload();
         Ok(UpdateCustomerPayload {
             customer,
@@ -133,10 +130,7 @@ impl Mutation {
     ) -> Result<DeleteCustomerPayload, Error> {
         let load = ctx.data::<Load>()?;
         let (client_mutation_id, asked) = (input.client_mutation_id.clone(), input.id.clone());
-        let done = match input.change(load.sources()) {
-            Ok((entry, change)) => Done::of(ctx, load, entry, &change).await,
-            Err(problems) => Done::refused(problems),
-        };
+        let done = Done::of(ctx, load, input.change(load.sources())).await?;
         let (_, outcome, user_errors) = done.payload();
         let deleted_customer_id = (outcome == WriteOutcome::Applied).then_some(asked);
         Ok(DeleteCustomerPayload {
@@ -162,8 +156,20 @@ impl Done {
         }
     }
 
-    async fn of(ctx: &Context<'_>, load: &Load, entry: Arc<SourceEntry>, change: &Change) -> Self {
-        let written = load.write(&entry, change).await;
+    async fn of(ctx: &Context<'_>, load: &Load, checked: Checked) -> Result<Self, Error> {
+        let (entry, change, key) = match checked {
+            Ok(wanted) => (wanted.entry, wanted.change, wanted.key),
+            Err(problems) => return Ok(Self::refused(problems)),
+        };
+        let change = &change;
+        let caller = ctx.data::<Arc<Caller>>()?;
+        let asked = Asked {
+            entry: &entry,
+            change,
+            tenant: &caller.tenant,
+            key: key.as_deref(),
+        };
+        let written = ctx.data::<Arc<Writes>>()?.write(load, &asked).await;
         if let Some(error) = &written.read_back
             && !matches!(change, Change::Delete { .. })
         {
@@ -179,10 +185,10 @@ impl Done {
             written.customer = None;
             hidden(ctx, &error);
         }
-        Self {
+        Ok(Self {
             written: Some((entry, written)),
             problems,
-        }
+        })
     }
 
     fn payload(self) -> (Option<CustomerNode>, WriteOutcome, Vec<UserError>) {
@@ -243,7 +249,9 @@ fn user_error(entry: &SourceEntry, problem: &WriteProblem, change: &Change) -> U
     let code = ErrorCode::from(problem.error.kind);
     let about_id =
         matches!(code, ErrorCode::NotFound | ErrorCode::InvalidId) && written_id(change).is_some();
+    let about_key = code == ErrorCode::Conflict && problem.error.upstream_status.is_none();
     let field = match &problem.field {
+        None if about_key => path(&["idempotencyKey"]),
         Some(WriteProblemField::Common(field)) => path(&[field.name()]),
         Some(WriteProblemField::Native(name)) => path(&["native", name]),
         None if about_id => path(&["id"]),

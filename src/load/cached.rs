@@ -9,7 +9,7 @@ use super::flight::{Flight, Flights};
 use crate::model::{Capabilities, Change, Customer, Filter, LocalId, Order, WriteOutcome};
 use crate::source::{
     Call, CustomerRef, CustomerSource, ListPlan, Operation, Page, Position, Row, SourceError,
-    SourceErrorKind, Unsupported, Written,
+    SourceErrorKind, SourceStatus, Unsupported, Written,
 };
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -85,6 +85,10 @@ impl CustomerSource for CachedSource {
 
     async fn fetch(&self, call: &Call, ids: &[LocalId]) -> Vec<Found> {
         self.0.customers(call, ids).await
+    }
+
+    fn status(&self) -> SourceStatus {
+        self.0.inner.status()
     }
 
     fn epoch(&self) -> u64 {
@@ -225,7 +229,7 @@ impl Cached {
             },
         );
         let flight = flights.into_iter().next().ok_or_else(broken_off)?;
-        landed(call, flight).await?
+        landed(call, self.caching.patience, flight).await?
     }
 
     async fn read_page(
@@ -332,10 +336,12 @@ impl Cached {
         );
         let mut found = Vec::with_capacity(missing.len());
         for (key, flight) in missing.iter().zip(flights) {
-            let read = landed(call, flight).await.and_then(|batch| {
-                let read = id_of(key).and_then(|id| batch.get(id));
-                read.cloned().unwrap_or_else(|| Err(broken_off()))
-            });
+            let read = landed(call, self.caching.patience, flight)
+                .await
+                .and_then(|batch| {
+                    let read = id_of(key).and_then(|id| batch.get(id));
+                    read.cloned().unwrap_or_else(|| Err(broken_off()))
+                });
             found.push(read);
         }
         found
@@ -377,9 +383,13 @@ fn id_of(key: &Key) -> Option<&LocalId> {
     }
 }
 
-/// Waits for a flight, at most until the caller's own deadline.
-async fn landed<V: Clone>(call: &Call, flight: Flight<V>) -> Result<V, SourceError> {
-    match tokio::time::timeout_at(call.deadline().into(), flight).await {
+/// Waits for a flight, at most until the caller's own deadline and for as long as one use of the source may take in all.
+async fn landed<V: Clone>(
+    call: &Call,
+    in_all: Duration,
+    flight: Flight<V>,
+) -> Result<V, SourceError> {
+    match tokio::time::timeout_at(call.within(in_all).into(), flight).await {
         Ok(answer) => answer.ok_or_else(broken_off),
         Err(_) => Err(SourceError::new(
             SourceErrorKind::Timeout,

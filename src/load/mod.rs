@@ -76,12 +76,16 @@ impl Load {
         }
     }
 
-    /// Makes a change. What was loaded of the source before is forgotten.
-    pub async fn write(&self, entry: &Arc<SourceEntry>, change: &Change) -> Written {
-        let written = entry
-            .source
-            .write(&Call::new(Arc::clone(&self.operation)), change)
-            .await;
+    /// Makes a change. What was loaded of the source before is forgotten. `token` names the write to CRMs that can tell a
+    /// repeat by it.
+    pub async fn write(
+        &self,
+        entry: &Arc<SourceEntry>,
+        change: &Change,
+        token: Option<Arc<str>>,
+    ) -> Written {
+        let call = Call::new(Arc::clone(&self.operation)).named(token);
+        let written = entry.source.write(&call, change).await;
         if let Some(loader) = self.loader(entry) {
             loader.clear();
         }

@@ -1,8 +1,9 @@
 //! What a call to a source carries along: its operation, its deadline, and a count of what it cost.
 
+use super::{SourceError, SourceErrorKind};
 use crate::model::DateTime;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// One GraphQL operation, as far as sources care.
@@ -21,6 +22,8 @@ pub struct Operation {
     pub max_age: Option<Duration>,
     /// Whether what is read may be kept for others.
     pub keep: bool,
+    /// How many upstream calls it may still start, over all sources.
+    budget: CallBudget,
     /// Milliseconds for which all that was read so far stays fresh.
     fresh_ms: AtomicU64,
 }
@@ -38,6 +41,7 @@ impl Operation {
             deadline,
             max_age: None,
             keep: true,
+            budget: CallBudget::default(),
             fresh_ms: AtomicU64::new(UNREAD),
         }
     }
@@ -53,6 +57,13 @@ impl Operation {
     #[must_use]
     pub fn keeping(mut self, keep: bool) -> Self {
         self.keep = keep;
+        self
+    }
+
+    /// The same operation, with a bound on its upstream calls.
+    #[must_use]
+    pub fn spending(mut self, budget: CallBudget) -> Self {
+        self.budget = budget;
         self
     }
 
@@ -75,14 +86,57 @@ impl Operation {
     }
 }
 
+/// How many upstream calls an operation may start; repeats count like first tries.
+#[derive(Debug)]
+pub struct CallBudget {
+    most: u32,
+    started: AtomicU32,
+}
+
+impl CallBudget {
+    /// A budget of so many calls.
+    pub const fn of(most: u32) -> Self {
+        Self {
+            most,
+            started: AtomicU32::new(0),
+        }
+    }
+
+    /// Takes one call; an error where none is left, and then nothing may be sent.
+    fn take(&self) -> Result<(), SourceError> {
+        let more = |started: u32| (started < self.most).then_some(started + 1);
+        let taken = self
+            .started
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.map(drop).map_err(|_| {
+            let text = format!(
+                "the operation needs more than {} upstream calls, which is the ceiling (limits.upstream_calls)",
+                self.most
+            );
+            SourceError::new(SourceErrorKind::OverBudget, text)
+        })
+    }
+}
+
+impl Default for CallBudget {
+    /// No bound, for what runs outside of operations.
+    fn default() -> Self {
+        Self::of(u32::MAX)
+    }
+}
+
 /// One use of a source within an operation. It counts the upstream calls that this use started; joining somebody else's
-/// call counts nothing.
+/// call counts nothing. All its calls together are bounded in time, from the first one on.
 #[derive(Clone, Debug)]
 pub struct Call {
     operation: Arc<Operation>,
     deadline: Instant,
     not_before: Option<Instant>,
     used: Arc<Used>,
+    /// When this use began to call, once it did, and until when it may go on.
+    ends: Arc<OnceLock<Instant>>,
+    /// Names a write to the CRM, so that it can tell a repeat.
+    token: Option<Arc<str>>,
 }
 
 /// What a use of a source came to so far.
@@ -114,7 +168,20 @@ impl Call {
                 oldest: AtomicU64::new(0),
                 newest: AtomicU64::new(u64::MAX),
             }),
+            ends: Arc::default(),
+            token: None,
         }
+    }
+
+    /// The same use for one write that has a name: where the CRM can tell a repeat by it, the write may be repeated.
+    #[must_use]
+    pub fn named(self, token: Option<Arc<str>>) -> Self {
+        Self { token, ..self }
+    }
+
+    /// The name of the write.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     /// The operation this is part of.
@@ -141,11 +208,13 @@ impl Call {
         }
     }
 
-    /// The same use, counted together, that may go on until then.
+    /// The same use, counted together, that may go on until then, and whose time in all begins anew: others may wait for
+    /// it too.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
         Self {
             deadline,
+            ends: Arc::default(),
             ..self.clone()
         }
     }
@@ -156,9 +225,21 @@ impl Call {
         Self::new(Arc::clone(&self.operation))
     }
 
-    /// Notes that an upstream call was started.
-    pub fn count(&self) {
+    /// When this use must have its answer, where it may take so long `in_all`: counted from the first time that anybody
+    /// asks, and never later than its [deadline](Self::deadline).
+    pub fn within(&self, in_all: Duration) -> Instant {
+        let first = || self.deadline.min(Instant::now() + in_all);
+        *self.ends.get_or_init(first)
+    }
+
+    /// Takes one upstream call out of the operation's budget, and notes it.
+    ///
+    /// # Errors
+    /// The budget is used up; nothing may be sent.
+    pub fn start(&self) -> Result<(), SourceError> {
+        self.operation.budget.take()?;
         self.used.started.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// How many upstream calls were started.
@@ -191,5 +272,39 @@ impl Call {
         let oldest = self.used.oldest.load(Ordering::Relaxed);
         let newest = self.used.newest.load(Ordering::Relaxed);
         u128::from(oldest.saturating_sub(newest)) > APART.as_millis()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation(budget: u32) -> Arc<Operation> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        Arc::new(Operation::new("r", deadline).spending(CallBudget::of(budget)))
+    }
+
+    #[test]
+    fn the_budget_is_the_operations_and_the_count_is_the_uses() {
+        let one = Call::new(operation(3));
+        let other = one.another();
+        one.start().unwrap();
+        other.start().unwrap();
+        other.clone().start().unwrap();
+        let error = one.start().unwrap_err();
+        assert_eq!(error.kind, SourceErrorKind::OverBudget);
+        assert!(error.detail.contains("more than 3 "), "{error}");
+        assert_eq!((one.calls(), other.calls()), (1, 2));
+    }
+
+    #[test]
+    fn a_use_has_one_deadline_and_never_a_later_one_than_its_operation() {
+        let call = Call::new(operation(1));
+        let first = call.within(Duration::from_secs(1));
+        std::thread::sleep(Duration::from_millis(5));
+        assert_eq!(call.clone().within(Duration::from_secs(1)), first);
+        assert!(call.another().within(Duration::from_secs(1)) > first);
+        let late = call.another().within(Duration::from_secs(600));
+        assert_eq!(late, call.operation().deadline);
     }
 }

@@ -51,6 +51,8 @@ pub enum SourceErrorKind {
     DepthLimit,
     /// The gateway is holding back calls to this source: wait.
     Saturated,
+    /// The operation has started as many upstream calls as it may: ask for less.
+    OverBudget,
 }
 
 impl SourceError {
@@ -84,6 +86,31 @@ impl SourceError {
 }
 
 impl SourceErrorKind {
+    /// Every kind.
+    const ALL: &'static [Self] = &[
+        Self::Credentials,
+        Self::Forbidden,
+        Self::Throttled,
+        Self::Timeout,
+        Self::Unavailable,
+        Self::Rejected,
+        Self::InvalidId,
+        Self::NotFound,
+        Self::Conflict,
+        Self::NoChanges,
+        Self::Malformed,
+        Self::Unsupported,
+        Self::CursorExpired,
+        Self::DepthLimit,
+        Self::Saturated,
+        Self::OverBudget,
+    ];
+
+    /// The kind with this public code.
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.code() == code)
+    }
+
     /// The public error code, see the schema's `ErrorCode`.
     pub const fn code(self) -> &'static str {
         match self {
@@ -102,6 +129,7 @@ impl SourceErrorKind {
             Self::CursorExpired => "CURSOR_EXPIRED",
             Self::DepthLimit => "DEPTH_LIMIT",
             Self::Saturated => "OVERLOADED",
+            Self::OverBudget => "TOO_COMPLEX",
         }
     }
 }

@@ -6,9 +6,11 @@
 mod call;
 mod error;
 pub mod memory;
+mod status;
 
-pub use call::{Call, Operation};
+pub use call::{Call, CallBudget, Operation};
 pub use error::{SourceError, SourceErrorKind};
+pub use status::{QuotaLeft, SourceStatus};
 
 use crate::model::{
     Capabilities, Change, Customer, Filter, LocalId, Order, WriteField, WriteOutcome,
@@ -25,6 +27,9 @@ pub type CustomerRef = Arc<Customer>;
 pub trait CustomerSource: Send + Sync {
     /// What this source can do.
     fn capabilities(&self) -> &Capabilities;
+
+    /// How it is doing right now, without any call. What stands in front of a source hands on what that one says.
+    fn status(&self) -> SourceStatus;
 
     /// How a list with this filter and order would be read, without any call.
     ///

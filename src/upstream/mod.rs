@@ -1,23 +1,45 @@
-//! One HTTP exchange with a CRM: send it, bound it in time and size, hand back whatever came.
+//! One HTTP exchange with a CRM: send it, bound it in time and size, hand back whatever came. And what is known of one
+//! CRM over many exchanges: whether it is down, how much of its rate limit is left, how many repeats it still gets.
 //!
 //! It knows no customer and no adapter. A non-2xx answer is a reply, not a fault: what it means is for others to say.
 //! Redirects are not followed and no proxy is taken from the environment, so a request goes where it was built for.
 
+mod breaker;
+mod quota;
+mod retry;
+
+pub use breaker::{BreakerSettings, Condition, Leave, Sign, Turn};
+pub use quota::{QuotaView, Said};
+pub use retry::{by_lot, wait};
+
+use breaker::Breaker;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method};
+use quota::Quota;
+use retry::RetryBudget;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use url::Url;
 
 /// How a source's CRM may be called.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What the source is called in the log.
+    pub source: Arc<str>,
     /// How long a connection may take to open.
     pub connect: Duration,
     /// How long one exchange may take, from sending to the last byte.
     pub attempt: Duration,
     /// How many exchanges may be open at the same time.
     pub concurrency: usize,
+    /// How many may wait for a place; more are refused at once.
+    pub queued: usize,
+    /// How often one call may be tried again.
+    pub retries: u32,
+    /// When the CRM is left alone; `None` never.
+    pub breaker: Option<BreakerSettings>,
     /// The least time between two exchanges that are started, where the CRM asks for one.
     pub spacing: Option<Duration>,
     /// The largest answer accepted, in bytes after decompression.
@@ -26,12 +48,17 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
+        let limits = crate::limits::Limits::default();
         Self {
+            source: Arc::from(""),
             connect: Duration::from_secs(2),
             attempt: Duration::from_secs(10),
             concurrency: 16,
+            queued: limits.queued_calls,
+            retries: 2,
+            breaker: Some(BreakerSettings::default()),
             spacing: None,
-            answer_bytes: crate::limits::Limits::default().answer_bytes,
+            answer_bytes: limits.answer_bytes,
         }
     }
 }
@@ -63,7 +90,7 @@ pub struct Reply {
 /// An exchange that did not happen, or not to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Too many exchanges are open; this one was not started in time.
+    /// Too many exchanges are open or waiting; this one was not started.
     Saturated,
     /// The answer was no longer wanted before the exchange could be started.
     Late,
@@ -92,7 +119,26 @@ pub struct Upstream {
     client: reqwest::Client,
     settings: Settings,
     open: Semaphore,
+    waiting: AtomicUsize,
     next_start: Mutex<Instant>,
+    breaker: Breaker,
+    quota: Quota,
+    budget: RetryBudget,
+}
+
+/// A place among the open exchanges. It is given back when this is dropped.
+pub struct Place<'u> {
+    upstream: &'u Upstream,
+    _permit: SemaphorePermit<'u>,
+}
+
+/// Counts one who waits, for as long as it lives.
+struct Waiting<'u>(&'u AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Upstream {
@@ -112,60 +158,113 @@ impl Upstream {
         Ok(Self {
             client,
             open: Semaphore::new(settings.concurrency.max(1)),
+            waiting: AtomicUsize::new(0),
             next_start: Mutex::new(Instant::now()),
+            breaker: Breaker::new(settings.breaker.clone()),
+            quota: Quota::default(),
+            budget: RetryBudget::new(),
             settings,
         })
     }
 
-    /// Sends one request and reads the whole answer, before `deadline` and within the settings.
+    /// How the CRM may be called.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Waits for a place among the open exchanges, first come, first served.
     ///
     /// # Errors
-    /// [`Fault`] says why there is no answer, and so whether the request may have arrived.
-    pub async fn send(&self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
-        let deadline_at = tokio::time::Instant::from_std(deadline);
-        if deadline_at <= tokio::time::Instant::now() {
+    /// There was none before `deadline`, or too many wait already.
+    pub async fn place(&self, deadline: Instant) -> Result<Place<'_>, Fault> {
+        if deadline <= Instant::now() {
             return Err(Fault::Late);
         }
-        let permit = tokio::time::timeout_at(deadline_at, self.start())
-            .await
-            .map_err(|_| Fault::Saturated)?;
-        let _permit = permit?;
-        let now = tokio::time::Instant::now();
-        if deadline_at <= now {
+        let permit = match self.open.try_acquire() {
+            Ok(permit) => permit,
+            Err(_) => tokio::time::timeout_at(deadline.into(), self.queue())
+                .await
+                .map_err(|_| Fault::Saturated)??,
+        };
+        let place = Place {
+            upstream: self,
+            _permit: permit,
+        };
+        if let Some(spacing) = self.settings.spacing {
+            let turn = self.turn(spacing, deadline).await?;
+            tokio::time::sleep_until(turn.into()).await;
+        }
+        Ok(place)
+    }
+
+    async fn queue(&self) -> Result<SemaphorePermit<'_>, Fault> {
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waiting = Waiting(&self.waiting);
+        if before >= self.settings.queued {
             return Err(Fault::Saturated);
         }
-        let limit = deadline_at.min(now + self.settings.attempt);
-        match tokio::time::timeout_at(limit, self.exchange(request)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Fault::Timeout),
+        self.open.acquire().await.map_err(|_| Fault::Saturated)
+    }
+
+    /// The next turn, where starts are spaced. One that would come too late is not taken.
+    async fn turn(&self, spacing: Duration, deadline: Instant) -> Result<Instant, Fault> {
+        let mut next = self.next_start.lock().await;
+        let turn = (*next).max(Instant::now());
+        if turn >= deadline {
+            return Err(Fault::Saturated);
         }
+        *next = turn + spacing;
+        Ok(turn)
+    }
+
+    /// The leave to make one call.
+    ///
+    /// # Errors
+    /// The CRM is left alone, for so long.
+    pub fn enter(&self) -> Result<Leave<'_>, Duration> {
+        self.breaker.enter()
+    }
+
+    /// How the CRM is doing.
+    pub fn condition(&self) -> Condition {
+        self.breaker.condition()
+    }
+
+    /// How long the CRM's rate limit lets nothing through.
+    pub fn closed(&self) -> Option<Duration> {
+        self.quota.closed()
+    }
+
+    /// Notes what an answer says about the rate limit.
+    pub fn hear(&self, said: &Said) {
+        self.quota.hear(said);
+    }
+
+    /// What is known of the rate limit.
+    pub fn quota(&self) -> Option<QuotaView> {
+        self.quota.view()
+    }
+
+    /// Notes a call that is no repeat: it earns a part of one.
+    pub fn earn(&self) {
+        self.budget.earn();
+    }
+
+    /// Takes one repeat out of what was earned.
+    pub fn spend(&self) -> bool {
+        self.budget.spend()
     }
 
     /// Sends a request that does not count against the source's open calls: fetching a token while calls wait for it.
     ///
     /// # Errors
-    /// As [`Self::send`].
+    /// As [`Place::send`].
     pub async fn send_apart(&self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
         let limit = tokio::time::Instant::from_std(deadline)
             .min(tokio::time::Instant::now() + self.settings.attempt);
         tokio::time::timeout_at(limit, self.exchange(request))
             .await
             .unwrap_or(Err(Fault::Timeout))
-    }
-
-    /// Waits for a place and, where starts are spaced, for a turn.
-    async fn start(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Fault> {
-        let permit = self.open.acquire().await.map_err(|_| Fault::Saturated)?;
-        if let Some(spacing) = self.settings.spacing {
-            let turn = {
-                let mut next = self.next_start.lock().await;
-                let turn = (*next).max(Instant::now());
-                *next = turn + spacing;
-                turn
-            };
-            tokio::time::sleep_until(turn.into()).await;
-        }
-        Ok(permit)
     }
 
     async fn exchange(&self, request: Request) -> Result<Reply, Fault> {
@@ -219,6 +318,26 @@ impl Upstream {
         } else {
             Ok(whole.freeze())
         }
+    }
+}
+
+impl Place<'_> {
+    /// Sends one request and reads the whole answer, before `deadline` and within the settings.
+    ///
+    /// # Errors
+    /// [`Fault`] says why there is no answer, and so whether the request may have arrived.
+    pub async fn send(self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
+        let now = tokio::time::Instant::now();
+        let deadline = tokio::time::Instant::from_std(deadline);
+        if deadline <= now {
+            return Err(Fault::Saturated);
+        }
+        self.upstream.quota.take();
+        let limit = deadline.min(now + self.upstream.settings.attempt);
+        let exchange = self.upstream.exchange(request);
+        tokio::time::timeout_at(limit, exchange)
+            .await
+            .unwrap_or(Err(Fault::Timeout))
     }
 }
 

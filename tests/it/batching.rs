@@ -146,7 +146,7 @@ async fn a_batch_that_fails_fails_each_of_its_customers_and_no_other() {
     let gateway = start(10).await;
     gateway.crm("spirii").set_fault(Some(Fault::Status {
         status: 429,
-        retry_after: Some(11),
+        retry_after: Some(31),
     }));
     let asked = json!({ "ids": [id("spirii", "1001"), id("flextell", "1"), id("spirii", "1002")] });
     let answer = gateway.ask_with(NODES, asked).await;
@@ -170,7 +170,7 @@ async fn a_batch_that_fails_fails_each_of_its_customers_and_no_other() {
                 &extensions["retryAfterSeconds"],
                 &extensions["upstreamStatus"]
             ),
-            (&json!(11), &json!(429))
+            (&json!(31), &json!(429))
         );
         assert!(extensions["requestId"].is_string());
     }

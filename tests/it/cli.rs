@@ -182,3 +182,21 @@ fn a_reader_that_goes_away_is_no_failure() {
         assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""));
     }
 }
+
+#[test]
+fn a_secret_that_no_request_can_carry_is_said_with_its_place_and_not_shown() {
+    let config = "[[source]]\nkey = 'a'\nadapter = 'gtateth'\nvars = { api_key = { env = 'CRMQL_TEST_BROKEN' } }\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("crmql.toml"), config).unwrap();
+    let mut command = crmql(folder.path(), &["check"]);
+    let (code, _, err) = told(
+        &command
+            .env("CRMQL_TEST_BROKEN", "first\nsecond")
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(code, 64, "{err}");
+    assert!(err.contains("crmql.toml:4:"), "{err}");
+    assert!(err.contains("`api_key` holds a line break"), "{err}");
+    assert!(!err.contains("first") && !err.contains("second"), "{err}");
+}

@@ -487,8 +487,12 @@ async fn what_cannot_be_written_is_refused_and_nothing_is_sent() {
             ("input.phone", "INVALID_INPUT"),
         ),
         (
-            create("gtateth", json!({ "idempotencyKey": "k" })),
-            ("input.idempotencyKey", "OPERATION_NOT_SUPPORTED"),
+            create("gtateth", json!({ "idempotencyKey": "" })),
+            ("input.idempotencyKey", "INVALID_INPUT"),
+        ),
+        (
+            create("gtateth", json!({ "idempotencyKey": "k".repeat(256) })),
+            ("input.idempotencyKey", "INVALID_INPUT"),
         ),
         (
             create("nobody", json!({})),
@@ -542,16 +546,6 @@ async fn what_cannot_be_written_is_refused_and_nothing_is_sent() {
     ] {
         refused(&gateway.write("updateCustomer", input).await, &[expected]);
     }
-    let gone = gateway
-        .write(
-            "deleteCustomer",
-            json!({ "id": own, "idempotencyKey": "k" }),
-        )
-        .await;
-    refused(
-        &gone,
-        &[("input.idempotencyKey", "OPERATION_NOT_SUPPORTED")],
-    );
     assert_eq!(gateway.call_count(), 0);
     let nulls = create("gtateth", json!({ "birthDate": null, "company": null }));
     applied(&gateway.write("createCustomer", nulls).await);
@@ -591,7 +585,6 @@ async fn a_write_whose_answer_is_lost_is_unknown_and_sent_once() {
     };
     let slow = Fault::Latency(Duration::from_secs(20));
     for (fault, code) in [
-        (Fault::ApplyThenDrop, "SOURCE_UNAVAILABLE"),
         (Fault::Truncated, "SOURCE_UNAVAILABLE"),
         (slow, "SOURCE_TIMEOUT"),
         (Fault::Garbage, "SOURCE_INVALID_RESPONSE"),
@@ -631,11 +624,9 @@ async fn a_write_whose_answer_is_lost_is_unknown_and_sent_once() {
                 (&Value::Null, &Value::Null),
                 "{fault:?}"
             );
-            assert_eq!(
-                gateway.calls(key).len(),
-                1,
-                "{fault:?}: a write is never repeated"
-            );
+            let mut writes = gateway.calls(key);
+            writes.retain(|call| call.starts_with("POST"));
+            assert_eq!(writes.len(), 1, "{fault:?}: a write is never repeated");
         }
     }
 }
@@ -646,9 +637,9 @@ async fn what_stands_in_the_way_of_a_write_has_its_code() {
     for (key, status, retry_after, code) in [
         ("gtateth", 401, None, "SOURCE_CREDENTIALS"),
         ("gtateth", 403, None, "FORBIDDEN"),
-        ("gtateth", 429, Some(7), "SOURCE_RATE_LIMITED"),
+        ("gtateth", 429, Some(25), "SOURCE_RATE_LIMITED"),
         ("flextell", 403, None, "FORBIDDEN"),
-        ("flextell", 429, Some(3), "SOURCE_RATE_LIMITED"),
+        ("flextell", 429, Some(25), "SOURCE_RATE_LIMITED"),
         ("spirii", 401, None, "SOURCE_CREDENTIALS"),
         ("spirii", 403, None, "SOURCE_CREDENTIALS"),
     ] {

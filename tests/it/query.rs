@@ -109,9 +109,10 @@ async fn an_upstream_failure_has_code_source_wait_status_and_request_id() {
                 },
                 false,
             ),
-            (429, Some(5), "SOURCE_RATE_LIMITED", true),
             (500, None, "SOURCE_UNAVAILABLE", true),
-            (503, Some(9), "SOURCE_UNAVAILABLE", true),
+            (503, Some(25), "SOURCE_UNAVAILABLE", true),
+            // The last one: it is not asked again before its limit allows it.
+            (429, Some(25), "SOURCE_RATE_LIMITED", true),
         ] {
             let case = format!("{key} {status}");
             gateway.crm(key).set_fault(Some(Fault::Status {

@@ -8,7 +8,7 @@ mod value;
 
 use super::Adapter;
 use super::capabilities::can_get;
-use super::exchange::Failed;
+use super::exchange::{Failed, Repeat};
 use super::faults::{self, Refusal};
 use super::fetch::Single;
 use super::filter::shaped;
@@ -88,11 +88,15 @@ impl Adapter {
                 "no customer of this source can have this id",
             )]);
         }
-        let draft = match self.draft(call, route, writing, change, id).await {
+        let mut draft = match self.draft(call, route, writing, change, id).await {
             Ok(draft) => draft,
             Err(written) => return *written,
         };
-        let outcome = self.exchange(call, draft, None).await;
+        let repeat = match (&route.idempotency_header, call.token()) {
+            (Some(name), Some(token)) if draft.named(name, token) => Repeat::Harmless,
+            _ => Repeat::Harmful,
+        };
+        let outcome = self.exchange(call, draft, None, repeat).await;
         self.written(call, route, writing, id, outcome).await
     }
 

@@ -45,8 +45,8 @@ impl Prepared {
         self.checked.introspects
     }
 
-    /// Whether asking again answers the same as long as nothing changes: it asks neither what this very operation cost nor
-    /// whether its rows came from a cache.
+    /// Whether asking again answers the same as long as nothing changes: it asks neither what this very operation cost, nor
+    /// whether its rows came from a cache, nor how a source is doing.
     pub(super) fn is_repeatable(&self) -> bool {
         self.checked.repeatable && !self.is_mutation()
     }
@@ -135,9 +135,10 @@ impl Documents {
         let introspects = operation
             .root_fields(&document)
             .any(|field| matches!(field.name.as_str(), "__schema" | "__type"));
-        let repeatable = !operation
-            .all_fields(&document)
-            .any(|field| matches!(field.name.as_str(), "upstreamCalls" | "fromCache"));
+        let repeatable = !operation.all_fields(&document).any(|field| {
+            matches!(field.name.as_str(), "upstreamCalls" | "fromCache")
+                || field.ty().inner_named_type() == "SourceStatus"
+        });
         Ok(Checked {
             repeatable,
             template: translate::translate(&self.schema, &document, &operation),

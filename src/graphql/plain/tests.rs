@@ -9,6 +9,7 @@ use crate::model::{
 };
 use crate::source::memory::{MemorySource, Shape};
 use crate::source::{Paging, Row, Sizes, SourceEntry, Sources, TotalKind};
+use crate::writes::{Keep, Ledger, Writes};
 use apollo_compiler::Schema;
 use async_graphql::parser::types::{DocumentOperations, Field, Selection};
 use proptest::prelude::*;
@@ -127,7 +128,9 @@ fn over_memory() -> Gateway {
     };
     let limits = Limits::default();
     let connector = Arc::new(Connector::new(limits.clone(), b"a key for tests of this"));
-    gateway(Sources::new(vec![Arc::new(entry)]), connector, &limits).unwrap()
+    let writes = Arc::new(Writes::new(Ledger::new(Keep::Memory, 10, [0; 32]), [0; 32]));
+    let sources = Sources::new(vec![Arc::new(entry)]);
+    gateway(sources, connector, writes, &limits).unwrap()
 }
 
 async fn ask(gateway: &Gateway, query: &str) -> String {

@@ -112,6 +112,10 @@ impl CustomerSource for Told {
         &self.capabilities
     }
 
+    fn status(&self) -> crate::source::SourceStatus {
+        crate::source::SourceStatus::default()
+    }
+
     fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {
         Ok(ListPlan {
             route: 0,
@@ -135,7 +139,7 @@ impl CustomerSource for Told {
         _: &Position,
         _: u32,
     ) -> Result<Page, SourceError> {
-        call.count();
+        call.start().unwrap();
         self.lists.fetch_add(1, Ordering::SeqCst);
         let row = Row::Customer {
             customer: self.customer(&id("1")),
@@ -154,7 +158,7 @@ impl CustomerSource for Told {
         call: &Call,
         ids: &[LocalId],
     ) -> Vec<Result<Option<CustomerRef>, SourceError>> {
-        call.count();
+        call.start().unwrap();
         self.asked
             .lock()
             .unwrap()

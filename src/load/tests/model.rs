@@ -69,6 +69,10 @@ impl CustomerSource for Counter {
         &self.capabilities
     }
 
+    fn status(&self) -> crate::source::SourceStatus {
+        crate::source::SourceStatus::default()
+    }
+
     fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {
         Told::new(true).plan(filter, order)
     }
@@ -109,7 +113,7 @@ impl CustomerSource for Counter {
     }
 
     async fn write(&self, call: &Call, _: &Change) -> Written {
-        call.count();
+        call.start().unwrap();
         let _ = self.takes(2).await;
         self.change();
         let _ = self.takes(2).await;

@@ -10,7 +10,7 @@ pub use shape::{Filtering, Lie, PastEnd, Shape};
 
 use super::{
     Call, CustomerRef, CustomerSource, ListPlan, Page, Position, Row, SourceError, SourceErrorKind,
-    Unsupported, WriteProblem, Written,
+    SourceStatus, Unsupported, WriteProblem, Written,
 };
 use crate::model::{
     Capabilities, Change, CustomerOrderField, Filter, LocalId, Order, WriteOutcome,
@@ -208,6 +208,10 @@ impl CustomerSource for MemorySource {
         &self.capabilities
     }
 
+    fn status(&self) -> SourceStatus {
+        SourceStatus::default()
+    }
+
     fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {
         let parts = filter.parts();
         if self.shape.filtering == Filtering::Refused && !parts.is_empty() {
@@ -251,7 +255,7 @@ impl CustomerSource for MemorySource {
         at: &Position,
         size: u32,
     ) -> Result<Page, SourceError> {
-        call.count();
+        call.start()?;
         self.page(plan, at, size)
     }
 
@@ -269,7 +273,7 @@ impl CustomerSource for MemorySource {
         };
         ids.iter()
             .map(|id| {
-                call.count();
+                call.start()?;
                 Ok(found(id))
             })
             .collect()

@@ -183,6 +183,7 @@ async fn a_rotated_token_is_kept_even_when_nobody_waits_any_more_and_a_kept_one_
         keep: Some(Arc::new(move |token: &SecretString| {
             keep.lock().unwrap().push(token.expose_secret().to_owned());
         })),
+        again: None,
     };
     let source = source_with(&crm.base, &getting(REFRESH), tokens, Settings::default());
     let call = call();
@@ -220,4 +221,31 @@ async fn a_token_endpoint_that_refuses_is_asked_once_for_all_who_wait() {
     }
     assert_eq!(crm.seen().len(), 1);
     assert_eq!(call.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_another_process_rotated_is_read_again_once() {
+    for (kept, good) in [(Some("rotated"), true), (Some("r0"), false), (None, false)] {
+        let crm = Crm::answering(|seen, _| match seen.target.as_str() {
+            "/token" if seen.body.ends_with("refresh_token=rotated") => {
+                Play::Json(200, json!({ "access_token": "t1", "expires_in": 3600 }))
+            }
+            "/token" => Play::Json(400, json!({ "error": "invalid_grant" })),
+            _ => echo(seen),
+        })
+        .await;
+        let tokens = TokenStore {
+            again: Some(Arc::new(move || kept.map(SecretString::from))),
+            ..TokenStore::default()
+        };
+        let source = source_with(&crm.base, &getting(REFRESH), tokens, Settings::default());
+        let fetched = source.fetch(&call(), &[id("a")]).await.remove(0);
+        assert_eq!(fetched.is_ok(), good, "{kept:?}");
+        let tokens = crm
+            .seen()
+            .iter()
+            .filter(|seen| seen.target == "/token")
+            .count();
+        assert_eq!(tokens, if good { 2 } else { 1 }, "{kept:?}");
+    }
 }

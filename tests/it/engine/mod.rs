@@ -12,9 +12,9 @@ use crmql::adapter::Adapter;
 use crmql::model::{Filter, LocalId, Order};
 use crmql::source::{CustomerSource, Page, Position, Row, SourceError};
 
-const FIELDS: &str = "[fields]\nid = { r = \"/id\" }\nname = \"/name\"\nemail = \"/email\"\nupdatedAt = { r = \"/at\", type = \"datetime\" }\n";
+pub(crate) const FIELDS: &str = "[fields]\nid = { r = \"/id\" }\nname = \"/name\"\nemail = \"/email\"\nupdatedAt = { r = \"/at\", type = \"datetime\" }\n";
 
-fn id(text: &str) -> LocalId {
+pub(crate) fn id(text: &str) -> LocalId {
     LocalId::new(text).unwrap()
 }
 

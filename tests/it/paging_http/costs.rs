@@ -134,7 +134,10 @@ async fn calls_are_as_few_as_the_readme_says() {
             ..habits(style)
         };
         let mut world = World::one(plain, 100).await;
-        world.asked.want = Want::default();
+        world.asked.want = Want {
+            cursors: true,
+            ..Want::default()
+        };
         let first = world.window(true, 10, None).await.unwrap();
         assert_eq!(world.calls(), cost.aligned[0], "{style:?}");
         let end = first.page_info.end.clone().unwrap();

@@ -2,7 +2,7 @@
 
 use crmql::adapter::{Adapter, Manifest, Site, TokenStore, Vars, read};
 use crmql::document::Problems;
-use crmql::source::{Call, Operation};
+use crmql::source::{Call, CallBudget, Operation};
 use crmql::upstream::Settings;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
@@ -143,7 +143,7 @@ where
     drop(stream.shutdown().await);
 }
 
-async fn receive(stream: &mut TcpStream) -> Option<Seen> {
+pub async fn receive(stream: &mut TcpStream) -> Option<Seen> {
     let mut bytes = Vec::new();
     let head_end = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -198,25 +198,48 @@ pub fn manifest(text: &str) -> Arc<Manifest> {
     Arc::new(manifest.unwrap_or_else(|| panic!("{problems}\n{text}")))
 }
 
-/// A source whose CRM is `crm`.
+/// A source whose CRM is `crm`, which is asked once: nothing is tried again.
 pub fn source(crm: &Crm, text: &str) -> Adapter {
-    source_with(&crm.base, text, TokenStore::default(), Settings::default())
+    let settings = Settings {
+        retries: 0,
+        ..Settings::default()
+    };
+    source_with(&crm.base, text, TokenStore::default(), settings)
 }
 
 pub fn source_with(base: &str, text: &str, tokens: TokenStore, settings: Settings) -> Adapter {
+    let total = Duration::from_secs(10);
+    made(base, text, tokens, settings, total)
+}
+
+/// A source whose uses may take so long in all.
+pub fn source_within(base: &str, text: &str, settings: Settings, total: Duration) -> Adapter {
+    made(base, text, TokenStore::default(), settings, total)
+}
+
+fn made(
+    base: &str,
+    text: &str,
+    tokens: TokenStore,
+    settings: Settings,
+    total: Duration,
+) -> Adapter {
     let vars = Vars::from([("base_url".to_owned(), base.to_owned())]);
     let site = Site {
         vars,
         settings,
-        total: Duration::from_secs(10),
+        total,
         tokens,
     };
     Adapter::new(manifest(text), site).unwrap()
 }
 
 pub fn call() -> Call {
-    Call::new(Arc::new(
-        Operation::new("r-1", Instant::now() + Duration::from_secs(10))
-            .no_older(Some(Duration::ZERO)),
-    ))
+    call_with(CallBudget::default())
+}
+
+pub fn call_with(budget: CallBudget) -> Call {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let operation = Operation::new("r-1", deadline).no_older(Some(Duration::ZERO));
+    Call::new(Arc::new(operation.spending(budget)))
 }

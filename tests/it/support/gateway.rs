@@ -4,11 +4,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use crmql::app::{demo_sources, routes};
+use crmql::app::{demo_sources, routes_keeping};
 use crmql::config::CacheTimes;
 use crmql::demo::{self, Crm, Demo, Options, Seen};
 use crmql::http::{Readiness, serve};
 use crmql::limits::Limits;
+use crmql::writes::Keep;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -21,6 +22,7 @@ pub struct Running {
     /// Where it listens, without a path.
     pub url: String,
     client: reqwest::Client,
+    server: tokio::task::JoinHandle<bool>,
 }
 
 /// A gateway over so many customers in each CRM, which keeps nothing: most tests count calls.
@@ -30,26 +32,53 @@ pub async fn start(customers: usize) -> Running {
 
 /// The same with other ceilings.
 pub async fn start_with(customers: usize, limits: Limits) -> Running {
-    start_as(customers, limits, None).await
+    start_before(demo_of(customers).await, limits, Keep::Memory).await
 }
 
 /// The same with a cache.
 pub async fn start_cached(customers: usize, times: CacheTimes) -> Running {
-    start_as(customers, Limits::default(), Some(times)).await
+    let demo = demo_of(customers).await;
+    start_all(demo, Limits::default(), Keep::Memory, Some(times)).await
 }
 
-async fn start_as(customers: usize, limits: Limits, times: Option<CacheTimes>) -> Running {
+/// The emulated CRMs alone.
+pub async fn demo_of(customers: usize) -> Demo {
     let options = Options {
         customers,
         ports: None,
     };
-    let demo = demo::start(options).await.unwrap();
+    demo::start(options).await.unwrap()
+}
+
+/// A gateway before CRMs that run already, with a place for idempotency keys.
+pub async fn start_before(demo: Demo, limits: Limits, keep: Keep) -> Running {
+    start_all(demo, limits, keep, None).await
+}
+
+async fn start_all(demo: Demo, limits: Limits, keep: Keep, times: Option<CacheTimes>) -> Running {
+    let (url, server) = served(&demo, limits, keep, times).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    Running {
+        demo,
+        url,
+        client,
+        server,
+    }
+}
+
+async fn served(
+    demo: &Demo,
+    limits: Limits,
+    keep: Keep,
+    times: Option<CacheTimes>,
+) -> (String, tokio::task::JoinHandle<bool>) {
     let readiness = Readiness::new();
-    let sources = demo_sources(&demo, times.as_ref(), &limits).unwrap();
-    let routes = routes(sources, b"a secret of the tests", &limits, &readiness).unwrap();
+    let sources = demo_sources(demo, times.as_ref(), &limits).unwrap();
+    let key = b"a secret of the tests";
+    let routes = routes_keeping(sources, key, keep, &limits, &readiness).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
+    let serving = async move {
         serve(
             listener,
             routes,
@@ -58,12 +87,18 @@ async fn start_as(customers: usize, limits: Limits, times: Option<CacheTimes>) -
             std::future::pending(),
         )
         .await
-    });
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    Running { demo, url, client }
+    };
+    (url, tokio::spawn(serving))
 }
 
 impl Running {
+    /// The same CRMs behind a gateway that was started anew.
+    pub async fn restarted(self, limits: Limits, keep: Keep) -> Self {
+        self.server.abort();
+        drop((self.server.await, self.client));
+        start_before(self.demo, limits, keep).await
+    }
+
     /// One emulated CRM.
     pub fn crm(&self, key: &str) -> &Crm {
         self.demo.crms.iter().find(|crm| crm.key == key).unwrap()

@@ -4,3 +4,4 @@ pub mod crm;
 pub mod gateway;
 pub mod guarded;
 pub mod process;
+pub mod proxy;

@@ -1,0 +1,31 @@
+//! How a CRM is doing, as its calls tell.
+
+use crate::model::{DateTime, SourceHealth};
+use crate::source::{QuotaLeft, SourceStatus};
+use crate::upstream::{Condition, QuotaView, Upstream};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// What the way to a CRM knows about it.
+pub fn of(upstream: &Upstream) -> SourceStatus {
+    let closed = upstream.closed();
+    let (health, rest) = match upstream.condition() {
+        Condition::Resting(rest) => (SourceHealth::Unavailable, Some(rest)),
+        Condition::Fine if closed.is_none() => (SourceHealth::Healthy, None),
+        Condition::Fine | Condition::Shaky => (SourceHealth::Degraded, None),
+    };
+    SourceStatus {
+        health,
+        retry_after: rest.max(closed),
+        quota: upstream.quota().map(quota),
+    }
+}
+
+fn quota(view: QuotaView) -> QuotaLeft {
+    let at = |wait: Duration| Timestamp::now().checked_add(wait).ok().map(DateTime);
+    QuotaLeft {
+        limit: view.limit,
+        remaining: view.remaining,
+        resets_at: view.reset.and_then(at),
+    }
+}

@@ -1,0 +1,175 @@
+//! The ledger over a crash, its clock and its bound.
+
+use super::ledger::{Begun, Ended, Keep, LIFE, Ledger};
+use super::{Asked, not_applied, unknown};
+use crate::model::{Change, FieldValue, WriteField, WriteOutcome};
+use crate::source::memory::{MemorySource, Shape};
+use crate::source::{SourceEntry, SourceError, SourceErrorKind, Written};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+fn entry(key: &str) -> Arc<SourceEntry> {
+    Arc::new(SourceEntry {
+        key: key.into(),
+        name: "".into(),
+        adapter: "".into(),
+        rank: 0,
+        source: Arc::new(MemorySource::new(
+            Shape::new(crate::source::Paging::None),
+            Vec::new(),
+        )),
+    })
+}
+
+fn change(name: &str) -> Change {
+    Change::Create {
+        fields: vec![(WriteField::Name, FieldValue::Text(name.to_owned()))],
+        native: serde_json::Map::new(),
+    }
+}
+
+async fn begin(
+    ledger: &Ledger,
+    tenant: &str,
+    source: &str,
+    key: &str,
+    name: &str,
+) -> (Begun, [u8; 32]) {
+    let (entry, change) = (entry(source), change(name));
+    let asked = Asked {
+        entry: &entry,
+        change: &change,
+        tenant,
+        key: Some(key),
+    };
+    ledger.begin(&asked, key).await.unwrap()
+}
+
+fn applied() -> Written {
+    Written {
+        outcome: WriteOutcome::Applied,
+        problems: Vec::new(),
+        id: Some(crate::model::LocalId::new("7").unwrap()),
+        ..unknown(SourceError::new(SourceErrorKind::Timeout, ""))
+    }
+}
+
+#[tokio::test]
+async fn what_was_begun_and_never_ended_is_in_doubt_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = Keep::File(folder.path().join("writes"));
+    let ledger = Ledger::new(keep.clone(), 10, [1; 32]);
+    assert!(matches!(
+        begin(&ledger, "", "a", "k", "n").await.0,
+        Begun::Fresh
+    ));
+    let (begun, done) = begin(&ledger, "", "a", "k2", "n").await;
+    assert!(matches!(begun, Begun::Fresh));
+    ledger.end(done, Ended::of(&applied())).await;
+    drop(ledger);
+    let ledger = Ledger::new(keep, 10, [2; 32]);
+    assert!(matches!(
+        begin(&ledger, "", "a", "k", "n").await.0,
+        Begun::Doubt { ended: None, .. }
+    ));
+    assert!(matches!(
+        begin(&ledger, "", "a", "k", "other").await.0,
+        Begun::Other
+    ));
+    match begin(&ledger, "", "a", "k2", "n").await.0 {
+        Begun::Ended(ended) => {
+            let written = ended.written();
+            assert_eq!(written.outcome, WriteOutcome::Applied);
+            assert_eq!(written.id.unwrap().as_str(), "7");
+        }
+        _ => panic!("it ended"),
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_of_one_tenant_and_one_source() {
+    let ledger = Ledger::new(Keep::Memory, 10, [1; 32]);
+    for (tenant, source) in [("", "a"), ("", "b"), ("t", "a"), ("a", ""), ("ta", "")] {
+        let begun = begin(&ledger, tenant, source, "k", "n").await.0;
+        assert!(matches!(begun, Begun::Fresh), "{tenant} {source}");
+    }
+}
+
+static NOW: AtomicI64 = AtomicI64::new(1_000_000);
+
+#[tokio::test]
+async fn a_key_lasts_a_day_and_only_then_makes_room() {
+    let ledger = Ledger::new(Keep::Memory, 2, [1; 32]).with_clock(|| NOW.load(Ordering::SeqCst));
+    for key in ["k1", "k2"] {
+        let (_, name) = begin(&ledger, "", "a", key, "n").await;
+        ledger.end(name, Ended::of(&applied())).await;
+    }
+    NOW.fetch_add(LIFE - 1, Ordering::SeqCst);
+    assert!(matches!(
+        begin(&ledger, "", "a", "k1", "n").await.0,
+        Begun::Ended(_)
+    ));
+    let (entry, change) = (entry("a"), change("n"));
+    let asked = Asked {
+        entry: &entry,
+        change: &change,
+        tenant: "",
+        key: Some("k3"),
+    };
+    let refused = ledger.begin(&asked, "k3").await;
+    assert_eq!(refused.err().unwrap().kind, SourceErrorKind::Saturated);
+    NOW.fetch_add(1, Ordering::SeqCst);
+    assert!(matches!(
+        begin(&ledger, "", "a", "k1", "other").await.0,
+        Begun::Fresh
+    ));
+    assert!(matches!(
+        begin(&ledger, "", "a", "k3", "n").await.0,
+        Begun::Fresh
+    ));
+}
+
+#[test]
+fn only_the_crms_own_word_is_kept_of_what_was_not_done() {
+    for (kind, status, kept) in [
+        (SourceErrorKind::Conflict, Some(409), true),
+        (SourceErrorKind::Rejected, Some(422), true),
+        (SourceErrorKind::Rejected, None, false),
+        (SourceErrorKind::Throttled, Some(429), false),
+        (SourceErrorKind::Credentials, Some(401), false),
+        (SourceErrorKind::Unavailable, None, false),
+    ] {
+        let mut error = SourceError::new(kind, "text");
+        error.upstream_status = status;
+        let ended = Ended::of(&not_applied(error.clone()));
+        assert_eq!(ended.is_some(), kept, "{kind:?}");
+        if let Some(ended) = ended {
+            assert_eq!(ended.written().problems[0].error, error);
+        }
+    }
+}
+
+#[test]
+fn the_order_of_members_does_not_matter_and_everything_else_does() {
+    let print = |native: serde_json::Value, name: &str| {
+        let change = Change::Create {
+            fields: vec![(WriteField::Name, FieldValue::Text(name.to_owned()))],
+            native: native.as_object().unwrap().clone(),
+        };
+        super::print::content(&[0; 32], &change)
+    };
+    let one = print(json!({ "a": 1, "b": { "c": [1, 2], "d": null } }), "n");
+    assert_eq!(
+        one,
+        print(json!({ "b": { "d": null, "c": [1, 2] }, "a": 1 }), "n")
+    );
+    for (native, name) in [
+        (json!({ "a": 1, "b": { "c": [2, 1], "d": null } }), "n"),
+        (json!({ "a": "1", "b": { "c": [1, 2], "d": null } }), "n"),
+        (json!({ "a": 1, "b": { "c": [1, 2] } }), "n"),
+        (json!({ "a": 1, "b": { "c": [1, 2], "d": null } }), "m"),
+    ] {
+        assert_ne!(one, print(native, name));
+    }
+}
