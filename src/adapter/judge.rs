@@ -42,7 +42,7 @@ impl Judge {
         leaves: &[Leaf<'_>],
     ) -> Result<(), Refusal> {
         let at = |slot: usize| leaves.get(slot).unwrap_or(&Leaf::Absent);
-        if let Some(Leaf::Tree(Value::Array(warnings))) = self.warnings.map(at) {
+        if let Some(warnings) = self.warnings.map(at).and_then(Leaf::array) {
             note_warnings(manifest, warnings.len());
         }
         match &self.ok {

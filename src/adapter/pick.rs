@@ -28,8 +28,8 @@ pub enum Leaf<'a> {
     Float(f64),
     /// Text.
     Text(Cow<'a, str>),
-    /// An array or an object.
-    Tree(Value),
+    /// An array or an object. Boxed: a row has many leaves, and few of them are trees.
+    Tree(Box<Value>),
 }
 
 impl Leaf<'_> {
@@ -47,6 +47,14 @@ impl Leaf<'_> {
         }
     }
 
+    /// The elements, where it is an array.
+    pub fn array(&self) -> Option<&[Value]> {
+        match self {
+            Leaf::Tree(tree) => tree.as_array().map(Vec::as_slice),
+            _ => None,
+        }
+    }
+
     /// The same value as a tree of its own.
     pub fn to_value(&self) -> Value {
         match self {
@@ -56,7 +64,7 @@ impl Leaf<'_> {
             Leaf::Uint(value) => Value::from(*value),
             Leaf::Float(value) => Value::from(*value),
             Leaf::Text(text) => Value::String(text.clone().into_owned()),
-            Leaf::Tree(value) => value.clone(),
+            Leaf::Tree(value) => (**value).clone(),
         }
     }
 
@@ -70,7 +78,7 @@ impl Leaf<'_> {
                 (None, Some(value), _) => Leaf::Uint(value),
                 (None, None, value) => Leaf::Float(value.unwrap_or(f64::NAN)),
             },
-            tree => Leaf::Tree(tree.clone()),
+            tree => Leaf::Tree(Box::new(tree.clone())),
         }
     }
 }
@@ -251,6 +259,13 @@ impl<'de, R: Rows<'de>> DeserializeSeed<'de> for Walk<'_, 'de, R> {
 
 /// Puts a value into the slots of a branch, and of the branches below it.
 fn keep<'de>(branch: &Branch, leaf: Leaf<'de>, leaves: &mut [Leaf<'de>]) {
+    // Nearly every field is read from one place, and that place is a plain value.
+    if let [(slot, tail)] = &branch.slots[..]
+        && tail.is_empty()
+        && branch.members.is_empty()
+    {
+        return set(leaves, *slot, leaf);
+    }
     if let Leaf::Tree(tree) = &leaf {
         for (name, below) in &branch.members {
             if let Some(value) = tree.get(&**name) {
@@ -498,12 +513,12 @@ impl<'de> Visitor<'de> for LeafSeed {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Leaf<'de>, A::Error> {
         use serde::Deserialize;
-        Value::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Leaf::Tree)
+        Box::<Value>::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Leaf::Tree)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Leaf<'de>, A::Error> {
         use serde::Deserialize;
-        Value::deserialize(serde::de::value::SeqAccessDeserializer::new(seq)).map(Leaf::Tree)
+        Box::<Value>::deserialize(serde::de::value::SeqAccessDeserializer::new(seq)).map(Leaf::Tree)
     }
 }
 
@@ -578,7 +593,7 @@ mod tests {
         let leaves = pick(br#"{"error":{"code":"X"}}"#);
         assert_eq!(
             (&leaves[whole], &leaves[code]),
-            (&Leaf::Tree(json!({"code": "X"})), &text("X"))
+            (&Leaf::Tree(Box::new(json!({"code": "X"}))), &text("X"))
         );
     }
 

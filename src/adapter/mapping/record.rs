@@ -140,11 +140,11 @@ impl<'de> Record<'_, 'de> {
 
     pub(super) fn texts(&mut self, reading: &Option<Reading>) -> Option<Vec<Box<str>>> {
         let (reading, leaf) = self.take(reading)?;
-        let Leaf::Tree(Value::Array(items)) = leaf else {
+        let Some(items) = leaf.array() else {
             return self.problem(reading, "expected a list of texts");
         };
         let mut texts = Vec::with_capacity(items.len());
-        for item in &items {
+        for item in items {
             match reading
                 .field
                 .each
@@ -161,7 +161,7 @@ impl<'de> Record<'_, 'de> {
 
     pub(super) fn json(&mut self, reading: &Option<Reading>) -> Option<Value> {
         self.take(reading).map(|(_, leaf)| match leaf {
-            Leaf::Tree(value) => value,
+            Leaf::Tree(value) => *value,
             other => other.to_value(),
         })
     }

@@ -48,7 +48,7 @@ pub(super) fn same_scalar(leaf: &Leaf<'_>, wire: &Value) -> bool {
         (Leaf::Int(a), Value::Number(b)) => b.as_i64() == Some(*a),
         (Leaf::Uint(a), Value::Number(b)) => b.as_u64() == Some(*a),
         (Leaf::Float(a), Value::Number(b)) => b.as_f64() == Some(*a),
-        (Leaf::Tree(a), b) => a == b,
+        (Leaf::Tree(a), b) => **a == *b,
         _ => false,
     }
 }

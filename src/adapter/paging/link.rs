@@ -89,7 +89,7 @@ pub fn read(
 ) -> Result<Option<Position>, SourceError> {
     let link = match leaf {
         Leaf::Text(text) if !text.is_empty() => text,
-        Leaf::Tree(Value::Object(object)) => match object.get("href").and_then(Value::as_str) {
+        Leaf::Tree(tree) if tree.is_object() => match tree.get("href").and_then(Value::as_str) {
             Some(href) => href.to_owned().into(),
             None => return Ok(None),
         },

@@ -53,11 +53,11 @@ macro_rules! word {
     };
 }
 
-/// A time or day of the record.
-macro_rules! printed {
+/// A moment of the record.
+macro_rules! time {
     ($name:ident) => {
         leaf(|node: &CustomerNode, out| {
-            json::option(node.record().$name, out, |at, out| json::printed(at.0, out));
+            json::option(node.record().$name, out, |at, out| json::time(at.0, out));
         })
     };
 }
@@ -94,11 +94,15 @@ pub(super) fn field(asked: &Field) -> Option<Write<CustomerNode>> {
         "tier" => word!(tier),
         "status" => word!(status),
         "gender" => word!(gender),
-        "birthDate" => printed!(birth_date),
-        "createdAt" => printed!(created_at),
-        "updatedAt" => printed!(updated_at),
-        "archivedAt" => printed!(archived_at),
-        "deletedAt" => printed!(deleted_at),
+        "birthDate" => leaf(|node: &CustomerNode, out| {
+            json::option(node.record().birth_date, out, |day, out| {
+                json::printed(day.0, out)
+            });
+        }),
+        "createdAt" => time!(created_at),
+        "updatedAt" => time!(updated_at),
+        "archivedAt" => time!(archived_at),
+        "deletedAt" => time!(deleted_at),
         "unsubscribed" => {
             leaf(|node: &CustomerNode, out| json::plain(&node.record().unsubscribed, out))
         }
@@ -176,7 +180,7 @@ fn source(asked: &Field) -> Option<Write<SourceNode>> {
 fn freshness(asked: &Field) -> Option<Write<Customer>> {
     match asked.name.node.as_str() {
         "fetchedAt" => leaf(|record: &Customer, out| {
-            json::printed(record.fetched_at.to_the_millisecond().0, out);
+            json::time(record.fetched_at.to_the_millisecond().0, out);
         }),
         "stale" => leaf(|record: &Customer, out| json::plain(&record.stale, out)),
         _ => None,

@@ -49,6 +49,16 @@ pub(super) fn printed(value: impl std::fmt::Display, out: &mut Vec<u8>) {
     let _ = write!(out, "\"{value}\"");
 }
 
+/// A moment, as its scalar shows it.
+pub(super) fn time(at: jiff::Timestamp, out: &mut Vec<u8>) {
+    const PRINTER: jiff::fmt::temporal::DateTimePrinter =
+        jiff::fmt::temporal::DateTimePrinter::new();
+    out.push(b'"');
+    // Writing to memory does not fail.
+    let _ = PRINTER.print_timestamp(&at, &mut *out);
+    out.push(b'"');
+}
+
 /// A word of an enum.
 pub(super) fn word<T: EnumType>(value: T, out: &mut Vec<u8>) {
     let item = T::items().iter().find(|item| item.value == value);
