@@ -96,7 +96,7 @@ pub(super) fn field(asked: &Field) -> Option<Write<CustomerNode>> {
         "gender" => word!(gender),
         "birthDate" => leaf(|node: &CustomerNode, out| {
             json::option(node.record().birth_date, out, |day, out| {
-                json::printed(day.0, out)
+                json::printed(day.0, out);
             });
         }),
         "createdAt" => time!(created_at),
