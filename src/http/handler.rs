@@ -253,7 +253,7 @@ fn written(body: Bytes, status: StatusCode, media: Media, cache_control: HeaderV
     );
     headers.insert(
         header::VARY,
-        HeaderValue::from_static("accept, authorization"),
+        HeaderValue::from_static("accept, authorization, x-api-key"),
     );
     headers.insert(header::CACHE_CONTROL, cache_control);
     if status == StatusCode::SERVICE_UNAVAILABLE {
