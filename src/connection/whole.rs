@@ -12,6 +12,9 @@ use super::strip::Found;
 use crate::model::{Order, OrderKey};
 use std::cmp::Ordering;
 
+/// Rows beyond the total that may have come since it was said.
+const SPARE: u32 = 20;
+
 /// All rows of a list, where it is small; one page tells most lists that are not.
 pub(super) async fn read(list: &List<'_>) -> Result<Option<Run>, Halt> {
     let most = list.limits.whole_rows;
@@ -30,7 +33,10 @@ pub(super) async fn read(list: &List<'_>) -> Result<Option<Run>, Halt> {
         && all.total.is_none_or(|total| total <= u64::from(most))
         && let Some(last) = all.rows.last().map(|found| Gap::After(found.mark.clone()))
     {
-        let left = most.saturating_sub(all.taken);
+        // Where the list says how long it is, no page past its end is asked for.
+        let known = all.total.and_then(|total| u32::try_from(total).ok());
+        let end = known.map_or(most, |total| total.saturating_add(SPARE).min(most));
+        let left = end.saturating_sub(all.taken);
         let rest = list.read(&last, Way::Forward, left, true).await?;
         all.rows.extend(rest.rows);
         all.unreadable.extend(rest.unreadable);
