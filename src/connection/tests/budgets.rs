@@ -89,6 +89,23 @@ fn a_source_that_would_have_to_be_read_whole_says_which_ceiling_stopped_it() {
     assert_eq!(page.reports[1].outcome, SourceOutcome::Complete);
 }
 
+/// A list of 250 rows that says so takes three pages of 100, and one more perhaps for rows that came since.
+#[test]
+fn a_list_that_is_read_whole_is_not_read_past_its_end() {
+    let shape = Shape {
+        total: TotalKind::Exact,
+        ..Shape::new(Paging::Page(Sizes { min: 1, max: 100 }))
+    };
+    let mut world = World::with(
+        vec![MemorySource::new(shape, plain_rows(250))],
+        Limits::default(),
+    );
+    world.asked.order = by_name();
+    assert_eq!(world.first(5, None).unwrap().edges.len(), 5);
+    let calls = world.take_calls();
+    assert!((3..=4).contains(&calls), "{calls}");
+}
+
 /// One source that cannot order its list is treated as a merge of one.
 #[test]
 fn one_small_source_is_ordered_here_and_a_large_one_refused() {
