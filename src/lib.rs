@@ -30,6 +30,8 @@ pub mod upstream;
 
 pub mod model;
 
+pub mod metrics;
+
 pub mod limits;
 
 pub mod demo;

@@ -7,6 +7,7 @@ use super::faults::{self, Refusal};
 use super::judge::{note_warnings, refused_in_body};
 use super::manifest::Success;
 use super::request::Draft;
+use crate::metrics::Away;
 use crate::source::{Call, SourceError, SourceErrorKind};
 use crate::upstream::{self, Fault, Reply, Request, Sign, Turn};
 use bytes::Buf;
@@ -229,13 +230,18 @@ impl Adapter {
 
     /// Says once that a source is down, and once that it is back.
     fn tell(&self, turn: Option<Turn>, kind: SourceErrorKind, call: &Call) {
-        let source = &*self.upstream.settings().source;
+        let settings = self.upstream.settings();
+        let source = &*settings.source;
         let request = &*call.operation().request_id;
         match turn {
             Some(Turn::Down) => {
+                settings.meter.turns.add(Away::Down);
                 tracing::warn!(source, kind = kind.code(), request, "source down");
             }
-            Some(Turn::Back) => tracing::warn!(source, request, "source back"),
+            Some(Turn::Back) => {
+                settings.meter.turns.add(Away::Back);
+                tracing::warn!(source, request, "source back");
+            }
             None => {}
         }
     }

@@ -4,6 +4,7 @@
 
 mod callers;
 mod check;
+mod moment;
 mod reload;
 mod serve;
 mod serving;

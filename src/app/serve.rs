@@ -1,5 +1,6 @@
 //! `crmql serve` and `crmql demo`: a gateway that listens until it is asked to stop.
 
+use super::moment::Watched;
 use super::reload::{Changes, Live};
 use super::serving::Serving;
 use super::{Signals, refuse, say, sources};
@@ -172,8 +173,18 @@ fn wire(
     let random = || config::random_key().context("random bytes");
     let ledger = Ledger::new(keep, limits.idempotency_keys, random()?);
     let writes = Arc::new(Writes::new(ledger, random()?));
-    let gateway = graphql::gateway(sources, connector, writes, limits)?;
-    let policy = Policy::open(Hosts::Only(Vec::new()));
+    let known = sources.clone();
+    let gateway = graphql::gateway(sources, connector, Arc::clone(&writes), limits)?;
+    let watched = Watched {
+        sources: vec![known],
+        store: None,
+        gateway: gateway.clone(),
+        writes,
+    };
+    let policy = Policy {
+        moment: Box::new(move || watched.moment()),
+        ..Policy::open(Hosts::Only(Vec::new()))
+    };
     let routes = http::router(gateway.clone(), limits, readiness.clone(), policy);
     Ok((gateway, routes))
 }

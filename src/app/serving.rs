@@ -2,12 +2,14 @@
 //! serves, and exchanged whole when the configuration changes.
 
 use super::callers;
+use super::moment::Watched;
 use super::sources::{self, Running};
 use crate::config::{self, Config};
 use crate::connection::Connector;
 use crate::document::Problems;
 use crate::graphql::{self, Gateway, Realm, Tenants};
 use crate::http::{self, Hosts, Library, Policy, Readiness, Router};
+use crate::metrics::RequestMeter;
 use crate::source::Sources;
 use crate::writes::{Keep, Ledger, Writes};
 use anyhow::Context as _;
@@ -27,6 +29,8 @@ pub struct Serving {
     pub gateway: Gateway,
     /// What makes writes happen once. It keeps a file open, so it goes on through every reload.
     writes: Arc<Writes>,
+    /// Counts requests, likewise.
+    meter: Arc<RequestMeter>,
     /// The way in.
     pub routes: Router,
 }
@@ -74,25 +78,37 @@ impl Serving {
         } else {
             Hosts::Only(config.server.hosts.clone())
         };
-        let policy = Policy {
-            origins: config.server.origins.clone(),
-            tenants: tenants.keys().cloned().collect(),
-            access,
-            introspection: config.server.introspection,
-            library: library(&config),
-            ..Policy::open(hosts)
-        };
         let writes = match before {
             Some(before) => Arc::clone(&before.writes),
             None => writes(&config)?,
         };
+        let names = tenants.keys().cloned().collect();
         let gateway = graphql::gateway_of(tenants, Arc::clone(&writes), &config.limits)?;
+        let open = Policy::open(hosts);
+        let meter = before.map_or(open.meter, |before| Arc::clone(&before.meter));
+        let watched = Watched {
+            sources: running.tenants.values().cloned().collect(),
+            store: Some(running.store().clone()),
+            gateway: gateway.clone(),
+            writes: Arc::clone(&writes),
+        };
+        let policy = Policy {
+            origins: config.server.origins.clone(),
+            tenants: names,
+            access,
+            introspection: config.server.introspection,
+            library: library(&config),
+            hosts: open.hosts,
+            meter: Arc::clone(&meter),
+            moment: Box::new(move || watched.moment()),
+        };
         let routes = http::router(gateway.clone(), &config.limits, readiness.clone(), policy);
         Ok(Some(Self {
             config,
             running,
             gateway,
             writes,
+            meter,
             routes,
         }))
     }

@@ -9,6 +9,7 @@ use super::notes::Notes;
 use crate::access::{Caller, Scope};
 use crate::limits::Limits;
 use crate::load::Answers;
+use crate::metrics::CacheMoment;
 use crate::source::{CallBudget, Operation};
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
@@ -254,6 +255,12 @@ impl Gateway {
     pub fn kept(&self, place: &Place) -> Option<(Bytes, Duration)> {
         let answers = self.inner.answers.as_ref()?;
         answers.get(&place.key, place.epoch)
+    }
+
+    /// How full the store of whole answers is.
+    pub fn answers(&self) -> CacheMoment {
+        let answers = self.inner.answers.as_ref();
+        answers.map(Answers::moment).unwrap_or_default()
     }
 
     /// Keeps a finished answer and its body, where it is one that the next caller would get too.

@@ -7,6 +7,7 @@ use super::negotiate::Media;
 use super::parameters::{self, Malformed, Parameters};
 use crate::access::{Caller, Denied};
 use crate::graphql::{Answer, Arrival, Place, Prepared, RequestCode, RequestError};
+use crate::metrics::{Ended, Kind, Word};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -28,13 +29,15 @@ pub(super) async fn graphql(
     let method = request.method().clone();
     let (response, kind) = match respond(&shared, &id, request, started).await {
         Ok(answered) => answered,
-        Err(error) => (malformed(&shared, error, &id), "malformed"),
+        Err(error) => (malformed(&shared, error, &id), Kind::Malformed),
     };
+    let ended = ended(&response);
+    shared.policy.meter.answered(kind, ended, started.elapsed());
     tracing::info!(
         request_id = %id,
         %method,
         status = response.status().as_u16(),
-        kind,
+        kind = kind.word(),
         ms = started.elapsed().as_millis(),
         "graphql"
     );
@@ -46,16 +49,16 @@ async fn respond(
     id: &str,
     request: Request,
     started: Instant,
-) -> Result<(Response, &'static str), Malformed> {
+) -> Result<(Response, Kind), Malformed> {
     let (parts, body) = request.into_parts();
     let reads_only = match parts.method {
         Method::POST => false,
         Method::GET | Method::HEAD => true,
-        Method::OPTIONS => return Ok((options(), "options")),
+        Method::OPTIONS => return Ok((options(), Kind::Options)),
         _ => {
             let message = "only GET and POST are served here";
             let error = Malformed::new(StatusCode::METHOD_NOT_ALLOWED, message);
-            return Ok((not_allowed(shared, error, id, METHODS), "malformed"));
+            return Ok((not_allowed(shared, error, id, METHODS), Kind::Malformed));
         }
     };
     let media = Media::accepted(&parts.headers).ok_or_else(|| {
@@ -88,7 +91,7 @@ async fn respond(
     let old = place.as_ref().filter(|_| wish == Wish::default());
     if let Some((body, left)) = old.and_then(|place| shared.gateway.kept(place)) {
         let fresh = caching::fresh(left);
-        return Ok((written(body, StatusCode::OK, media, fresh), "kept"));
+        return Ok((written(body, StatusCode::OK, media, fresh), Kind::Kept));
     }
     // Not before the body is here: whoever sends slowly must not keep others out.
     let _permit = shared.permits.try_acquire().map_err(|_| overloaded())?;
@@ -113,21 +116,21 @@ async fn run(
     arrival: Arrival,
     place: Option<Place>,
     media: Media,
-) -> Result<(Response, &'static str), Malformed> {
+) -> Result<(Response, Kind), Malformed> {
     let id = arrival.request_id.clone();
     let prepared = match prepare(shared, &parameters) {
         Ok(prepared) => prepared,
         Err(reasons) => {
             let answer = Answer::refused(reasons);
             let status = status(&answer, media);
-            return Ok((render(shared, answer, status, media, &id), "refused"));
+            return Ok((render(shared, answer, status, media, &id), Kind::Refused));
         }
     };
     if prepared.is_mutation() && reads_only {
         let message = "a mutation must be sent by POST";
         let error = Malformed::new(StatusCode::METHOD_NOT_ALLOWED, message);
         let allow = HeaderValue::from_static("POST");
-        return Ok((not_allowed(shared, error, &id, allow), "mutation"));
+        return Ok((not_allowed(shared, error, &id, allow), Kind::Refused));
     }
     let running = shared
         .gateway
@@ -138,11 +141,41 @@ async fn run(
         shared.gateway.keep(place, &prepared, &answer, &body);
     }
     let response = written(body, status(&answer, media), media, caching::of(&answer));
+    let response = counted(shared, &answer, response);
     Ok((response, kind_of(prepared.is_mutation())))
 }
 
-fn kind_of(is_mutation: bool) -> &'static str {
-    if is_mutation { "mutation" } else { "query" }
+const fn kind_of(is_mutation: bool) -> Kind {
+    if is_mutation {
+        Kind::Mutation
+    } else {
+        Kind::Query
+    }
+}
+
+/// In the extensions of a response with errors.
+#[derive(Clone, Copy)]
+struct WithErrors;
+
+/// Counts the errors of an answer, and marks its response.
+fn counted(shared: &Shared, answer: &Answer, mut response: Response) -> Response {
+    let mut codes = answer.codes().peekable();
+    if codes.peek().is_some() {
+        response.extensions_mut().insert(WithErrors);
+    }
+    codes.for_each(|code| shared.policy.meter.error(code));
+    response
+}
+
+fn ended(response: &Response) -> Ended {
+    let status = response.status();
+    let with_errors = response.extensions().get::<WithErrors>().is_some();
+    match (status.is_server_error(), status.is_client_error()) {
+        (true, _) => Ended::Failed,
+        (_, true) => Ended::Refused,
+        _ if with_errors => Ended::WithErrors,
+        _ => Ended::Fine,
+    }
 }
 
 /// Finds the document and checks it.
@@ -240,8 +273,9 @@ fn status(answer: &Answer, media: Media) -> StatusCode {
 
 fn render(shared: &Shared, answer: Answer, status: StatusCode, media: Media, id: &str) -> Response {
     let cache_control = caching::of(&answer);
-    let body = shared.gateway.finish(answer, id).to_json();
-    written(body.into(), status, media, cache_control)
+    let answer = shared.gateway.finish(answer, id);
+    let response = written(answer.to_json().into(), status, media, cache_control);
+    counted(shared, &answer, response)
 }
 
 fn written(body: Bytes, status: StatusCode, media: Media, cache_control: HeaderValue) -> Response {

@@ -3,8 +3,11 @@
 use super::guards::Hosts;
 use super::library::Library;
 use crate::access::Access;
+use crate::graphql::ErrorCode;
+use crate::metrics::{Moment, RequestMeter};
 use axum::http::{HeaderMap, HeaderValue, header};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What a deployment decides about its callers.
 pub struct Policy {
@@ -20,6 +23,10 @@ pub struct Policy {
     pub introspection: bool,
     /// The documents that need not be sent.
     pub library: Library,
+    /// Counts requests. One for the whole life of a process.
+    pub meter: Arc<RequestMeter>,
+    /// Tells how all that stands behind the requests is doing.
+    pub moment: Box<dyn Fn() -> Moment + Send + Sync>,
 }
 
 impl Policy {
@@ -32,6 +39,8 @@ impl Policy {
             tenants: BTreeSet::new(),
             introspection: true,
             library: Library::default(),
+            meter: Arc::new(RequestMeter::new(ErrorCode::WORDS)),
+            moment: Box::new(Moment::default),
         }
     }
 

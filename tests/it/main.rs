@@ -24,6 +24,7 @@ mod faults;
 mod filters;
 mod ids;
 mod lifecycle;
+mod metrics;
 mod mutations;
 mod odd_data;
 mod page;
