@@ -30,6 +30,8 @@ pub mod upstream;
 
 pub mod model;
 
+pub mod trace;
+
 pub mod metrics;
 
 pub mod limits;

@@ -5,6 +5,7 @@ use crate::load::Store;
 use crate::metrics::{Moment, SourceMoment};
 use crate::model::SourceHealth;
 use crate::source::{SourceEntry, Sources};
+use crate::trace::Queue;
 use crate::writes::Writes;
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ pub struct Watched {
     pub gateway: Gateway,
     /// What makes writes happen once.
     pub writes: Arc<Writes>,
+    /// The spans that wait for the collector, where there is one.
+    pub spans: Option<Queue>,
 }
 
 impl Watched {
@@ -31,6 +34,7 @@ impl Watched {
                 .into_iter()
                 .chain([("answers", self.gateway.answers())])
                 .collect(),
+            spans: self.spans.iter().flat_map(Queue::fates).collect(),
             keys: self.writes.keys().collect(),
             sources: sources.map(|entry| source(entry)).collect(),
             ..Moment::default()

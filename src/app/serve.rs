@@ -31,7 +31,7 @@ const TOTAL: Duration = Duration::from_secs(20);
 pub fn serve(file: &Path) -> anyhow::Result<Exit> {
     let problems = Problems::new();
     let readiness = Readiness::new();
-    let Some(serving) = Serving::load(file, &problems, &readiness, None)? else {
+    let Some(mut serving) = Serving::load(file, &problems, &readiness, None)? else {
         return Ok(refuse(&problems));
     };
     super::runtime()?.block_on(async {
@@ -43,6 +43,9 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
         let limits = serving.config.limits.clone();
         let sources = serving.config.sources.len();
         tracing::info!(%address, sources, "listening");
+        if let Some(sending) = serving.sending.take() {
+            tokio::spawn(sending);
+        }
         let changes = Changes::new(&serving.config.files).context("signals")?;
         let live = Box::new(Live::new(serving));
         let routes = live.routes();
@@ -180,6 +183,7 @@ fn wire(
         store: None,
         gateway: gateway.clone(),
         writes,
+        spans: None,
     };
     let policy = Policy {
         moment: Box::new(move || watched.moment()),

@@ -2,6 +2,7 @@
 //! serves, and exchanged whole when the configuration changes.
 
 use super::callers;
+use super::collector::{self, Sending};
 use super::moment::Watched;
 use super::sources::{self, Running};
 use crate::config::{self, Config};
@@ -11,6 +12,7 @@ use crate::graphql::{self, Gateway, Realm, Tenants};
 use crate::http::{self, Hosts, Library, Policy, Readiness, Router};
 use crate::metrics::RequestMeter;
 use crate::source::Sources;
+use crate::trace::{Queue, Tracer};
 use crate::writes::{Keep, Ledger, Writes};
 use anyhow::Context as _;
 use std::path::Path;
@@ -31,6 +33,10 @@ pub struct Serving {
     writes: Arc<Writes>,
     /// Counts requests, likewise.
     meter: Arc<RequestMeter>,
+    /// Makes the spans of requests, and keeps them until they are sent; likewise.
+    spans: (Tracer, Option<Queue>),
+    /// Sends spans, until somebody takes it over.
+    pub sending: Option<Sending>,
     /// The way in.
     pub routes: Router,
 }
@@ -84,6 +90,13 @@ impl Serving {
         };
         let names = tenants.keys().cloned().collect();
         let gateway = graphql::gateway_of(tenants, Arc::clone(&writes), &config.limits)?;
+        let (spans, sending) = match before {
+            Some(before) => (before.spans.clone(), None),
+            None => {
+                let (tracer, queue, sending) = collector::tracer(&config.telemetry);
+                ((tracer, queue), sending)
+            }
+        };
         let open = Policy::open(hosts);
         let meter = before.map_or(open.meter, |before| Arc::clone(&before.meter));
         let watched = Watched {
@@ -91,6 +104,7 @@ impl Serving {
             store: Some(running.store().clone()),
             gateway: gateway.clone(),
             writes: Arc::clone(&writes),
+            spans: spans.1.clone(),
         };
         let policy = Policy {
             origins: config.server.origins.clone(),
@@ -100,6 +114,7 @@ impl Serving {
             library: library(&config),
             hosts: open.hosts,
             meter: Arc::clone(&meter),
+            tracer: spans.0.clone(),
             moment: Box::new(move || watched.moment()),
         };
         let routes = http::router(gateway.clone(), &config.limits, readiness.clone(), policy);
@@ -109,6 +124,8 @@ impl Serving {
             gateway,
             writes,
             meter,
+            spans,
+            sending,
             routes,
         }))
     }
@@ -156,6 +173,10 @@ fn stay(config: &mut Config, before: &Config) {
     }
     if server.state_dir != old.state_dir {
         said.push("server.state_dir");
+    }
+    if config.telemetry != before.telemetry {
+        said.push("telemetry");
+        config.telemetry.clone_from(&before.telemetry);
     }
     server.listen = old.listen;
     server.state_dir.clone_from(&old.state_dir);

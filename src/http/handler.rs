@@ -8,6 +8,7 @@ use super::parameters::{self, Malformed, Parameters};
 use crate::access::{Caller, Denied};
 use crate::graphql::{Answer, Arrival, Place, Prepared, RequestCode, RequestError};
 use crate::metrics::{Ended, Kind, Word};
+use crate::trace::{Span, Trace};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -23,25 +24,41 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
 pub(super) async fn graphql(
     State(shared): State<Arc<Shared>>,
     Extension(RequestId(id)): Extension<RequestId>,
-    request: Request,
+    mut request: Request,
 ) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
+    let mut span = span(&shared, request.headers());
+    request.extensions_mut().insert(span.trace().clone());
     let (response, kind) = match respond(&shared, &id, request, started).await {
         Ok(answered) => answered,
         Err(error) => (malformed(&shared, error, &id), Kind::Malformed),
     };
     let ended = ended(&response);
     shared.policy.meter.answered(kind, ended, started.elapsed());
+    span.tell("crmql.kind", kind.word());
+    let status = response.status().as_u16();
+    span.tell("http.response.status_code", u64::from(status));
+    if ended == Ended::Failed {
+        span.fail();
+    }
     tracing::info!(
         request_id = %id,
         %method,
-        status = response.status().as_u16(),
+        status,
         kind = kind.word(),
         ms = started.elapsed().as_millis(),
         "graphql"
     );
     response
+}
+
+/// The span of a request, below the one its caller names. Whoever names two names none.
+fn span(shared: &Shared, headers: &HeaderMap) -> Span {
+    let mut given = headers.get_all("traceparent").iter();
+    let only = given.next().filter(|_| given.next().is_none());
+    let only = only.and_then(|text| text.to_str().ok());
+    shared.policy.tracer.request("graphql", only)
 }
 
 async fn respond(
@@ -73,6 +90,7 @@ async fn respond(
         return Err(Malformed::new(StatusCode::FORBIDDEN, message));
     }
     let caller = caller(shared, &parts.headers, id).await?;
+    tracing::Span::current().record("tenant", &*caller.tenant);
     let share = shared.shares.get(&caller.tenant);
     let full = |places: &Semaphore| places.available_permits() == 0;
     if full(&shared.permits) || share.is_some_and(full) {
@@ -104,7 +122,11 @@ async fn respond(
     } else {
         Parameters::from_body(&text)?
     };
-    let arrival = arrival(shared, id, caller, wish, started);
+    let trace = parts.extensions.get::<Trace>().cloned();
+    let arrival = Arrival {
+        trace,
+        ..arrival(shared, id, caller, wish, started)
+    };
     run(shared, parameters, reads_only, arrival, place, media).await
 }
 
@@ -246,6 +268,7 @@ fn arrival(
         deadline: started + Duration::from_millis(shared.limits.request_ms),
         max_age: wish.max_age,
         no_store: wish.no_store,
+        trace: None,
     }
 }
 

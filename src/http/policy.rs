@@ -5,6 +5,7 @@ use super::library::Library;
 use crate::access::Access;
 use crate::graphql::ErrorCode;
 use crate::metrics::{Moment, RequestMeter};
+use crate::trace::Tracer;
 use axum::http::{HeaderMap, HeaderValue, header};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct Policy {
     pub library: Library,
     /// Counts requests. One for the whole life of a process.
     pub meter: Arc<RequestMeter>,
+    /// Makes the spans of requests.
+    pub tracer: Tracer,
     /// Tells how all that stands behind the requests is doing.
     pub moment: Box<dyn Fn() -> Moment + Send + Sync>,
 }
@@ -40,6 +43,7 @@ impl Policy {
             introspection: true,
             library: Library::default(),
             meter: Arc::new(RequestMeter::new(ErrorCode::WORDS)),
+            tracer: Tracer::default(),
             moment: Box::new(Moment::default),
         }
     }

@@ -12,6 +12,7 @@ use crate::source::{
     Call, CustomerRef, CustomerSource, ListPlan, Operation, Page, Position, Row, SourceError,
     SourceErrorKind, SourceStatus, Unsupported, Written,
 };
+use crate::trace::Role;
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -83,11 +84,18 @@ impl CustomerSource for CachedSource {
         at: &Position,
         size: u32,
     ) -> Result<Page, SourceError> {
-        self.0.page(call, plan, at, size).await
+        let span = call.span("read page", Role::Inside);
+        self.0
+            .page(&call.under(span.as_ref()), plan, at, size)
+            .await
     }
 
     async fn fetch(&self, call: &Call, ids: &[LocalId]) -> Vec<Found> {
-        self.0.customers(call, ids).await
+        let mut span = call.span("read customers", Role::Inside);
+        if let Some(span) = &mut span {
+            span.tell("crmql.customers", ids.len() as u64);
+        }
+        self.0.customers(&call.under(span.as_ref()), ids).await
     }
 
     fn status(&self) -> SourceStatus {
@@ -108,7 +116,8 @@ impl CustomerSource for CachedSource {
             nothing_sent: false,
         };
         let before = call.calls();
-        let written = self.0.inner.write(call, change).await;
+        let span = call.span("write customer", Role::Inside);
+        let written = self.0.inner.write(&call.under(span.as_ref()), change).await;
         self.0.meter.writes.add(match written.outcome {
             WriteOutcome::Applied => Changed::Applied,
             WriteOutcome::NotApplied => Changed::NotApplied,

@@ -13,5 +13,5 @@ mod source;
 pub use count::{Counts, Word};
 pub use latency::Latency;
 pub use page::{CacheMoment, Moment, SourceMoment, page};
-pub use requests::{Ended, KeyUse, Kind, RequestMeter};
+pub use requests::{Ended, KeyUse, Kind, RequestMeter, SpanFate};
 pub use source::{Answered, Away, Changed, Purpose, Read, SourceMeter, Unsent};

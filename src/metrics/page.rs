@@ -22,6 +22,8 @@ pub struct Moment {
     pub caches: Vec<(&'static str, CacheMoment)>,
     /// What idempotency keys were found to be.
     pub keys: Vec<(&'static str, u64)>,
+    /// What became of spans.
+    pub spans: Vec<(&'static str, u64)>,
     /// The sources.
     pub sources: Vec<SourceMoment>,
 }
@@ -106,8 +108,12 @@ fn of_process(families: &mut Vec<Family>, requests: &RequestMeter, moment: &Mome
     }
     let errors = requests.errors();
     let errors = errors.map(|(code, count)| (vec![("code", code.to_owned())], count));
-    let keys = moment.keys.iter();
-    let keys = keys.map(|(word, count)| (vec![("result", (*word).to_owned())], *count));
+    let results = |counts: &[(&'static str, u64)]| {
+        let counts = counts.iter();
+        counts
+            .map(|(word, count)| (vec![("result", (*word).to_owned())], *count))
+            .collect()
+    };
     families.extend([
         level(
             "crmql_ready",
@@ -138,7 +144,12 @@ fn of_process(families: &mut Vec<Family>, requests: &RequestMeter, moment: &Mome
         count(
             "crmql_idempotency_keys",
             "Writes that came with an idempotency key, by what it was found to be.",
-            keys.collect(),
+            results(&moment.keys),
+        ),
+        count(
+            "crmql_trace_spans",
+            "Spans for the collector, by what became of them.",
+            results(&moment.spans),
         ),
     ]);
 }

@@ -53,6 +53,18 @@ words! {
     }
 }
 
+words! {
+    /// What became of a span.
+    SpanFate {
+        /// The collector took it.
+        Sent = "sent",
+        /// The collector did not take it.
+        Failed = "failed",
+        /// Too many were waiting.
+        Dropped = "dropped",
+    }
+}
+
 /// What is counted of all requests.
 pub struct RequestMeter {
     ended: Vec<(&'static str, Counts<Ended>, Latency)>,
