@@ -39,4 +39,5 @@ mod schema;
 mod support;
 mod tenants;
 mod tidy;
+mod traces;
 mod writes;
