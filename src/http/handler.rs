@@ -43,7 +43,6 @@ pub(super) async fn graphql(
         span.fail();
     }
     tracing::info!(
-        request_id = %id,
         %method,
         status,
         kind = kind.word(),
@@ -227,7 +226,7 @@ pub(super) async fn caller(
         .caller(headers)
         .await
         .map_err(|denied| {
-            tracing::info!(request_id = %id, reason = denied.word(), "denied");
+            tracing::info!(reason = denied.word(), "denied");
             let (status, message) = match denied {
                 Denied::Missing => (StatusCode::UNAUTHORIZED, "credentials are needed"),
                 Denied::Invalid("expired") => (StatusCode::UNAUTHORIZED, "the token has expired"),

@@ -133,3 +133,64 @@ fn written(span: Finished) -> Value {
         "status": { "code": if span.failed { 2 } else { 0 } },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Tracer;
+    use futures_util::FutureExt;
+    use std::sync::Mutex;
+
+    fn fate(queue: &Queue, word: &str) -> u64 {
+        let mut fates = queue.fates();
+        fates.find(|(known, _)| *known == word).unwrap().1
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_finds_no_room_is_left_out_and_the_rest_is_sent_together() {
+        let (queue, waiting) = Queue::new();
+        let tracer = Tracer::new(true, 100, Some(queue.clone()));
+        for _ in 0..WAITING + 7 {
+            drop(tracer.request("r", None));
+        }
+        assert_eq!(fate(&queue, "dropped"), 7);
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let note = Arc::clone(&sent);
+        let deliver: Deliver = Box::new(move |message| {
+            let message: Value = serde_json::from_slice(&message).unwrap();
+            let spans = &message["resourceSpans"][0]["scopeSpans"][0]["spans"];
+            let many = spans.as_array().unwrap().len();
+            let mut sent = note.lock().unwrap();
+            sent.push(many);
+            // The collector takes the first message only.
+            let taken = sent.len() == 1;
+            async move { taken }.boxed()
+        });
+        tokio::spawn(export(queue.clone(), waiting, deliver));
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(*sent.lock().unwrap(), [TOGETHER; WAITING / TOGETHER]);
+        assert_eq!(fate(&queue, "sent"), TOGETHER as u64);
+        assert_eq!(fate(&queue, "failed"), (WAITING - TOGETHER) as u64);
+    }
+
+    #[tokio::test]
+    async fn only_the_chosen_part_is_recorded_unless_the_caller_records() {
+        let (queue, mut waiting) = Queue::new();
+        let tracer = Tracer::new(true, 25, Some(queue));
+        for _ in 0..1_000 {
+            drop(tracer.request("r", None));
+        }
+        let mut recorded = 0;
+        while waiting.try_recv().is_ok() {
+            recorded += 1;
+        }
+        assert!((150..350).contains(&recorded), "{recorded}");
+        for (flags, recorded) in [("00", false), ("01", true)] {
+            let given = format!("00-{:032x}-{:016x}-{flags}", 7, 8);
+            for _ in 0..20 {
+                drop(tracer.request("r", Some(&given)));
+                assert_eq!(waiting.try_recv().is_ok(), recorded);
+            }
+        }
+    }
+}
