@@ -30,6 +30,10 @@ pub mod upstream;
 
 pub mod model;
 
+pub mod trace;
+
+pub mod metrics;
+
 pub mod limits;
 
 pub mod demo;

@@ -9,14 +9,17 @@ pub enum Scope {
     WriteCustomers,
     /// Read what the common model does not show of a customer: the CRM's own record and fields, and identity numbers.
     ReadNative,
+    /// Read the gateway's figures, which are those of all tenants. A token's own claims never give it.
+    ReadMetrics,
 }
 
 impl Scope {
     /// Every scope with its word in configurations and tokens.
-    pub const ALL: [(&'static str, Self); 3] = [
+    pub const ALL: [(&'static str, Self); 4] = [
         ("read:customers", Self::ReadCustomers),
         ("write:customers", Self::WriteCustomers),
         ("read:native", Self::ReadNative),
+        ("read:metrics", Self::ReadMetrics),
     ];
 
     /// The word.
@@ -25,6 +28,7 @@ impl Scope {
             Self::ReadCustomers => "read:customers",
             Self::WriteCustomers => "write:customers",
             Self::ReadNative => "read:native",
+            Self::ReadMetrics => "read:metrics",
         }
     }
 }
@@ -35,6 +39,7 @@ pub struct Scopes {
     read_customers: bool,
     write_customers: bool,
     read_native: bool,
+    read_metrics: bool,
 }
 
 impl Scopes {
@@ -43,6 +48,7 @@ impl Scopes {
         read_customers: true,
         write_customers: true,
         read_native: true,
+        read_metrics: true,
     };
 
     /// Whether this one is among them.
@@ -51,15 +57,18 @@ impl Scopes {
             Scope::ReadCustomers => self.read_customers,
             Scope::WriteCustomers => self.write_customers,
             Scope::ReadNative => self.read_native,
+            Scope::ReadMetrics => self.read_metrics,
         }
     }
 
-    /// The scopes among these words. Words that mean nothing here are left out: a token may hold scopes of other services.
+    /// The scopes among these words of a token. Words that mean nothing here are left out: a token may hold scopes of other
+    /// services. So is the one for figures: whoever issues tokens for one tenant must not open those of all.
     pub fn of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
         words
             .into_iter()
             .filter_map(|word| Scope::ALL.iter().find(|(known, _)| *known == word))
             .map(|(_, scope)| *scope)
+            .filter(|scope| *scope != Scope::ReadMetrics)
             .collect()
     }
 }
@@ -72,6 +81,7 @@ impl FromIterator<Scope> for Scopes {
                 Scope::ReadCustomers => all.read_customers = true,
                 Scope::WriteCustomers => all.write_customers = true,
                 Scope::ReadNative => all.read_native = true,
+                Scope::ReadMetrics => all.read_metrics = true,
             }
         }
         all
@@ -113,9 +123,9 @@ mod tests {
             assert_eq!(scopes.has(scope), word == "read:native", "{word}");
             assert_eq!(scope.word(), word);
         }
-        assert_eq!(
-            Scopes::of_words(Scope::ALL.map(|(word, _)| word)),
-            Scopes::ALL
-        );
+        let told = Scopes::of_words(Scope::ALL.map(|(word, _)| word));
+        for (word, scope) in Scope::ALL {
+            assert_eq!(told.has(scope), scope != Scope::ReadMetrics, "{word}");
+        }
     }
 }

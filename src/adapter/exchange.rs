@@ -7,10 +7,14 @@ use super::faults::{self, Refusal};
 use super::judge::{note_warnings, refused_in_body};
 use super::manifest::Success;
 use super::request::Draft;
+use crate::metrics::Away;
 use crate::source::{Call, SourceError, SourceErrorKind};
+use crate::trace::{Role, Span, Told};
 use crate::upstream::{self, Fault, Reply, Request, Sign, Turn};
 use bytes::Buf;
+use http::{HeaderValue, Method};
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use url::Url;
 
@@ -68,7 +72,7 @@ impl Adapter {
         let mut tried = 0;
         loop {
             let outcome = self
-                .signed(call, draft.clone(), follow.clone(), deadline)
+                .signed(call, draft.clone(), follow.clone(), deadline, tried)
                 .await;
             let pause = self.pause(&outcome, repeat, tried, deadline);
             let good = matches!(&outcome, Ok(reply) if reply.status < 400);
@@ -132,14 +136,15 @@ impl Adapter {
         draft: Draft<'_>,
         follow: Option<Url>,
         deadline: Instant,
+        tried: u32,
     ) -> Tried {
         let (reply, used) = self
-            .once(call, draft.clone(), follow.clone(), deadline)
+            .once(call, draft.clone(), follow.clone(), deadline, tried)
             .await?;
         if !self.refuses_credentials(&reply) || !self.auth.refused(used).await {
             return Ok(reply);
         }
-        self.once(call, draft, follow, deadline)
+        self.once(call, draft, follow, deadline, tried)
             .await
             .map(|(reply, _)| reply)
     }
@@ -151,6 +156,7 @@ impl Adapter {
         mut draft: Draft<'_>,
         follow: Option<Url>,
         deadline: Instant,
+        tried: u32,
     ) -> Result<(Reply, super::auth::Used), Failed> {
         self.await_quota(deadline).await?;
         let leave = self.upstream.enter().map_err(resting)?;
@@ -165,20 +171,50 @@ impl Adapter {
                 return Err(Failed::Unsent(error));
             }
         };
-        let request = self.finished(draft, follow).map_err(Failed::Unsent)?;
+        let mut request = self.finished(draft, follow).map_err(Failed::Unsent)?;
         let place = self.upstream.place(deadline).await.map_err(Failed::Fault)?;
         leave.lasts().map_err(resting)?;
         call.start().map_err(Failed::Unsent)?;
         let started = Instant::now();
+        let mut span = call.span("call CRM", Role::Client);
+        self.mark(&mut request, span.as_mut(), tried);
         let method = request.method.clone();
         let outcome = place.send(request, deadline).await;
         let status = outcome.as_ref().map_or(0, |reply| reply.status);
         tracing::debug!(adapter = %self.manifest.id, %method, status, ms = started.elapsed().as_millis(), request = %call.operation().request_id, "upstream call");
+        if let Some(span) = &mut span {
+            span.tell("http.response.status_code", u64::from(status));
+            if !matches!(status, 200..400) {
+                span.fail();
+            }
+        }
+        drop(span);
         let (sign, kind) = self.sign_of(&outcome, started.elapsed());
         self.tell(leave.note(sign), kind, call);
         outcome
             .map(|reply| (without_mark(reply), used))
             .map_err(Failed::Fault)
+    }
+
+    /// Tells the CRM which trace its call belongs to, and the span what it is.
+    fn mark(&self, request: &mut Request, span: Option<&mut Span>, tried: u32) {
+        let Some(span) = span else { return };
+        let header = span.trace().header();
+        if let Some(Ok(header)) = header.map(HeaderValue::try_from) {
+            request.headers.insert("traceparent", header);
+        }
+        let source = Arc::clone(&self.upstream.settings().source);
+        span.tell("crmql.source", Told::Key(source));
+        span.tell("crmql.attempt", u64::from(tried) + 1);
+        let method = match request.method {
+            Method::GET => "GET",
+            Method::POST => "POST",
+            Method::PUT => "PUT",
+            Method::PATCH => "PATCH",
+            Method::DELETE => "DELETE",
+            _ => "_OTHER",
+        };
+        span.tell("http.request.method", method);
     }
 
     /// Waits until the CRM's rate limit lets calls through again, where there is time for that.
@@ -229,13 +265,18 @@ impl Adapter {
 
     /// Says once that a source is down, and once that it is back.
     fn tell(&self, turn: Option<Turn>, kind: SourceErrorKind, call: &Call) {
-        let source = &*self.upstream.settings().source;
+        let settings = self.upstream.settings();
+        let source = &*settings.source;
         let request = &*call.operation().request_id;
         match turn {
             Some(Turn::Down) => {
+                settings.meter.turns.add(Away::Down);
                 tracing::warn!(source, kind = kind.code(), request, "source down");
             }
-            Some(Turn::Back) => tracing::warn!(source, request, "source back"),
+            Some(Turn::Back) => {
+                settings.meter.turns.add(Away::Back);
+                tracing::warn!(source, request, "source back");
+            }
             None => {}
         }
     }

@@ -32,6 +32,7 @@ pub use manifest::Manifest;
 pub use reader::read;
 pub use request::Vars;
 
+use crate::metrics::SourceMeter;
 use crate::model::{Capabilities, Change, Filter, LocalId, Order};
 use crate::source::{
     Call, CustomerRef, CustomerSource, ListPlan, Page, Position, SourceError, SourceStatus,
@@ -270,6 +271,10 @@ impl CustomerSource for Adapter {
 
     fn status(&self) -> SourceStatus {
         status::of(&self.upstream)
+    }
+
+    fn meter(&self) -> Arc<SourceMeter> {
+        Arc::clone(&self.upstream.settings().meter)
     }
 
     fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 /// What the way to a CRM knows about it.
 pub fn of(upstream: &Upstream) -> SourceStatus {
+    let (open, waiting) = upstream.busy();
     let closed = upstream.closed();
     let (health, rest) = match upstream.condition() {
         Condition::Resting(rest) => (SourceHealth::Unavailable, Some(rest)),
@@ -18,6 +19,8 @@ pub fn of(upstream: &Upstream) -> SourceStatus {
         health,
         retry_after: rest.max(closed),
         quota: upstream.quota().map(quota),
+        open,
+        waiting,
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod callers;
 mod check;
+mod collector;
+mod moment;
 mod reload;
 mod serve;
 mod serving;
@@ -114,12 +116,20 @@ fn complain(text: &str) {
 fn start_logs() -> anyhow::Result<()> {
     let filter = config::log_filter().unwrap_or_else(|| "info".to_owned());
     let filter = EnvFilter::try_new(filter).context("CRMQL_LOG is not a filter")?;
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .try_init()
-        .map_err(|error| anyhow::anyhow!("{error}"))?;
+        .with_writer(io::stderr);
+    let started = match config::log_format().as_deref() {
+        None | Some("text") => lines.with_ansi(io::stderr().is_terminal()).try_init(),
+        Some("json") => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init(),
+        Some(_) => anyhow::bail!("CRMQL_LOG_FORMAT is neither text nor json"),
+    };
+    started.map_err(|error| anyhow::anyhow!("{error}"))?;
     std::panic::set_hook(Box::new(note_panic));
     Ok(())
 }

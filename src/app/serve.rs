@@ -1,5 +1,6 @@
 //! `crmql serve` and `crmql demo`: a gateway that listens until it is asked to stop.
 
+use super::moment::Watched;
 use super::reload::{Changes, Live};
 use super::serving::Serving;
 use super::{Signals, refuse, say, sources};
@@ -30,7 +31,7 @@ const TOTAL: Duration = Duration::from_secs(20);
 pub fn serve(file: &Path) -> anyhow::Result<Exit> {
     let problems = Problems::new();
     let readiness = Readiness::new();
-    let Some(serving) = Serving::load(file, &problems, &readiness, None)? else {
+    let Some(mut serving) = Serving::load(file, &problems, &readiness, None)? else {
         return Ok(refuse(&problems));
     };
     super::runtime()?.block_on(async {
@@ -42,6 +43,9 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
         let limits = serving.config.limits.clone();
         let sources = serving.config.sources.len();
         tracing::info!(%address, sources, "listening");
+        if let Some(sending) = serving.sending.take() {
+            tokio::spawn(sending);
+        }
         let changes = Changes::new(&serving.config.files).context("signals")?;
         let live = Box::new(Live::new(serving));
         let routes = live.routes();
@@ -172,8 +176,19 @@ fn wire(
     let random = || config::random_key().context("random bytes");
     let ledger = Ledger::new(keep, limits.idempotency_keys, random()?);
     let writes = Arc::new(Writes::new(ledger, random()?));
-    let gateway = graphql::gateway(sources, connector, writes, limits)?;
-    let policy = Policy::open(Hosts::Only(Vec::new()));
+    let known = sources.clone();
+    let gateway = graphql::gateway(sources, connector, Arc::clone(&writes), limits)?;
+    let watched = Watched {
+        sources: vec![known],
+        store: None,
+        gateway: gateway.clone(),
+        writes,
+        spans: None,
+    };
+    let policy = Policy {
+        moment: Box::new(move || watched.moment()),
+        ..Policy::open(Hosts::Only(Vec::new()))
+    };
     let routes = http::router(gateway.clone(), limits, readiness.clone(), policy);
     Ok((gateway, routes))
 }

@@ -2,13 +2,17 @@
 //! serves, and exchanged whole when the configuration changes.
 
 use super::callers;
+use super::collector::{self, Sending};
+use super::moment::Watched;
 use super::sources::{self, Running};
 use crate::config::{self, Config};
 use crate::connection::Connector;
 use crate::document::Problems;
 use crate::graphql::{self, Gateway, Realm, Tenants};
 use crate::http::{self, Hosts, Library, Policy, Readiness, Router};
+use crate::metrics::RequestMeter;
 use crate::source::Sources;
+use crate::trace::{Queue, Tracer};
 use crate::writes::{Keep, Ledger, Writes};
 use anyhow::Context as _;
 use std::path::Path;
@@ -27,6 +31,12 @@ pub struct Serving {
     pub gateway: Gateway,
     /// What makes writes happen once. It keeps a file open, so it goes on through every reload.
     writes: Arc<Writes>,
+    /// Counts requests, likewise.
+    meter: Arc<RequestMeter>,
+    /// Makes the spans of requests, and keeps them until they are sent; likewise.
+    spans: (Tracer, Option<Queue>),
+    /// Sends spans, until somebody takes it over.
+    pub sending: Option<Sending>,
     /// The way in.
     pub routes: Router,
 }
@@ -74,25 +84,48 @@ impl Serving {
         } else {
             Hosts::Only(config.server.hosts.clone())
         };
-        let policy = Policy {
-            origins: config.server.origins.clone(),
-            tenants: tenants.keys().cloned().collect(),
-            access,
-            introspection: config.server.introspection,
-            library: library(&config),
-            ..Policy::open(hosts)
-        };
         let writes = match before {
             Some(before) => Arc::clone(&before.writes),
             None => writes(&config)?,
         };
+        let names = tenants.keys().cloned().collect();
         let gateway = graphql::gateway_of(tenants, Arc::clone(&writes), &config.limits)?;
+        let (spans, sending) = match before {
+            Some(before) => (before.spans.clone(), None),
+            None => {
+                let (tracer, queue, sending) = collector::tracer(&config.telemetry);
+                ((tracer, queue), sending)
+            }
+        };
+        let open = Policy::open(hosts);
+        let meter = before.map_or(open.meter, |before| Arc::clone(&before.meter));
+        let watched = Watched {
+            sources: running.tenants.values().cloned().collect(),
+            store: Some(running.store().clone()),
+            gateway: gateway.clone(),
+            writes: Arc::clone(&writes),
+            spans: spans.1.clone(),
+        };
+        let policy = Policy {
+            origins: config.server.origins.clone(),
+            tenants: names,
+            access,
+            introspection: config.server.introspection,
+            library: library(&config),
+            hosts: open.hosts,
+            meter: Arc::clone(&meter),
+            tracer: spans.0.clone(),
+            moment: Box::new(move || watched.moment()),
+        };
         let routes = http::router(gateway.clone(), &config.limits, readiness.clone(), policy);
         Ok(Some(Self {
             config,
             running,
             gateway,
             writes,
+            meter,
+            spans,
+            sending,
             routes,
         }))
     }
@@ -140,6 +173,10 @@ fn stay(config: &mut Config, before: &Config) {
     }
     if server.state_dir != old.state_dir {
         said.push("server.state_dir");
+    }
+    if config.telemetry != before.telemetry {
+        said.push("telemetry");
+        config.telemetry.clone_from(&before.telemetry);
     }
     server.listen = old.listen;
     server.state_dir.clone_from(&old.state_dir);

@@ -22,6 +22,13 @@ pub struct Running {
     store: (u64, Store),
 }
 
+impl Running {
+    /// Where all of them keep what was said.
+    pub fn store(&self) -> &Store {
+        &self.store.1
+    }
+}
+
 /// Builds every source of a configuration; `None` where anything is wrong, and then `problems` says what. A source that is
 /// configured as it was `before` goes on: its connections, its tokens and what it learnt stay.
 pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> Option<Running> {
@@ -38,7 +45,11 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
         let Some(vars) = vars(source, &manifest, problems) else {
             continue;
         };
-        let settings = settings(source, &config.limits);
+        let mut settings = settings(source, &config.limits);
+        // Counters go on, also where a source is built anew.
+        if let Some((_, running)) = before.and_then(|before| before.pool.get(&source.key)) {
+            settings.meter = running.meter();
+        }
         let print = fingerprint(source, &manifest, &vars, &settings);
         let caching = caching(source.cache.as_ref(), source.timeouts.total, &config.limits);
         // A new store needs new sources: one that goes on would keep to the old.
@@ -232,6 +243,7 @@ pub fn settings(source: &SourceConfig, limits: &Limits) -> Settings {
         }),
         spacing: None,
         answer_bytes: limits.answer_bytes,
+        meter: Arc::default(),
     }
 }
 

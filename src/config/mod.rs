@@ -13,14 +13,16 @@ mod documents;
 mod outside;
 mod read;
 mod state;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
 pub use auth::{Auth, CLOCK_SKEW, CLOCK_SKEW_RANGE, IssuerConfig, KeyConfig, VerifierConfig};
 pub use documents::DocumentsConfig;
-pub use outside::{Stamp, log_filter, read_text, stamps};
+pub use outside::{Stamp, log_filter, log_format, read_text, stamps};
 pub use state::{cursor_key, ledger_file, random_key, state_dir};
+pub use telemetry::Telemetry;
 pub use tokens::{Kept, token_store};
 
 use crate::document::{Place, Problems};
@@ -46,6 +48,8 @@ pub struct Config {
     pub auth: Option<Auth>,
     /// `[documents]`
     pub documents: DocumentsConfig,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
     /// `[limits]`
     pub limits: Limits,
     /// `[[source]]`, in the order of the file.
@@ -181,6 +185,8 @@ pub const TTL_RANGE: RangeInclusive<Duration> = milliseconds(1_000, 86_400_000);
 pub const STALE_RANGE: RangeInclusive<Duration> = milliseconds(0, 86_400_000);
 /// The range of `source.cache.absent_ttl`.
 pub const ABSENT_RANGE: RangeInclusive<Duration> = milliseconds(0, 3_600_000);
+/// The range of `telemetry.sample_percent`.
+pub const PERCENT_RANGE: RangeInclusive<u32> = 0..=100;
 /// The shortest `cursor_key` in bytes.
 pub const CURSOR_KEY_BYTES: usize = 16;
 

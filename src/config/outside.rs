@@ -43,6 +43,13 @@ pub fn log_filter() -> Option<String> {
         .filter(|filter| !filter.is_empty())
 }
 
+/// The form of log lines from the environment (`CRMQL_LOG_FORMAT`), where one is set.
+pub fn log_format() -> Option<String> {
+    std::env::var("CRMQL_LOG_FORMAT")
+        .ok()
+        .filter(|format| !format.is_empty())
+}
+
 /// Reads a text file: a configuration, an adapter file or a fixture. `None`, and a problem, where it cannot be read.
 pub fn read_text(path: &Path, problems: &Problems) -> Option<String> {
     bounded(path, TEXT_BYTES)

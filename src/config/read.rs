@@ -3,6 +3,7 @@
 use super::auth::{self, auth};
 use super::documents::documents;
 use super::outside::Outside;
+use super::telemetry::telemetry;
 use super::{
     ABSENT_RANGE, ATTEMPT_RANGE, Adapter, BreakerTimes, CONCURRENCY, CONCURRENCY_RANGE,
     CONNECT_RANGE, CURSOR_KEY_BYTES, CacheTimes, Config, FAILURES_RANGE, REST_RANGE, RETRIES,
@@ -32,6 +33,7 @@ pub(super) fn config(
     let documents = root
         .table("documents")
         .map(|table| documents(table, outside));
+    let telemetry = root.table("telemetry").map(telemetry);
     let limits = root.table("limits").map(limits);
     let tables = root.tables("source");
     if tables.is_empty() {
@@ -60,6 +62,7 @@ pub(super) fn config(
         cursor_key,
         auth,
         documents: documents.unwrap_or_default(),
+        telemetry: telemetry.unwrap_or_default(),
         limits: limits.unwrap_or_default(),
         sources,
     })

@@ -147,6 +147,7 @@ mod tests {
             cursor_key: cursor_key.map(Into::into),
             auth: None,
             documents: Default::default(),
+            telemetry: Default::default(),
             limits: Limits::default(),
             sources: Vec::new(),
             files: Vec::new(),

@@ -478,3 +478,37 @@ fn origins_and_documents_are_what_they_seem() {
         bad(&format!("[documents]\n{text}\n{SOURCE}"), &[expected]);
     }
 }
+
+#[test]
+fn telemetry_has_a_plain_address_and_a_part_of_a_hundred() {
+    assert_eq!(good(SOURCE).telemetry, Telemetry::default());
+    let told = "[telemetry]\notlp = \"http://c:4318\"\nsample_percent = 5\ntraceparent = false\n";
+    let telemetry = good(&format!("{told}{SOURCE}")).telemetry;
+    let url = telemetry.otlp.map(String::from);
+    assert_eq!(url.as_deref(), Some("http://c:4318/v1/traces"));
+    assert_eq!(
+        (telemetry.sample_percent, telemetry.traceparent),
+        (5, false)
+    );
+    let own = format!("[telemetry]\notlp = \"https://c/x/v1\"\n{SOURCE}");
+    let url = good(&own).telemetry.otlp.map(String::from);
+    assert_eq!(url.as_deref(), Some("https://c/x/v1"));
+    for odd in [
+        "c:4318",
+        "ftp://c",
+        "http://u:s3cret@c",
+        "http://c/?k=s3cret",
+        "/x",
+    ] {
+        bad(
+            &format!("[telemetry]\notlp = {odd:?}\n{SOURCE}"),
+            &[
+                "c.toml:2:8: `telemetry.otlp` is not an http or https address without credentials, such as http://127.0.0.1:4318",
+            ],
+        );
+    }
+    bad(
+        &format!("[telemetry]\nsample_percent = 101\n{SOURCE}"),
+        &["c.toml:2:18: `telemetry.sample_percent` is 101; accepted: 0 to 100"],
+    );
+}

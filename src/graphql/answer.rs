@@ -85,6 +85,18 @@ impl Answer {
         self
     }
 
+    /// The codes of its errors, once it is finished.
+    pub fn codes(&self) -> impl Iterator<Item = &str> {
+        let extensions = self
+            .errors
+            .iter()
+            .filter_map(|error| error.extensions.as_ref());
+        extensions.filter_map(|extensions| match extensions.get("code") {
+            Some(Value::String(code)) => Some(code.as_str()),
+            _ => None,
+        })
+    }
+
     /// The body of the answer.
     pub fn to_json(&self) -> Vec<u8> {
         let mut body = Vec::with_capacity(1_024);

@@ -16,6 +16,9 @@ macro_rules! codes {
         pub enum ErrorCode { $($(#[$doc])* #[graphql(name = $word)] $variant,)+ }
 
         impl ErrorCode {
+            /// Every word that an error may have, that of persisted documents too.
+            pub const WORDS: &'static [&'static str] = &[$($word,)+ "PERSISTED_QUERY_NOT_FOUND"];
+
             /// The word, as in the schema.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }

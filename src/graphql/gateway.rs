@@ -9,7 +9,9 @@ use super::notes::Notes;
 use crate::access::{Caller, Scope};
 use crate::limits::Limits;
 use crate::load::Answers;
+use crate::metrics::CacheMoment;
 use crate::source::{CallBudget, Operation};
+use crate::trace::Trace;
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
     Data, EmptySubscription, ObjectType, Request, Response, SDLExportOptions, Schema,
@@ -22,6 +24,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tracing::Instrument;
 
 pub use super::document::ContractError;
 
@@ -38,6 +41,8 @@ pub struct Arrival {
     pub max_age: Option<Duration>,
     /// Nothing that is read may be kept.
     pub no_store: bool,
+    /// The trace it is part of.
+    pub trace: Option<Trace>,
 }
 
 impl Arrival {
@@ -49,6 +54,7 @@ impl Arrival {
             deadline,
             max_age: None,
             no_store: false,
+            trace: None,
         }
     }
 }
@@ -205,7 +211,8 @@ impl Gateway {
             .map(Result::ok);
         let running = if prepared.is_mutation() {
             let writing = Writing::start(&self.inner);
-            let task = tokio::spawn(running.inspect(move |_| drop(writing)));
+            let running = running.inspect(move |_| drop(writing));
+            let task = tokio::spawn(running.in_current_span());
             async move { task.await.ok().flatten() }.boxed()
         } else {
             running.boxed()
@@ -256,6 +263,12 @@ impl Gateway {
         answers.get(&place.key, place.epoch)
     }
 
+    /// How full the store of whole answers is.
+    pub fn answers(&self) -> CacheMoment {
+        let answers = self.inner.answers.as_ref();
+        answers.map(Answers::moment).unwrap_or_default()
+    }
+
     /// Keeps a finished answer and its body, where it is one that the next caller would get too.
     pub fn keep(&self, place: Place, prepared: &Prepared, answer: &Answer, body: &Bytes) {
         let fresh = answer.fresh_for().filter(|_| prepared.is_repeatable());
@@ -295,6 +308,7 @@ fn operation(arrival: Arrival, upstream_calls: u32) -> Arc<Operation> {
     let operation = Operation::new(arrival.request_id, arrival.deadline)
         .no_older(arrival.max_age)
         .keeping(!arrival.no_store)
+        .traced(arrival.trace)
         .spending(CallBudget::of(upstream_calls));
     Arc::new(operation)
 }

@@ -24,6 +24,7 @@ use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use tracing::{Instrument, field};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -106,7 +107,9 @@ pub(super) async fn around(
     } else if welcome.is_some() && is_preflight(&request) {
         (StatusCode::NO_CONTENT, PREFLIGHT).into_response()
     } else {
-        match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        let span = tracing::info_span!("request", id = %id, tenant = field::Empty);
+        let running = AssertUnwindSafe(next.run(request)).catch_unwind();
+        match running.instrument(span).await {
             Ok(response) => response,
             Err(_) => {
                 tracing::error!(request_id = %id, "a request panicked");

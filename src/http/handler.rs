@@ -7,6 +7,8 @@ use super::negotiate::Media;
 use super::parameters::{self, Malformed, Parameters};
 use crate::access::{Caller, Denied};
 use crate::graphql::{Answer, Arrival, Place, Prepared, RequestCode, RequestError};
+use crate::metrics::{Ended, Kind, Word};
+use crate::trace::{Span, Trace};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -22,23 +24,40 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
 pub(super) async fn graphql(
     State(shared): State<Arc<Shared>>,
     Extension(RequestId(id)): Extension<RequestId>,
-    request: Request,
+    mut request: Request,
 ) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
+    let mut span = span(&shared, request.headers());
+    request.extensions_mut().insert(span.trace().clone());
     let (response, kind) = match respond(&shared, &id, request, started).await {
         Ok(answered) => answered,
-        Err(error) => (malformed(&shared, error, &id), "malformed"),
+        Err(error) => (malformed(&shared, error, &id), Kind::Malformed),
     };
+    let ended = ended(&response);
+    shared.policy.meter.answered(kind, ended, started.elapsed());
+    span.tell("crmql.kind", kind.word());
+    let status = response.status().as_u16();
+    span.tell("http.response.status_code", u64::from(status));
+    if ended == Ended::Failed {
+        span.fail();
+    }
     tracing::info!(
-        request_id = %id,
         %method,
-        status = response.status().as_u16(),
-        kind,
+        status,
+        kind = kind.word(),
         ms = started.elapsed().as_millis(),
         "graphql"
     );
     response
+}
+
+/// The span of a request, below the one its caller names. Whoever names two names none.
+fn span(shared: &Shared, headers: &HeaderMap) -> Span {
+    let mut given = headers.get_all("traceparent").iter();
+    let only = given.next().filter(|_| given.next().is_none());
+    let only = only.and_then(|text| text.to_str().ok());
+    shared.policy.tracer.request("graphql", only)
 }
 
 async fn respond(
@@ -46,16 +65,16 @@ async fn respond(
     id: &str,
     request: Request,
     started: Instant,
-) -> Result<(Response, &'static str), Malformed> {
+) -> Result<(Response, Kind), Malformed> {
     let (parts, body) = request.into_parts();
     let reads_only = match parts.method {
         Method::POST => false,
         Method::GET | Method::HEAD => true,
-        Method::OPTIONS => return Ok((options(), "options")),
+        Method::OPTIONS => return Ok((options(), Kind::Options)),
         _ => {
             let message = "only GET and POST are served here";
             let error = Malformed::new(StatusCode::METHOD_NOT_ALLOWED, message);
-            return Ok((not_allowed(shared, error, id, METHODS), "malformed"));
+            return Ok((not_allowed(shared, error, id, METHODS), Kind::Malformed));
         }
     };
     let media = Media::accepted(&parts.headers).ok_or_else(|| {
@@ -70,6 +89,7 @@ async fn respond(
         return Err(Malformed::new(StatusCode::FORBIDDEN, message));
     }
     let caller = caller(shared, &parts.headers, id).await?;
+    tracing::Span::current().record("tenant", &*caller.tenant);
     let share = shared.shares.get(&caller.tenant);
     let full = |places: &Semaphore| places.available_permits() == 0;
     if full(&shared.permits) || share.is_some_and(full) {
@@ -88,7 +108,7 @@ async fn respond(
     let old = place.as_ref().filter(|_| wish == Wish::default());
     if let Some((body, left)) = old.and_then(|place| shared.gateway.kept(place)) {
         let fresh = caching::fresh(left);
-        return Ok((written(body, StatusCode::OK, media, fresh), "kept"));
+        return Ok((written(body, StatusCode::OK, media, fresh), Kind::Kept));
     }
     // Not before the body is here: whoever sends slowly must not keep others out.
     let _permit = shared.permits.try_acquire().map_err(|_| overloaded())?;
@@ -101,7 +121,11 @@ async fn respond(
     } else {
         Parameters::from_body(&text)?
     };
-    let arrival = arrival(shared, id, caller, wish, started);
+    let trace = parts.extensions.get::<Trace>().cloned();
+    let arrival = Arrival {
+        trace,
+        ..arrival(shared, id, caller, wish, started)
+    };
     run(shared, parameters, reads_only, arrival, place, media).await
 }
 
@@ -113,21 +137,21 @@ async fn run(
     arrival: Arrival,
     place: Option<Place>,
     media: Media,
-) -> Result<(Response, &'static str), Malformed> {
+) -> Result<(Response, Kind), Malformed> {
     let id = arrival.request_id.clone();
     let prepared = match prepare(shared, &parameters) {
         Ok(prepared) => prepared,
         Err(reasons) => {
             let answer = Answer::refused(reasons);
             let status = status(&answer, media);
-            return Ok((render(shared, answer, status, media, &id), "refused"));
+            return Ok((render(shared, answer, status, media, &id), Kind::Refused));
         }
     };
     if prepared.is_mutation() && reads_only {
         let message = "a mutation must be sent by POST";
         let error = Malformed::new(StatusCode::METHOD_NOT_ALLOWED, message);
         let allow = HeaderValue::from_static("POST");
-        return Ok((not_allowed(shared, error, &id, allow), "mutation"));
+        return Ok((not_allowed(shared, error, &id, allow), Kind::Refused));
     }
     let running = shared
         .gateway
@@ -138,11 +162,41 @@ async fn run(
         shared.gateway.keep(place, &prepared, &answer, &body);
     }
     let response = written(body, status(&answer, media), media, caching::of(&answer));
+    let response = counted(shared, &answer, response);
     Ok((response, kind_of(prepared.is_mutation())))
 }
 
-fn kind_of(is_mutation: bool) -> &'static str {
-    if is_mutation { "mutation" } else { "query" }
+const fn kind_of(is_mutation: bool) -> Kind {
+    if is_mutation {
+        Kind::Mutation
+    } else {
+        Kind::Query
+    }
+}
+
+/// In the extensions of a response with errors.
+#[derive(Clone, Copy)]
+struct WithErrors;
+
+/// Counts the errors of an answer, and marks its response.
+fn counted(shared: &Shared, answer: &Answer, mut response: Response) -> Response {
+    let mut codes = answer.codes().peekable();
+    if codes.peek().is_some() {
+        response.extensions_mut().insert(WithErrors);
+    }
+    codes.for_each(|code| shared.policy.meter.error(code));
+    response
+}
+
+fn ended(response: &Response) -> Ended {
+    let status = response.status();
+    let with_errors = response.extensions().get::<WithErrors>().is_some();
+    match (status.is_server_error(), status.is_client_error()) {
+        (true, _) => Ended::Failed,
+        (_, true) => Ended::Refused,
+        _ if with_errors => Ended::WithErrors,
+        _ => Ended::Fine,
+    }
 }
 
 /// Finds the document and checks it.
@@ -172,7 +226,7 @@ pub(super) async fn caller(
         .caller(headers)
         .await
         .map_err(|denied| {
-            tracing::info!(request_id = %id, reason = denied.word(), "denied");
+            tracing::info!(reason = denied.word(), "denied");
             let (status, message) = match denied {
                 Denied::Missing => (StatusCode::UNAUTHORIZED, "credentials are needed"),
                 Denied::Invalid("expired") => (StatusCode::UNAUTHORIZED, "the token has expired"),
@@ -213,6 +267,7 @@ fn arrival(
         deadline: started + Duration::from_millis(shared.limits.request_ms),
         max_age: wish.max_age,
         no_store: wish.no_store,
+        trace: None,
     }
 }
 
@@ -240,8 +295,9 @@ fn status(answer: &Answer, media: Media) -> StatusCode {
 
 fn render(shared: &Shared, answer: Answer, status: StatusCode, media: Media, id: &str) -> Response {
     let cache_control = caching::of(&answer);
-    let body = shared.gateway.finish(answer, id).to_json();
-    written(body.into(), status, media, cache_control)
+    let answer = shared.gateway.finish(answer, id);
+    let response = written(answer.to_json().into(), status, media, cache_control);
+    counted(shared, &answer, response)
 }
 
 fn written(body: Bytes, status: StatusCode, media: Media, cache_control: HeaderValue) -> Response {

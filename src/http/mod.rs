@@ -4,6 +4,7 @@
 //! variable or a body.
 
 mod caching;
+mod figures;
 mod graphiql;
 mod guards;
 mod handler;
@@ -73,6 +74,7 @@ pub fn router(gateway: Gateway, limits: &Limits, readiness: Readiness, policy: P
     Router::new()
         .route("/graphql", any(handler::graphql))
         .route("/schema.graphql", get(schema))
+        .route("/metrics", get(figures::metrics))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .merge(graphiql::routes())

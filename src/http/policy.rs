@@ -3,8 +3,12 @@
 use super::guards::Hosts;
 use super::library::Library;
 use crate::access::Access;
+use crate::graphql::ErrorCode;
+use crate::metrics::{Moment, RequestMeter};
+use crate::trace::Tracer;
 use axum::http::{HeaderMap, HeaderValue, header};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What a deployment decides about its callers.
 pub struct Policy {
@@ -20,6 +24,12 @@ pub struct Policy {
     pub introspection: bool,
     /// The documents that need not be sent.
     pub library: Library,
+    /// Counts requests. One for the whole life of a process.
+    pub meter: Arc<RequestMeter>,
+    /// Makes the spans of requests.
+    pub tracer: Tracer,
+    /// Tells how all that stands behind the requests is doing.
+    pub moment: Box<dyn Fn() -> Moment + Send + Sync>,
 }
 
 impl Policy {
@@ -32,6 +42,9 @@ impl Policy {
             tenants: BTreeSet::new(),
             introspection: true,
             library: Library::default(),
+            meter: Arc::new(RequestMeter::new(ErrorCode::WORDS)),
+            tracer: Tracer::default(),
+            moment: Box::new(Moment::default),
         }
     }
 

@@ -4,6 +4,7 @@
 //! The first bytes are looked at before a protocol is chosen, as no timer of the protocols runs before that.
 
 use super::Readiness;
+use super::health::Connected;
 use crate::limits::Limits;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -59,7 +60,8 @@ pub async fn serve(
         // No permit: the stream is dropped, and so closed.
         if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
             let connection = server.clone();
-            tokio::spawn(connection.run(stream, graceful.watcher(), drained.clone(), permit));
+            let held = (permit, readiness.connect());
+            tokio::spawn(connection.run(stream, graceful.watcher(), drained.clone(), held));
         }
     }
     readiness.set(false);
@@ -104,7 +106,7 @@ impl Server {
         stream: TcpStream,
         watcher: Watcher,
         mut draining: watch::Receiver<bool>,
-        _permit: OwnedSemaphorePermit,
+        _held: (OwnedSemaphorePermit, Connected),
     ) {
         let opening = timeout(self.patience, is_http2(&stream));
         let is_http2 = tokio::select! {

@@ -3,6 +3,8 @@
 //! An answer lives as long as everything that was read for it stays fresh, and no longer than until the next write to any
 //! source its caller sees. It knows no GraphQL; what a key must tell apart is for its makers to say.
 
+use super::gone::Gone;
+use crate::metrics::CacheMoment;
 use bytes::Bytes;
 use moka::Expiry;
 use moka::sync::Cache;
@@ -15,6 +17,7 @@ const OVERHEAD: usize = 256;
 /// Answers by what was asked.
 pub struct Answers {
     kept: Cache<Box<[u8]>, Arc<Kept>>,
+    gone: Gone,
 }
 
 #[derive(Debug)]
@@ -30,13 +33,22 @@ struct Kept {
 impl Answers {
     /// Keeps about so many bytes at most; `None` for zero.
     pub fn new(bytes: u64) -> Option<Self> {
+        let gone = Gone::default();
+        let noted = gone.clone();
         (bytes > 0).then(|| Self {
             kept: Cache::builder()
                 .max_capacity(bytes)
                 .weigher(|_, kept: &Arc<Kept>| kept.weight)
                 .expire_after(UntilStale)
+                .eviction_listener(move |_, _, cause| noted.note(cause))
                 .build(),
+            gone,
         })
+    }
+
+    /// How full it is.
+    pub fn moment(&self) -> CacheMoment {
+        self.gone.moment(&self.kept)
     }
 
     /// The answer under a key and for how long it stays fresh, unless something was written since.

@@ -3,7 +3,9 @@
 //! Keys hold the source, its epoch, and everything that was asked. A write moves the source to another epoch, so that
 //! nothing read before it can be found after it, not even by a read that is still under way.
 
+use super::gone::Gone;
 use super::weight;
+use crate::metrics::CacheMoment;
 use crate::model::{Filter, LocalId, Order};
 use crate::source::{CustomerRef, Page, Position, Row};
 use moka::Expiry;
@@ -118,11 +120,14 @@ pub struct Kept {
 pub struct Store {
     kept: Cache<Key, Arc<Kept>>,
     sources: Arc<AtomicU64>,
+    gone: Gone,
 }
 
 impl Store {
     /// Keeps at most about so many bytes.
     pub fn new(bytes: u64) -> Self {
+        let gone = Gone::default();
+        let noted = gone.clone();
         Self {
             kept: Cache::builder()
                 .max_capacity(bytes)
@@ -130,9 +135,16 @@ impl Store {
                 .eviction_policy(EvictionPolicy::lru())
                 .weigher(|_, kept: &Arc<Kept>| kept.weight)
                 .expire_after(UntilUnusable)
+                .eviction_listener(move |_, _, cause| noted.note(cause))
                 .build(),
             sources: Arc::default(),
+            gone,
         }
+    }
+
+    /// How full it is.
+    pub fn moment(&self) -> CacheMoment {
+        self.gone.moment(&self.kept)
     }
 
     /// A number for one more source.

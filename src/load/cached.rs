@@ -6,11 +6,13 @@
 
 use super::cache::{Kept, Key, PageKey, Said, Scope, Store, Times, at_least};
 use super::flight::{Flight, Flights};
+use crate::metrics::{Changed, Read, SourceMeter};
 use crate::model::{Capabilities, Change, Customer, Filter, LocalId, Order, WriteOutcome};
 use crate::source::{
     Call, CustomerRef, CustomerSource, ListPlan, Operation, Page, Position, Row, SourceError,
     SourceErrorKind, SourceStatus, Unsupported, Written,
 };
+use crate::trace::Role;
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -46,12 +48,14 @@ struct Cached {
     writes: AtomicU64,
     batches: Flights<Key, Batch>,
     pages: Flights<Key, PageRead>,
+    meter: Arc<SourceMeter>,
 }
 
 impl CachedSource {
     /// Puts a source behind the store.
     pub fn new(inner: Arc<dyn CustomerSource>, caching: Caching, store: Store) -> Self {
         Self(Arc::new(Cached {
+            meter: inner.meter(),
             inner,
             source: store.source(),
             store,
@@ -80,11 +84,18 @@ impl CustomerSource for CachedSource {
         at: &Position,
         size: u32,
     ) -> Result<Page, SourceError> {
-        self.0.page(call, plan, at, size).await
+        let span = call.span("read page", Role::Inside);
+        self.0
+            .page(&call.under(span.as_ref()), plan, at, size)
+            .await
     }
 
     async fn fetch(&self, call: &Call, ids: &[LocalId]) -> Vec<Found> {
-        self.0.customers(call, ids).await
+        let mut span = call.span("read customers", Role::Inside);
+        if let Some(span) = &mut span {
+            span.tell("crmql.customers", ids.len() as u64);
+        }
+        self.0.customers(&call.under(span.as_ref()), ids).await
     }
 
     fn status(&self) -> SourceStatus {
@@ -95,13 +106,23 @@ impl CustomerSource for CachedSource {
         self.0.writes.load(Ordering::Acquire)
     }
 
+    fn meter(&self) -> Arc<SourceMeter> {
+        Arc::clone(&self.0.meter)
+    }
+
     async fn write(&self, call: &Call, change: &Change) -> Written {
         let mut moving = Moving {
             writes: &self.0.writes,
             nothing_sent: false,
         };
         let before = call.calls();
-        let written = self.0.inner.write(call, change).await;
+        let span = call.span("write customer", Role::Inside);
+        let written = self.0.inner.write(&call.under(span.as_ref()), change).await;
+        self.0.meter.writes.add(match written.outcome {
+            WriteOutcome::Applied => Changed::Applied,
+            WriteOutcome::NotApplied => Changed::NotApplied,
+            WriteOutcome::Unknown => Changed::Unknown,
+        });
         match written.outcome {
             WriteOutcome::NotApplied => moving.nothing_sent = call.calls() == before,
             WriteOutcome::Unknown => self.0.move_again(),
@@ -187,6 +208,7 @@ impl Cached {
             && serves(kept, call)
             && let Some(page) = kept.said.page()
         {
+            self.meter.pages.add(Read::Kept);
             note_kept(kept, operation);
             call.read_page(kept.began);
             return Ok((*page).clone());
@@ -199,6 +221,7 @@ impl Cached {
             }
             (Err(error), Some(kept)) if may_be_stale(operation, &error, &kept) => {
                 let page = kept.said.page().ok_or(error)?;
+                self.meter.pages.add(Read::Stale);
                 operation.read_fresh_for(Duration::ZERO);
                 call.read_page(kept.began);
                 Ok(stale_page(&page))
@@ -219,15 +242,17 @@ impl Cached {
         let (plan, at) = (plan.clone(), at.clone());
         let keys = [key];
         let landed_since = |key: &Key| Some(Ok(self.still(key, call)?.said.page()?));
-        let flights = self.pages.join(
-            &keys,
-            call.not_before(),
-            landed_since,
-            |mut keys, began| async move {
-                let key = keys.pop().ok_or_else(broken_off)?;
-                this.read_page(&own, &plan, &at, key, began).await
-            },
-        );
+        let mut from = Read::Joined;
+        let flights = self
+            .pages
+            .join(&keys, call.not_before(), landed_since, |mut keys, began| {
+                from = Read::Sent;
+                async move {
+                    let key = keys.pop().ok_or_else(broken_off)?;
+                    this.read_page(&own, &plan, &at, key, began).await
+                }
+            });
+        self.meter.pages.add(from);
         let flight = flights.into_iter().next().ok_or_else(broken_off)?;
         landed(call, self.caching.patience, flight).await?
     }
@@ -281,6 +306,7 @@ impl Cached {
                 let kept = kept.as_deref().filter(|kept| serves(kept, call))?;
                 let customer = kept.said.customer()?;
                 note_kept(kept, operation);
+                self.meter.customers.add(Read::Kept);
                 Some(Ok(customer))
             })
             .collect();
@@ -313,6 +339,7 @@ impl Cached {
             }
             (Err(error), Some(kept)) if may_be_stale(operation, &error, &kept) => {
                 let customer = kept.said.customer().ok_or(error)?;
+                self.meter.customers.add(Read::Stale);
                 operation.read_fresh_for(Duration::ZERO);
                 Ok(customer.map(|customer| stale(&customer)))
             }
@@ -328,12 +355,16 @@ impl Cached {
             let found = HashMap::from([(id_of(key)?.clone(), Ok(customer))]);
             Some(Arc::new(found))
         };
-        let flights = self.batches.join(
-            missing,
-            call.not_before(),
-            landed_since,
-            |keys, began| async move { this.read_customers(&own, keys, began).await },
-        );
+        let mut sent = 0;
+        let flights = self
+            .batches
+            .join(missing, call.not_before(), landed_since, |keys, began| {
+                sent = keys.len();
+                async move { this.read_customers(&own, keys, began).await }
+            });
+        let joined = missing.len().saturating_sub(sent);
+        self.meter.customers.add_many(Read::Sent, sent as u64);
+        self.meter.customers.add_many(Read::Joined, joined as u64);
         let mut found = Vec::with_capacity(missing.len());
         for (key, flight) in missing.iter().zip(flights) {
             let read = landed(call, self.caching.patience, flight)

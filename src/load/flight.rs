@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use tracing::Instrument;
 
 /// A read under way; every clone ends with the same answer. `None` where its task broke off.
 pub type Flight<V> = Shared<BoxFuture<'static, Option<V>>>;
@@ -86,10 +87,11 @@ where
                 keys: missing.clone(),
                 began,
             };
-            let task = tokio::spawn(async move {
+            let read = async move {
                 let _landing = landing;
                 read.await
-            });
+            };
+            let task = tokio::spawn(read.in_current_span());
             let flight: Flight<V> = task.map(Result::ok).boxed().shared();
             for key in missing {
                 let flight = flight.clone();

@@ -8,6 +8,7 @@ mod batch;
 mod cache;
 mod cached;
 mod flight;
+mod gone;
 #[cfg(test)]
 mod tests;
 mod weight;

@@ -2,6 +2,7 @@
 
 use super::{SourceError, SourceErrorKind};
 use crate::model::DateTime;
+use crate::trace::{Role, Span, Trace};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ pub struct Operation {
     pub max_age: Option<Duration>,
     /// Whether what is read may be kept for others.
     pub keep: bool,
+    /// The trace it is part of.
+    pub trace: Option<Trace>,
     /// How many upstream calls it may still start, over all sources.
     budget: CallBudget,
     /// Milliseconds for which all that was read so far stays fresh.
@@ -41,6 +44,7 @@ impl Operation {
             deadline,
             max_age: None,
             keep: true,
+            trace: None,
             budget: CallBudget::default(),
             fresh_ms: AtomicU64::new(UNREAD),
         }
@@ -57,6 +61,13 @@ impl Operation {
     #[must_use]
     pub fn keeping(mut self, keep: bool) -> Self {
         self.keep = keep;
+        self
+    }
+
+    /// The same operation, as part of a trace.
+    #[must_use]
+    pub fn traced(mut self, trace: Option<Trace>) -> Self {
+        self.trace = trace;
         self
     }
 
@@ -137,6 +148,8 @@ pub struct Call {
     ends: Arc<OnceLock<Instant>>,
     /// Names a write to the CRM, so that it can tell a repeat.
     token: Option<Arc<str>>,
+    /// The span it belongs to.
+    trace: Option<Trace>,
 }
 
 /// What a use of a source came to so far.
@@ -161,6 +174,7 @@ impl Call {
         Self {
             deadline: operation.deadline,
             not_before: operation.not_before(),
+            trace: operation.trace.clone(),
             operation,
             used: Arc::new(Used {
                 started: AtomicU32::new(0),
@@ -197,6 +211,21 @@ impl Call {
     /// Since when what is shown must have been asked for; anything that is kept and fresh where it is not given.
     pub fn not_before(&self) -> Option<Instant> {
         self.not_before
+    }
+
+    /// Begins a span of this use.
+    pub fn span(&self, name: &'static str, role: Role) -> Option<Span> {
+        Some(self.trace.as_ref()?.begin(name, role))
+    }
+
+    /// The same use, counted together; what it does from now on belongs to this span.
+    #[must_use]
+    pub fn under(&self, span: Option<&Span>) -> Self {
+        let trace = span.map(|span| span.trace().clone());
+        Self {
+            trace: trace.or_else(|| self.trace.clone()),
+            ..self.clone()
+        }
     }
 
     /// The same use, counted together, that takes nothing which was asked for before the operation began.

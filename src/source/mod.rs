@@ -12,6 +12,7 @@ pub use call::{Call, CallBudget, Operation};
 pub use error::{SourceError, SourceErrorKind};
 pub use status::{QuotaLeft, SourceStatus};
 
+use crate::metrics::SourceMeter;
 use crate::model::{
     Capabilities, Change, Customer, Filter, LocalId, Order, WriteField, WriteOutcome,
 };
@@ -60,6 +61,11 @@ pub trait CustomerSource: Send + Sync {
     /// Grows with every write through this source: what was read in an earlier epoch may be of the past.
     fn epoch(&self) -> u64 {
         0
+    }
+
+    /// Counts what is done with this source.
+    fn meter(&self) -> Arc<SourceMeter> {
+        Arc::default()
     }
 }
 

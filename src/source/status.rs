@@ -12,6 +12,10 @@ pub struct SourceStatus {
     pub retry_after: Option<Duration>,
     /// Its rate limit, where it tells it.
     pub quota: Option<QuotaLeft>,
+    /// Calls to the CRM that are open.
+    pub open: usize,
+    /// Calls that wait for a place.
+    pub waiting: usize,
 }
 
 /// What is left of a rate limit.

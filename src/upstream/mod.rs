@@ -12,6 +12,7 @@ pub use breaker::{BreakerSettings, Condition, Leave, Sign, Turn};
 pub use quota::{QuotaView, Said};
 pub use retry::{by_lot, wait};
 
+use crate::metrics::{Answered, Purpose, SourceMeter, Unsent};
 use breaker::Breaker;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method};
@@ -44,6 +45,8 @@ pub struct Settings {
     pub spacing: Option<Duration>,
     /// The largest answer accepted, in bytes after decompression.
     pub answer_bytes: usize,
+    /// Counts what is done.
+    pub meter: Arc<SourceMeter>,
 }
 
 impl Default for Settings {
@@ -59,6 +62,7 @@ impl Default for Settings {
             breaker: Some(BreakerSettings::default()),
             spacing: None,
             answer_bytes: limits.answer_bytes,
+            meter: Arc::default(),
         }
     }
 }
@@ -177,6 +181,16 @@ impl Upstream {
     /// # Errors
     /// There was none before `deadline`, or too many wait already.
     pub async fn place(&self, deadline: Instant) -> Result<Place<'_>, Fault> {
+        let place = self.find_place(deadline).await;
+        match place {
+            Err(Fault::Saturated) => self.settings.meter.unsent.add(Unsent::QueueFull),
+            Err(_) => self.settings.meter.unsent.add(Unsent::TooLate),
+            Ok(_) => {}
+        }
+        place
+    }
+
+    async fn find_place(&self, deadline: Instant) -> Result<Place<'_>, Fault> {
         if deadline <= Instant::now() {
             return Err(Fault::Late);
         }
@@ -222,7 +236,18 @@ impl Upstream {
     /// # Errors
     /// The CRM is left alone, for so long.
     pub fn enter(&self) -> Result<Leave<'_>, Duration> {
-        self.breaker.enter()
+        let leave = self.breaker.enter();
+        if leave.is_err() {
+            self.settings.meter.unsent.add(Unsent::LeftAlone);
+        }
+        leave
+    }
+
+    /// How many calls are open, and how many wait for a place.
+    pub fn busy(&self) -> (usize, usize) {
+        let most = self.settings.concurrency.max(1);
+        let open = most.saturating_sub(self.open.available_permits());
+        (open, self.waiting.load(Ordering::Relaxed))
     }
 
     /// How the CRM is doing.
@@ -252,7 +277,9 @@ impl Upstream {
 
     /// Takes one repeat out of what was earned.
     pub fn spend(&self) -> bool {
-        self.budget.spend()
+        let granted = self.budget.spend();
+        self.settings.meter.again(granted);
+        granted
     }
 
     /// Sends a request that does not count against the source's open calls: fetching a token while calls wait for it.
@@ -262,9 +289,23 @@ impl Upstream {
     pub async fn send_apart(&self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
         let limit = tokio::time::Instant::from_std(deadline)
             .min(tokio::time::Instant::now() + self.settings.attempt);
-        tokio::time::timeout_at(limit, self.exchange(request))
+        self.counted(Purpose::Credentials, limit, request).await
+    }
+
+    /// One exchange until then, counted.
+    async fn counted(
+        &self,
+        purpose: Purpose,
+        limit: tokio::time::Instant,
+        request: Request,
+    ) -> Result<Reply, Fault> {
+        let started = Instant::now();
+        let outcome = tokio::time::timeout_at(limit, self.exchange(request))
             .await
-            .unwrap_or(Err(Fault::Timeout))
+            .unwrap_or(Err(Fault::Timeout));
+        let meter = &self.settings.meter;
+        meter.called(purpose, answered(&outcome), started.elapsed());
+        outcome
     }
 
     async fn exchange(&self, request: Request) -> Result<Reply, Fault> {
@@ -334,10 +375,23 @@ impl Place<'_> {
         }
         self.upstream.quota.take();
         let limit = deadline.min(now + self.upstream.settings.attempt);
-        let exchange = self.upstream.exchange(request);
-        tokio::time::timeout_at(limit, exchange)
-            .await
-            .unwrap_or(Err(Fault::Timeout))
+        self.upstream.counted(Purpose::Data, limit, request).await
+    }
+}
+
+/// The class of an outcome, for counting.
+fn answered(outcome: &Result<Reply, Fault>) -> Answered {
+    match outcome.as_ref().map(|reply| reply.status) {
+        Ok(200..=299) => Answered::Good,
+        Ok(300..=399) => Answered::Elsewhere,
+        Ok(429) => Answered::Throttled,
+        Ok(400..=499) => Answered::Refused,
+        Ok(500..=599) => Answered::Failed,
+        Ok(_) => Answered::Odd,
+        Err(Fault::Connect | Fault::Saturated | Fault::Late) => Answered::NoConnection,
+        Err(Fault::Timeout) => Answered::Late,
+        Err(Fault::Broken) => Answered::Broken,
+        Err(Fault::TooLarge) => Answered::TooLarge,
     }
 }
 

@@ -15,6 +15,7 @@ mod tests;
 pub use ledger::{Keep, Ledger};
 
 use crate::load::Load;
+use crate::metrics::{Counts, KeyUse};
 use crate::model::{Change, WriteOutcome};
 use crate::source::{Call, SourceEntry, SourceError, SourceErrorKind, WriteProblem, Written};
 use jiff::Timestamp;
@@ -30,6 +31,7 @@ pub struct Writes {
     /// Names writes that have no key, for CRMs that can tell a repeat by a name.
     seed: [u8; 32],
     named: AtomicU64,
+    keys: Counts<KeyUse>,
 }
 
 /// A write that is asked for.
@@ -52,7 +54,13 @@ impl Writes {
             turns: Turns::default(),
             seed,
             named: AtomicU64::new(0),
+            keys: Counts::default(),
         }
+    }
+
+    /// What keys were found to be so far.
+    pub fn keys(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.keys.all()
     }
 
     /// Makes a change, at most once for its key.
@@ -67,12 +75,16 @@ impl Writes {
             .take(print::turn(asked.tenant, &asked.entry.key, key));
         let deadline = load.operation().deadline;
         let Ok(_turn) = tokio::time::timeout_at(deadline.into(), turn).await else {
+            self.keys.add(KeyUse::Refused);
             let text = "the first write with this idempotency key has not ended yet";
             return unknown(SourceError::new(SourceErrorKind::Timeout, text));
         };
         match self.ledger.begin(asked, key).await {
             Ok((begun, name)) => self.go_on(load, asked, begun, &name).await,
-            Err(refusal) => not_applied(refusal),
+            Err(refusal) => {
+                self.keys.add(KeyUse::Refused);
+                not_applied(refusal)
+            }
         }
     }
 
@@ -83,6 +95,12 @@ impl Writes {
         begun: Begun,
         name: &[u8; 32],
     ) -> Written {
+        self.keys.add(match begun {
+            Begun::Fresh => KeyUse::Fresh,
+            Begun::Other => KeyUse::Clashing,
+            Begun::Doubt { .. } => KeyUse::Doubtful,
+            Begun::Ended(_) => KeyUse::Repeated,
+        });
         match begun {
             Begun::Fresh => {
                 let written = send(load, asked, name).await;

@@ -2,6 +2,7 @@
 
 use super::support::guarded::{self, ALL, api_key, claims, token};
 use super::support::process::{ask, configuration, spawn};
+use super::traces::collector;
 use axum::http::StatusCode;
 use axum::routing::any;
 use crmql::demo::{self, Fault, Options};
@@ -71,6 +72,8 @@ async fn markers_stand_in_no_log_line_and_no_error() {
         let url = talkative(status, body).await;
         write!(text, "\n[[source]]\nkey = \"odd{place}\"\nadapter = \"spirii\"\nvars = {{ base_url = {url:?}, api_key = {{ env = \"TEST_ODD\" }} }}\n").unwrap();
     }
+    let (collected, collector) = collector().await;
+    text += &format!("\n[telemetry]\notlp = {collector:?}\n");
     environment.push(("TEST_ODD".to_owned(), format!("token-{MARKER}")));
     environment.push(("CRMQL_LOG".to_owned(), "debug,crmql=trace".to_owned()));
     std::fs::write(folder.path().join("crmql.toml"), &text).unwrap();
@@ -137,6 +140,14 @@ async fn markers_stand_in_no_log_line_and_no_error() {
     }
     assert!(said_of_all.len() > 2_000, "a poor test: {said_of_all}");
     assert!(!said_of_all.contains(MARKER), "{said_of_all}");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let figures = client.get(format!("http://{address}/metrics")).send();
+    let figures = figures.await.unwrap().text().await.unwrap();
+    assert!(figures.contains("source=\"odd6\""), "{figures}");
+    assert!(!figures.contains(MARKER), "{figures}");
+    let spans = collected.text();
+    assert!(spans.contains("odd6"), "{spans}");
+    assert!(!spans.contains(MARKER), "{spans}");
     process.signal("TERM");
     assert_eq!(process.ended().await, Some(0));
     let log = process.err();

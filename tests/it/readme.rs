@@ -19,7 +19,7 @@ struct Block {
     text: String,
 }
 
-fn readme() -> String {
+pub(super) fn readme() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(root.join("README.md")).unwrap()
 }
@@ -39,7 +39,7 @@ fn blocks(text: &str) -> Vec<Block> {
 }
 
 /// The cells of the table rows whose first cell is a word in backquotes, below a heading.
-fn rows(text: &str, heading: &str) -> Vec<Vec<String>> {
+pub(super) fn rows(text: &str, heading: &str) -> Vec<Vec<String>> {
     let start = text
         .find(&format!("\n{heading}\n"))
         .unwrap_or_else(|| panic!("no {heading}"));
