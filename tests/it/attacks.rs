@@ -228,6 +228,9 @@ async fn answers_to_nonsense_are_short_and_repeat_nothing() {
             "s3cret ".repeat(10_000)
         ),
         "s3cret ".repeat(20_000),
+        "{ customers(filter: { emailw \"s3cret\" }) { totalCount } }".to_owned(),
+        "{ customers(filter: { email: \"s3cret, got EOF\" \"s3cret, got EOF\" }) { totalCount } }"
+            .to_owned(),
         format!(
             "{{ customers(search: \"{}\") {{ totalCount }} }}",
             "s3cret".repeat(1_000)
@@ -235,6 +238,8 @@ async fn answers_to_nonsense_are_short_and_repeat_nothing() {
     ] {
         let answer = gateway.ask(&query).await.to_string();
         assert!(answer.len() < 60_000, "{} bytes", answer.len());
+        assert!(!answer.contains("\"s3cret"), "{answer:.300}");
+        assert!(!answer.contains("s3cret, got"), "{answer:.300}");
     }
     for variables in [
         json!({ "f": { "email": ["s3cret"] } }),
