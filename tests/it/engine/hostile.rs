@@ -24,6 +24,7 @@ async fn links_in_disguise_lead_nowhere_else() {
     for form in [
         "//{evil}/c",
         "http://{own}@{evil}/c",
+        "http://{own}//{evil}/c",
         "http://user:pass@{own}/c",
         "http://{evil}#@{own}/c",
         "http://{evil}?@{own}/c",
