@@ -12,7 +12,7 @@ use super::place::{Gap, Way};
 use super::plan::Listed;
 use super::run::{Rest, Run};
 use crate::model::SourceFailurePolicy;
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, FutureExt as _, select};
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
@@ -144,6 +144,10 @@ async fn visit(
     let mut own = pin!(ask(turn, want, reading));
     if rest.is_empty() || reading.on_failure == SourceFailurePolicy::Fail {
         return (own.await, None);
+    }
+    // What is there at once needs no clock.
+    if let Some(outcome) = (&mut own).now_or_never() {
+        return (outcome, None);
     }
     let share = share(turn, rest.len());
     if let Ok(outcome) = tokio::time::timeout(share, &mut own).await {

@@ -206,9 +206,9 @@ async fn soak_leaves_no_task_behind() {
         alive = tasks.num_alive_tasks();
     }
     println!("{requests} requests; {idle} tasks before, {alive} after");
-    assert!(requests > 100, "{requests}");
     assert!(
         alive <= most,
         "{alive} tasks, {idle} before {requests} requests"
     );
+    assert!(requests > 30, "{requests}");
 }

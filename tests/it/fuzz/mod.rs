@@ -11,6 +11,7 @@ use super::support::proxy::{Proxy, Spoil};
 use apollo_compiler::Schema;
 use apollo_compiler::validation::Valid;
 use chance::Chance;
+use crmql::document::Problems;
 use crmql::limits::Limits;
 use crmql::writes::Keep;
 use operations::{Known, Made, Maker};
@@ -294,6 +295,46 @@ async fn fuzz_mangled_requests_are_answered() {
     judge.end(&["none", "INVALID_INPUT"]);
 }
 
+/// A configuration that is wrong somewhere is refused with its place, and nothing breaks.
+#[test]
+fn fuzz_mangled_configurations_are_read_or_refused() {
+    const GOOD: &str = "cursor_key = { env = \"NOT_THERE\" }\n[server]\nlisten = \"127.0.0.1:0\"\nhosts = [\"a.example\"]\n\
+        state_dir = \"state\"\n[limits]\ncost = 100\n[[source]]\nkey = \"a\"\nadapter = \"gormic\"\nretries = 1\n\
+        timeouts = { connect = \"1s\", attempt = \"2s\", total = \"3s\" }\nbreaker = { failures = 3 }\n\
+        cache = { ttl = \"1m\" }\n[source.vars]\nbase_url = \"http://127.0.0.1:1\"\napi_key = { file = \"key\" }\n\
+        [auth]\n[[auth.key]]\nname = \"n\"\nsha256 = \"00\"\nscopes = [\"read:customers\"]\n[[auth.jwt]]\n\
+        issuer = \"https://id.example\"\naudience = \"crmql\"\nalgorithm = \"HS256\"\nsecret = { file = \"key\" }\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("key"), "k".repeat(40)).unwrap();
+    let path = folder.path().join("crmql.toml");
+    let mut whole = 0;
+    for seed in seeds(4) {
+        let mut chance = Chance::new(seed);
+        let mut lines: Vec<&str> = GOOD.lines().collect();
+        for _ in 0..chance.below(4) {
+            let line = chance.below(lines.len());
+            lines.swap_remove(line);
+        }
+        let text = lines.join("\n");
+        let bytes = if chance.once_in(2) {
+            chance.mangled(text.as_bytes())
+        } else {
+            text.into_bytes()
+        };
+        std::fs::write(&path, &bytes).unwrap();
+        let problems = Problems::new();
+        let read = crmql::config::load(&path, &problems);
+        let shown = String::from_utf8_lossy(&bytes);
+        assert_eq!(
+            read.is_none(),
+            !problems.is_empty(),
+            "seed {seed}: {shown}\n{problems}"
+        );
+        whole += usize::from(!problems.to_string().contains("is not valid"));
+    }
+    assert!(whole > 100, "most were no TOML at all");
+}
+
 const EVERYTHING: &str = "{ customers(first: 10) { totalCount nodes { id sourceId displayName name firstName lastName email \
     phone { number callingCode } company jobTitle customerNumber externalId type tier status gender birthDate tags address \
     city country identityNumber avatarUrl note unsubscribed owner { id name } createdAt createdBy updatedAt \
@@ -333,6 +374,11 @@ async fn fuzz_mangled_answers_of_crms_are_read_or_refused() {
             .send()
             .await;
         judge.look(sent, began, &format!("seed {seed}")).await;
+    }
+    // A reader that panics would be told as a source that is gone.
+    for code in ["SOURCE_UNAVAILABLE", "SOURCE_TIMEOUT"] {
+        let often = judge.seen.get(code);
+        assert!(often.is_none(), "{code} came {often:?} times");
     }
     judge.end(&["none", "SOURCE_INVALID_RESPONSE"]);
 }
