@@ -236,10 +236,8 @@ pub(super) async fn count(
     gathered: &mut Gathered,
     policy: SourceFailurePolicy,
 ) -> Result<(), ConnectionError> {
-    if lists
-        .iter()
-        .enumerate()
-        .any(|(source, listed)| is_unknowable(listed, gathered, source))
+    let unknowable = |(source, listed)| is_unknowable(listed, gathered, source);
+    if gathered.tallies.iter().any(|tally| tally.failed) || lists.iter().enumerate().any(unknowable)
     {
         return Ok(());
     }

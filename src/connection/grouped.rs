@@ -1,14 +1,50 @@
 //! Several sources one after the other: the rows of the first, then those of the next.
 //!
 //! A source that fails is left out and named, or ends it all, as asked. Where a window ends exactly with a source, the
-//! next ones are asked for one row, so that `hasNextPage` is a fact.
+//! next ones are asked for one row, so that `hasNextPage` is a fact. A source that does not answer may take all the time
+//! there is, but not alone: after its share the next ones are read as if it had failed, and used if it does.
 
 use super::ConnectionError;
 use super::cursor::Gaps;
 use super::gathered::{Gathered, Placed, Reading, count};
+use super::list::{Halt, List};
 use super::place::{Gap, Way};
 use super::plan::Listed;
 use super::run::{Rest, Run};
+use crate::model::SourceFailurePolicy;
+use futures_util::future::{Either, FutureExt as _, select};
+use std::pin::{Pin, pin};
+use std::time::{Duration, Instant};
+
+/// A source that is part of the window, and where its reading begins.
+struct Turn<'a> {
+    source: usize,
+    list: &'a List<'a>,
+    from: Gap,
+}
+
+/// What is still wanted.
+#[derive(Clone, Copy)]
+struct Want {
+    left: u32,
+    /// All rows are there; it only matters if more follow.
+    full: bool,
+}
+
+impl Want {
+    /// What is wanted after a source gave this.
+    fn after(self, run: &Run) -> Self {
+        let left = self.left.saturating_sub(run.taken);
+        let full = self.full || run.full;
+        Self {
+            left: if full { left } else { left.max(1) },
+            full,
+        }
+    }
+}
+
+/// What reading a source came to, source by source.
+type Visits = Vec<(usize, Result<Run, Halt>)>;
 
 /// Reads a window over the sources in turn.
 pub(super) async fn read(
@@ -18,42 +54,25 @@ pub(super) async fn read(
     reading: Reading,
 ) -> Result<Gathered, ConnectionError> {
     let mut gathered = Gathered::new(lists.len(), failed);
-    let (begin, gap) = begin(lists.len(), gaps, reading.way);
-    let order: Vec<usize> = match reading.way {
-        Way::Forward => (begin..lists.len()).collect(),
-        Way::Backward => (0..(begin + 1).min(lists.len())).rev().collect(),
+    let turns = turns(
+        lists,
+        begin(lists.len(), gaps, reading.way),
+        &gathered,
+        reading.way,
+    );
+    let want = Want {
+        left: reading.need,
+        full: false,
     };
-    let mut gap = Some(gap);
-    let mut left = reading.need;
     let mut full = false;
-    for source in order {
-        let from = gap.take().unwrap_or(match reading.way {
-            Way::Forward => Gap::Start,
-            Way::Backward => Gap::End,
-        });
-        if gathered.more || (full && !reading.look) {
-            break;
+    for (source, outcome) in visits(&turns, want, reading).await {
+        match outcome {
+            Ok(run) => take(&mut gathered, source, run, &mut full),
+            Err(halt) => {
+                let key = lists.get(source).map_or("", |listed| &listed.entry.key);
+                gathered.fail(source, key, lists.len() == 1, reading.on_failure, halt)?;
+            }
         }
-        let run = if full {
-            // Any row of the next source follows; its first one is the cheapest to come by.
-            visit(
-                lists,
-                source,
-                &mut gathered,
-                (&Gap::Start, 0),
-                Reading {
-                    way: Way::Forward,
-                    ..reading
-                },
-            )
-            .await?
-        } else {
-            visit(lists, source, &mut gathered, (&from, left), reading).await?
-        };
-        let Some(run) = run else { continue };
-        left = left.saturating_sub(run.taken);
-        take(&mut gathered, source, run, &mut full);
-        left = if full { left } else { left.max(1) };
     }
     if reading.total {
         count(lists, &mut gathered, reading.on_failure).await?;
@@ -61,38 +80,110 @@ pub(super) async fn read(
     Ok(gathered)
 }
 
-/// Reads one source, unless it is out.
-async fn visit(
-    lists: &[Listed<'_>],
-    source: usize,
-    gathered: &mut Gathered,
-    (from, need): (&Gap, u32),
-    reading: Reading,
-) -> Result<Option<Run>, ConnectionError> {
-    let Some(Listed {
-        entry,
-        list: Ok(list),
-        ..
-    }) = lists.get(source)
-    else {
-        return Ok(None);
+/// The sources that can be read, in turn.
+fn turns<'a>(
+    lists: &'a [Listed<'a>],
+    (begin, gap): (usize, Gap),
+    gathered: &Gathered,
+    way: Way,
+) -> Vec<Turn<'a>> {
+    let (order, edge): (Vec<usize>, Gap) = match way {
+        Way::Forward => ((begin..lists.len()).collect(), Gap::Start),
+        Way::Backward => ((0..(begin + 1).min(lists.len())).rev().collect(), Gap::End),
     };
-    if gathered.is_failed(source) {
-        return Ok(None);
+    let turn = |source: usize| {
+        let list = lists.get(source)?.list.as_ref().ok()?;
+        let from = if source == begin { &gap } else { &edge };
+        (!gathered.is_failed(source)).then(|| Turn {
+            source,
+            list,
+            from: from.clone(),
+        })
+    };
+    order.into_iter().filter_map(turn).collect()
+}
+
+/// Reads sources until all that is wanted is there.
+fn visits<'a>(
+    turns: &'a [Turn<'a>],
+    mut want: Want,
+    reading: Reading,
+) -> Pin<Box<dyn Future<Output = Visits> + Send + 'a>> {
+    Box::pin(async move {
+        let mut visits = Visits::new();
+        for (place, turn) in turns.iter().enumerate() {
+            if want.full && !reading.look {
+                break;
+            }
+            let rest = turns.get(place + 1..).unwrap_or_default();
+            let (outcome, others) = visit(turn, rest, want, reading).await;
+            let ended = match &outcome {
+                Ok(run) => {
+                    want = want.after(run);
+                    !matches!(run.rest, Rest::End)
+                }
+                Err(halt) => ends_all(halt, reading) || others.is_some(),
+            };
+            visits.push((turn.source, outcome));
+            visits.extend(others.into_iter().flatten());
+            if ended {
+                break;
+            }
+        }
+        visits
+    })
+}
+
+/// Reads one source. Where it failed, and others were read meanwhile, what they gave instead.
+async fn visit(
+    turn: &Turn<'_>,
+    rest: &[Turn<'_>],
+    want: Want,
+    reading: Reading,
+) -> (Result<Run, Halt>, Option<Visits>) {
+    let mut own = pin!(ask(turn, want, reading));
+    if rest.is_empty() || reading.on_failure == SourceFailurePolicy::Fail {
+        return (own.await, None);
     }
-    match list.read(from, reading.way, need, reading.look).await {
-        Ok(run) => Ok(Some(run)),
-        Err(halt) => {
-            gathered.fail(
-                source,
-                &entry.key,
-                lists.len() == 1,
-                reading.on_failure,
-                halt,
-            )?;
-            Ok(None)
+    // What is there at once needs no clock.
+    if let Some(outcome) = (&mut own).now_or_never() {
+        return (outcome, None);
+    }
+    let share = share(turn, rest.len());
+    if let Ok(outcome) = tokio::time::timeout(share, &mut own).await {
+        return (outcome, None);
+    }
+    match select(own, visits(rest, want, reading)).await {
+        Either::Left((Err(halt), _)) if ends_all(&halt, reading) => (Err(halt), None),
+        Either::Left((Err(halt), others)) => (Err(halt), Some(others.await)),
+        Either::Left((Ok(run), _)) => (Ok(run), None),
+        Either::Right((others, own)) => {
+            let outcome = own.await;
+            let others = outcome.is_err().then_some(others);
+            (outcome, others)
         }
     }
+}
+
+/// How long a source may keep the next ones waiting: an equal part of the time that is left.
+fn share(turn: &Turn<'_>, others: usize) -> Duration {
+    let deadline = turn.list.reader.call.operation().deadline;
+    let left = deadline.saturating_duration_since(Instant::now());
+    left / u32::try_from(others + 1).unwrap_or(u32::MAX)
+}
+
+/// Whether a failure leaves nothing to go on with.
+fn ends_all(halt: &Halt, reading: Reading) -> bool {
+    reading.on_failure == SourceFailurePolicy::Fail || !matches!(halt, Halt::Source(_))
+}
+
+async fn ask(turn: &Turn<'_>, want: Want, reading: Reading) -> Result<Run, Halt> {
+    let (list, look) = (turn.list, reading.look);
+    if want.full {
+        // Any row of the next source follows; its first one is the cheapest to come by.
+        return list.read(&Gap::Start, Way::Forward, 0, look).await;
+    }
+    list.read(&turn.from, reading.way, want.left, look).await
 }
 
 /// The source to begin with, and where in it.

@@ -228,6 +228,9 @@ async fn answers_to_nonsense_are_short_and_repeat_nothing() {
             "s3cret ".repeat(10_000)
         ),
         "s3cret ".repeat(20_000),
+        "{ customers(filter: { emailw \"s3cret\" }) { totalCount } }".to_owned(),
+        "{ customers(filter: { email: \"s3cret, got EOF\" \"s3cret, got EOF\" }) { totalCount } }"
+            .to_owned(),
         format!(
             "{{ customers(search: \"{}\") {{ totalCount }} }}",
             "s3cret".repeat(1_000)
@@ -235,6 +238,8 @@ async fn answers_to_nonsense_are_short_and_repeat_nothing() {
     ] {
         let answer = gateway.ask(&query).await.to_string();
         assert!(answer.len() < 60_000, "{} bytes", answer.len());
+        assert!(!answer.contains("\"s3cret"), "{answer:.300}");
+        assert!(!answer.contains("s3cret, got"), "{answer:.300}");
     }
     for variables in [
         json!({ "f": { "email": ["s3cret"] } }),
@@ -306,4 +311,102 @@ async fn bodies_of_other_kinds_are_refused() {
         "{text:.300}"
     );
     assert_eq!(gateway.call_count(), 0);
+}
+
+/// Texts and numbers that readers of JSON, URLs and documents disagree about.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn odd_texts_are_answered_or_refused_and_break_nothing() {
+    let gateway = start(3).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/graphql", gateway.url);
+    let search = "query($s: String) { customers(filter: { search: $s }, sources: [\\\"spirii\\\"]) { totalCount } }";
+    let long = "o".repeat(100_000);
+    let cases: Vec<(Vec<u8>, &str)> = vec![
+        (br#"{"query":"{ __typename }"}"#.to_vec(), ""),
+        (b"\xef\xbb\xbf{\"query\":\"{ __typename }\"}".to_vec(), "INVALID_INPUT"),
+        ("{\"query\":\"\u{feff}{ __typename }\"}".as_bytes().to_vec(), ""),
+        (br##"{"query":"# nothing"}"##.to_vec(), "INVALID_INPUT"),
+        (br#"{"query":""}"#.to_vec(), "INVALID_INPUT"),
+        (br#"{"query":" ,,, "}"#.to_vec(), "INVALID_INPUT"),
+        (br#"{"query":"{ __typename \u0000 }"}"#.to_vec(), "INVALID_INPUT"),
+        (br#"{"query":"{ __typename \ud800 }"}"#.to_vec(), "INVALID_INPUT"),
+        (br#"{"query":"{ __typename }","variables":{"__proto__":{"a":1}}}"#.to_vec(), ""),
+        (br#"{"query":"{ __typename }","__proto__":{"query":"x"}}"#.to_vec(), ""),
+        (br#"{"query":"{ __typename }","variables":{"x":1e400}}"#.to_vec(), "INVALID_INPUT"),
+        (format!("{{\"query\":\"query A {{ __typename }}\",\"operationName\":\"{long}\"}}").into_bytes(), "INVALID_INPUT"),
+        (format!("{{\"query\":\"{search}\",\"variables\":{{\"s\":\"\\u0000\"}}}}").into_bytes(), "INVALID_INPUT"),
+        (br#"{"query":"{ customers(first: 99999999999999999999) { totalCount } }"}"#.to_vec(), "INVALID_INPUT"),
+        (br#"{"query":"{ customers(first: 1e2) { totalCount } }"}"#.to_vec(), "INVALID_INPUT"),
+        (br#"{"query":"query($n: Int) { customers(first: $n) { totalCount } }","variables":{"n":1.5}}"#.to_vec(), "INVALID_INPUT"),
+    ];
+    for (body, code) in cases {
+        let shown: String = String::from_utf8_lossy(&body).chars().take(120).collect();
+        let sent = client
+            .post(&url)
+            .header("content-type", "application/json")
+            .body(body);
+        let response = sent.send().await.unwrap();
+        assert!(response.status().as_u16() <= 400, "{shown}");
+        let answer: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+        assert_eq!(
+            codes(&answer).first().copied().unwrap_or_default(),
+            code,
+            "{shown}: {answer:.400}"
+        );
+        assert!(answer.to_string().len() < 2_000, "{shown}");
+    }
+    assert_eq!(gateway.call_count(), 0);
+}
+
+/// One request cannot be many writes: the root fields of a mutation are counted before any is carried out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_writes_in_one_request_are_refused_before_the_first() {
+    let gateway = start(3).await;
+    let one = |n: usize| {
+        format!(
+            "a{n}: createCustomer(input: {{ source: \"gtateth\", firstName: \"A\", email: \"a{n}@people.example\" }}) {{ outcome }} "
+        )
+    };
+    let many = format!("mutation {{ {} }}", many(21, one));
+    let answer = gateway.ask(&many).await;
+    assert_eq!(
+        codes(&answer).first(),
+        Some(&"TOO_COMPLEX"),
+        "{answer:.400}"
+    );
+    assert_eq!(gateway.call_count(), 0);
+}
+
+/// Heads of requests that two servers in a row would read differently.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_with_two_lengths_are_not_served() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let gateway = start(3).await;
+    let address = gateway.url.trim_start_matches("http://").to_owned();
+    let body = r#"{"query":"{ __typename }"}"#;
+    let length = body.len();
+    for head in [
+        format!("content-length: {length}\r\ncontent-length: 5\r\n"),
+        format!("content-length: {length}, 5\r\n"),
+        format!("content-length: +{length}\r\n"),
+        "content-length: -1\r\n".to_owned(),
+        "content-length: 99999999999999999999\r\n".to_owned(),
+        "transfer-encoding: chunked, identity\r\n".to_owned(),
+        "transfer-encoding: xchunked\r\n".to_owned(),
+        format!("content-length : {length}\r\n"),
+        format!("x: a\r\n folded\r\ncontent-length: {length}\r\n"),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let request = format!(
+            "POST /graphql HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n{head}\r\n{body}"
+        );
+        drop(stream.write_all(request.as_bytes()).await);
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        let read = tokio::time::timeout(Duration::from_secs(20), read).await;
+        assert!(read.is_ok(), "{head}");
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(!answer.contains("\"data\""), "{head}: {answer}");
+        assert!(answer.matches("HTTP/1.1").count() <= 1, "{head}: {answer}");
+    }
 }

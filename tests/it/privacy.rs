@@ -75,7 +75,7 @@ async fn markers_stand_in_no_log_line_and_no_error() {
     let (collected, collector) = collector().await;
     text += &format!("\n[telemetry]\notlp = {collector:?}\n");
     environment.push(("TEST_ODD".to_owned(), format!("token-{MARKER}")));
-    environment.push(("CRMQL_LOG".to_owned(), "debug,crmql=trace".to_owned()));
+    environment.push(("CRMQL_LOG".to_owned(), "trace".to_owned()));
     std::fs::write(folder.path().join("crmql.toml"), &text).unwrap();
     let mut process = spawn(folder.path(), &["serve"], &environment);
     let address = process.word_after("listening address=").await;
@@ -85,7 +85,9 @@ async fn markers_stand_in_no_log_line_and_no_error() {
     let create = "mutation($input: CreateCustomerInput!) { createCustomer(input: $input) { outcome userErrors { field code message } } }";
     for input in [
         json!({ "source": "gtateth", "firstName": MARKER, "email": mail }),
-        json!({ "source": "gtateth", "firstName": MARKER, "email": mail }),
+        json!({ "source": "gtateth", "firstName": MARKER, "email": mail, "idempotencyKey": MARKER, "clientMutationId": MARKER }),
+        json!({ "source": "gtateth", "firstName": MARKER, "email": format!("2{mail}"), "idempotencyKey": MARKER }),
+        json!({ "source": "gtateth", "firstName": MARKER, "email": format!("3{mail}"), "idempotencyKey": format!("{MARKER} 3") }),
         json!({ "source": "gtateth", "email": MARKER }),
         json!({ "source": "gormic", "firstName": MARKER, "phone": { "number": MARKER, "callingCode": "45" }, "note": MARKER,
             "native": { "passcode": MARKER } }),
@@ -155,7 +157,7 @@ async fn markers_stand_in_no_log_line_and_no_error() {
     for word in environment
         .iter()
         .map(|(_, secret)| secret.as_str())
-        .filter(|word| !word.contains("crmql=trace"))
+        .filter(|word| *word != "trace")
         .chain([MARKER])
     {
         let line = log.lines().find(|line| line.contains(word));
@@ -165,6 +167,29 @@ async fn markers_stand_in_no_log_line_and_no_error() {
         .lines()
         .find(|line| line.contains("people.") || line.contains("@"));
     assert!(records.is_none(), "{records:?}");
+    for crm in &demo.crms {
+        let address = crm.url.trim_start_matches("http://");
+        let line = log.lines().find(|line| line.contains(address));
+        assert!(line.is_none(), "where a CRM is: {line:?}");
+    }
+    let kept = kept(&folder.path().join("state"));
+    assert!(kept.len() > 1_000, "nothing is kept of writes");
+    for word in [MARKER, &mail] {
+        let found = kept
+            .windows(word.len())
+            .any(|bytes| bytes == word.as_bytes());
+        assert!(!found, "{word:?} is kept in a file");
+    }
+}
+
+/// The bytes of every file that the gateway keeps.
+fn kept(folder: &std::path::Path) -> Vec<u8> {
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap());
+    let read = |file: std::fs::DirEntry| match file.path() {
+        path if path.is_dir() => kept(&path),
+        path => std::fs::read(path).unwrap(),
+    };
+    files.flat_map(read).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -94,7 +94,7 @@ pub(super) fn from_diagnostics(found: &DiagnosticList, most: usize) -> Vec<Reque
         .map(|finding| {
             let error = finding.to_json();
             RequestError {
-                message: error.message,
+                message: without_text(error.message),
                 locations: error
                     .locations
                     .iter()
@@ -104,4 +104,16 @@ pub(super) fn from_diagnostics(found: &DiagnosticList, most: usize) -> Vec<Reque
             }
         })
         .collect()
+}
+
+/// The same message without the piece of the document that a syntax error quotes: it may be somebody's name.
+fn without_text(mut message: String) -> String {
+    if message.starts_with("syntax error")
+        && let Some(at) = message.find(", got ")
+        && !message.get(at..).is_some_and(|got| got == ", got EOF")
+    {
+        message.truncate(at);
+        message.push_str(", got something else");
+    }
+    message
 }

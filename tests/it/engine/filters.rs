@@ -1,6 +1,7 @@
 //! Filters and orders in every form, and values that try to be more than values.
 
 use super::{filtered, listing_with};
+use crate::fuzz::chance::Chance;
 use crate::support::crm::{Crm, source};
 use crmql::model::{
     CustomerOrderField, CustomerTier, DateTime, Filter, Order, OrderDirection, TimeRange,
@@ -103,6 +104,18 @@ const ATTACKS: &[&str] = &[
     "",
 ];
 
+/// A value of characters that mean something somewhere; the number decides it.
+fn made_up(seed: u64) -> String {
+    let signs: Vec<char> = "''\"\"\\\\()[]{},;=|*%&#+-/<>!~^`$ :.?@aé\u{2019}\u{ff07}😀"
+        .chars()
+        .collect();
+    let mut chance = Chance::new(seed);
+    let length = 1 + chance.below(12);
+    let text: String = (0..length).map(|_| *chance.of(&signs)).collect();
+    // Beside one that nothing may be left unquoted for.
+    format!("{text}'")
+}
+
 #[tokio::test]
 async fn no_value_leaves_its_literal() {
     let literal = |quote: &str, text: &str| -> Option<String> {
@@ -134,10 +147,11 @@ async fn no_value_leaves_its_literal() {
             "compose = {{ into = \"query:f\", each = \"{{field}}=={{value}}\", join = \";\", quote = \"{quote}\" }}\n[list.filter]\n\"search\" = {{ field = \"name\" }}"
         );
         let text = listing_with(NONE, &more);
-        for attack in ATTACKS {
+        let more = (1..=64).map(made_up);
+        for attack in ATTACKS.iter().map(|text| (*text).to_owned()).chain(more) {
             let crm = Crm::json(json!({ "data": [] })).await;
             let filter = Filter {
-                search: Some((*attack).into()),
+                search: Some(attack.clone()),
                 ..Filter::default()
             };
             let sent = filtered(&source(&crm, &text), &filter, None).await;
@@ -154,7 +168,7 @@ async fn no_value_leaves_its_literal() {
             let said = value.strip_prefix("name==").unwrap();
             assert_eq!(
                 literal(quote, said).as_deref(),
-                Some(*attack),
+                Some(attack.as_str()),
                 "{quote} {said}"
             );
         }

@@ -3,6 +3,7 @@
 mod answers;
 mod auth;
 mod filters;
+mod hostile;
 mod requests;
 mod rules;
 mod writes;

@@ -104,6 +104,11 @@ impl Running {
         self.demo.crms.iter().find(|crm| crm.key == key).unwrap()
     }
 
+    /// All emulated CRMs.
+    pub fn crms(&self) -> &[Crm] {
+        &self.demo.crms
+    }
+
     /// Forgets what the CRMs were asked so far.
     pub fn forget(&self) {
         for crm in &self.demo.crms {

@@ -92,7 +92,7 @@ pub async fn start(change: impl FnOnce(String) -> String) -> Guarded {
     let text = change(text);
     std::fs::write(folder.path().join("crmql.toml"), &text).unwrap();
     environment.push(("TEST_JWT_SECRET".to_owned(), SECRET.to_owned()));
-    environment.push(("CRMQL_LOG".to_owned(), "debug,crmql=trace".to_owned()));
+    environment.push(("CRMQL_LOG".to_owned(), "trace".to_owned()));
     let process = spawn(folder.path(), &["serve"], &environment);
     let address = process.word_after("listening address=").await;
     Guarded {

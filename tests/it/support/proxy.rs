@@ -1,6 +1,7 @@
 //! A proxy before a CRM that spoils what a test says, and counts what passes it.
 
 use super::crm::{Seen, receive};
+use crate::fuzz::chance::Chance;
 use crmql::demo::Demo;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub enum Spoil {
     Drip,
     /// It is answered with so many bytes, and not carried out.
     Huge(usize),
+    /// It is carried out, and its answer comes back with values or bytes changed as this number decides.
+    Mangle(u64),
 }
 
 type Plan = dyn Fn(&Seen, usize) -> Spoil + Send + Sync;
@@ -113,6 +116,10 @@ async fn one(
             drop(carried_out(&behind, &seen).await);
             return;
         }
+        Spoil::Mangle(seed) => {
+            let answer = carried_out(&behind, &seen).await;
+            mangled(&answer, seed)
+        }
         Spoil::Truncate => {
             let mut answer = carried_out(&behind, &seen).await;
             answer.truncate(answer.len().saturating_sub(2));
@@ -145,6 +152,25 @@ async fn one(
     };
     drop(stream.write_all(&answer).await);
     drop(stream.shutdown().await);
+}
+
+/// The same answer with another body and its length.
+fn mangled(answer: &[u8], seed: u64) -> Vec<u8> {
+    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return answer.to_vec();
+    };
+    let head = String::from_utf8_lossy(&answer[..end]);
+    let kept = head.lines().filter(|line| {
+        let line = line.to_lowercase();
+        !line.starts_with("content-length") && !line.starts_with("connection")
+    });
+    let body = Chance::new(seed).mangled_json(&answer[end + 4..]);
+    let mut whole: String = kept.map(|line| format!("{line}\r\n")).collect();
+    whole += &format!(
+        "connection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [whole.as_bytes(), &body].concat()
 }
 
 /// The CRM's own answer, whole.
