@@ -12,6 +12,9 @@ use super::strip::Found;
 use crate::model::{Order, OrderKey};
 use std::cmp::Ordering;
 
+/// So many rows may come, while a list is read whole, beyond those it counted first.
+const GROWTH: u64 = 16;
+
 /// All rows of a list, where it is small; one page tells most lists that are not.
 pub(super) async fn read(list: &List<'_>) -> Result<Option<Run>, Halt> {
     let most = list.limits.whole_rows;
@@ -31,6 +34,10 @@ pub(super) async fn read(list: &List<'_>) -> Result<Option<Run>, Halt> {
         && let Some(last) = all.rows.last().map(|found| Gap::After(found.mark.clone()))
     {
         let left = most.saturating_sub(all.taken);
+        let counted = all.total.and_then(|total| {
+            u32::try_from(total.saturating_sub(u64::from(all.taken)) + GROWTH).ok()
+        });
+        let left = counted.map_or(left, |counted| counted.min(left));
         let rest = list.read(&last, Way::Forward, left, true).await?;
         all.rows.extend(rest.rows);
         all.unreadable.extend(rest.unreadable);
