@@ -117,7 +117,7 @@ impl Adapter {
             Ok(reply) if reply.status < 400 => None,
             Ok(reply) => {
                 let error = faults::refusal(&self.manifest, reply)?.error;
-                let passing = matches!(reply.status, 502..=504)
+                let passing = matches!(reply.status, 500 | 502..=504)
                     && matches!(
                         error.kind,
                         SourceErrorKind::Unavailable | SourceErrorKind::Timeout

@@ -3,6 +3,7 @@
 use super::Adapter;
 use super::exchange::Repeat;
 use super::faults::{self, malformed};
+use super::honest;
 use super::judge::Judge;
 use super::manifest::{Gone, ListRoute, Manifest, Success};
 use super::mapping::{Came, CustomerMap};
@@ -185,6 +186,7 @@ impl Adapter {
         }
         let asked = Asked { at, size, from };
         let mut page = self.page_of(route, listing, &reply, &asked)?;
+        honest::check(plan, &page)?;
         page.complete = route.complete;
         page.lasts = route.page.lasts();
         Ok(page)
@@ -318,6 +320,12 @@ pub fn refused_list(mut error: SourceError) -> SourceError {
     if error.kind == SourceErrorKind::NotFound {
         error.kind = SourceErrorKind::Malformed;
         error.detail = "the CRM has no such list".into();
+    }
+    // A good status with a word of failure in the body says nothing of what was asked.
+    let good = error.upstream_status.is_some_and(|status| status < 300);
+    if error.kind == SourceErrorKind::Rejected && good {
+        error.kind = SourceErrorKind::Malformed;
+        error.detail = "the CRM answers a list with a failure it does not explain".into();
     }
     error
 }

@@ -11,6 +11,7 @@ mod faults;
 mod fetch;
 mod filter;
 pub mod fixtures;
+mod honest;
 mod judge;
 mod library;
 mod list;

@@ -261,10 +261,13 @@ fn timeouts(mut table: Table<'_>) -> Timeouts {
     let connect = table.duration("connect", CONNECT_RANGE);
     let attempt = table.duration("attempt", ATTEMPT_RANGE);
     let total = table.duration("total", TOTAL_RANGE);
+    // A shorter one that is not given gives way to a longer one that is.
+    let total = total.unwrap_or(default.total);
+    let attempt = attempt.unwrap_or_else(|| default.attempt.min(total));
     let timeouts = Timeouts {
-        connect: connect.unwrap_or(default.connect),
-        attempt: attempt.unwrap_or(default.attempt),
-        total: total.unwrap_or(default.total),
+        connect: connect.unwrap_or_else(|| default.connect.min(attempt)),
+        attempt,
+        total,
     };
     for (shorter, short, longer, long) in [
         ("connect", timeouts.connect, "attempt", timeouts.attempt),

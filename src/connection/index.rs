@@ -214,9 +214,9 @@ async fn from_end(list: &List<'_>, rows: u64) -> Result<Strip, Halt> {
             strip.seam = strip.rows.len();
             return Ok(strip);
         }
-        let total = strip
-            .total
-            .ok_or_else(|| malformed("the source leaves its total out"))?;
+        let Some(total) = strip.total else {
+            return to_end(list).await;
+        };
         let pages = strip.pages;
         strip = Strip {
             pages,

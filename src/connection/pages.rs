@@ -8,7 +8,7 @@ use super::place::Spot;
 use super::strip::{Raw, Strip};
 use super::window::{self, Span};
 use crate::source::{Page, Paging, Position, Row, Sizes, SourceError, SourceErrorKind, TotalKind};
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use std::ops::Range;
 
 /// The pages that cover a range, as far as the source lets anybody read.
@@ -34,7 +34,8 @@ pub(super) fn sizes(list: &List<'_>) -> Sizes {
     }
 }
 
-/// Reads a range at the end of a strip, its pages side by side.
+/// Reads a range at the end of a strip, its pages side by side. What became of a page matters only where the pages before it
+/// lead there: many a source refuses a page that lies past its end.
 pub(super) async fn read(
     list: &List<'_>,
     strip: &mut Strip,
@@ -44,10 +45,10 @@ pub(super) async fn read(
     if spans.is_empty() {
         return Err(too_deep().into());
     }
-    let pages = try_join_all(spans.iter().map(|span| fetch(list, *span))).await?;
+    let pages = join_all(spans.iter().map(|span| fetch(list, *span))).await;
     let mut short = None;
     for (span, page) in spans.iter().zip(pages) {
-        short = take(list, strip, *span, page)?;
+        short = take(list, strip, *span, page?)?;
         if strip.at_end || short.is_some() {
             break;
         }
@@ -113,10 +114,11 @@ fn take(
     let numbered = matches!(list.plan.paging, Paging::Page(_));
     let exact = page.total.filter(|_| list.plan.total == TotalKind::Exact);
     let past = page.past_end || exact.is_some_and(|total| total <= span.start);
+    strip.total = page.total.or(strip.total);
+    contradiction(&page, past, exact, span)?;
     let rows = if past { Vec::new() } else { page.rows };
     let count = rows.len() as u64;
     let end = span.start + count;
-    strip.total = page.total.or(strip.total);
     if numbered && span.start > 0 && count > u64::from(span.size) {
         return Err(malformed("the source's pages are larger than asked"));
     }
@@ -126,7 +128,11 @@ fn take(
     if rows.is_empty() {
         strip.distrusted |= exact.is_some_and(|total| total > span.start);
     }
-    let last = rows.is_empty() || page.more == Some(false) || exact == Some(end);
+    let counted_out = exact == Some(end);
+    // A total that is the page's own count: its source says itself that pages follow.
+    let miscounted = counted_out && page.more == Some(true);
+    strip.distrusted |= miscounted;
+    let last = rows.is_empty() || page.more == Some(false) || (counted_out && !miscounted);
     let next = strip.rows.last().map(|raw| raw.spot.ordinal + 1);
     let had = strip.rows.len();
     let rows = placed(span.start, rows, next);
@@ -138,6 +144,25 @@ fn take(
     strip.at_end = last;
     strip.more = page.more == Some(true) || exact.is_some_and(|total| total > end);
     Ok((!last && count < u64::from(span.size)).then_some(end))
+}
+
+/// What a source says of its list and what it answers cannot both be so.
+fn contradiction(
+    page: &Page,
+    past: bool,
+    exact: Option<u64>,
+    span: Span,
+) -> Result<(), SourceError> {
+    if page.past_end && exact.is_some_and(|total| total > span.start) {
+        return Err(malformed("the source answers another page than asked"));
+    }
+    if past && !page.past_end && page.more == Some(true) {
+        return Err(malformed("the source answers more rows than its total"));
+    }
+    if span.start == 0 && page.rows.is_empty() && exact.is_some_and(|total| total > 0) {
+        return Err(malformed("the source's pages hold no rows"));
+    }
+    Ok(())
 }
 
 /// A page that ends with a row which was there before: the last page over again, where no total says that rows remain.

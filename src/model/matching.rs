@@ -3,7 +3,10 @@
 //! This is the meaning of every part of [`Filter`]. It knows nothing of where a record came from; whether a record is
 //! deleted is said by its source, so [`Filter::deleted`] is not looked at here.
 
-use super::{Customer, DateTime, Filter, IntRange, PhoneNumber, TimeRange};
+use super::{
+    Customer, CustomerStatus, CustomerTier, CustomerType, DateTime, Filter, Gender, IntRange,
+    PhoneNumber, TimeRange,
+};
 
 impl Filter {
     /// Whether every given part holds for this customer. `today` decides ages.
@@ -11,6 +14,28 @@ impl Filter {
         self.matches_identity(customer)
             && self.matches_words(customer)
             && self.matches_times(customer, today)
+    }
+
+    /// Whether the customer shows a value that the filter leaves out. What it does not show, or shows in an unknown word, proves
+    /// nothing; neither do texts and times, which CRMs compare in ways of their own.
+    pub fn is_contradicted_by(&self, customer: &Customer) -> bool {
+        !given(&self.ids, |ids| ids.contains(&customer.id))
+            || !given(&self.owner_id, |id| {
+                let owner = customer.owner.as_ref();
+                owner.is_none_or(|owner| *owner.id == **id)
+            })
+            || !given(&self.tier, |any| {
+                allows(any, customer.tier, CustomerTier::Unknown)
+            })
+            || !given(&self.status, |any| {
+                allows(any, customer.status, CustomerStatus::Unknown)
+            })
+            || !given(&self.kind, |any| {
+                allows(any, customer.kind, CustomerType::Unknown)
+            })
+            || !given(&self.gender, |any| {
+                allows(any, customer.gender, Gender::Unknown)
+            })
     }
 
     fn matches_identity(&self, customer: &Customer) -> bool {
@@ -70,6 +95,11 @@ impl Filter {
             in_range(*range, customer.updated_at)
         })
     }
+}
+
+/// Whether a word is among those asked for, or is no word that can be judged.
+fn allows<T: PartialEq>(any: &[T], have: Option<T>, unknown: T) -> bool {
+    have.is_none_or(|have| have == unknown || any.contains(&have))
 }
 
 /// A part that is not given always holds.

@@ -65,7 +65,7 @@ async fn a_read_is_tried_again_where_that_may_help_and_each_try_is_counted() {
         (status(429), 2),
         (Play::Reset, 2),
         (Play::Truncated, 2),
-        (status(500), 1),
+        (status(500), 2),
         (status(400), 1),
         (status(404), 1),
         (Play::Raw(200, Vec::new(), b"<html>".to_vec()), 1),

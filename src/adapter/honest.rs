@@ -1,0 +1,61 @@
+//! Whether the rows of a page are what the CRM was asked for.
+//!
+//! A CRM that ignores a filter or an order answers well-formed rows, and only they can tell. What they do not show is not held
+//! against it. Rows that the gateway checks again itself are not judged here: those are left out, and nothing is wrong.
+
+use super::faults::malformed;
+use crate::model::{Customer, CustomerOrderField, DateTime, Filter, OrderDirection};
+use crate::source::{ListPlan, Page, Row, SourceError};
+
+/// An error where a row contradicts the filter, or two rows the order, that the CRM was asked for.
+pub fn check(plan: &ListPlan, page: &Page) -> Result<(), SourceError> {
+    let promised = promised(&plan.filter, &plan.residual);
+    if customers(page).any(|customer| promised.is_contradicted_by(customer)) {
+        return Err(malformed("the CRM answers rows that its filter leaves out"));
+    }
+    let Some(order) = plan.order else {
+        return Ok(());
+    };
+    let moments: Vec<DateTime> = customers(page)
+        .filter_map(|customer| match order.field {
+            CustomerOrderField::CreatedAt => customer.created_at,
+            CustomerOrderField::UpdatedAt => customer.updated_at,
+            // How CRMs compare texts, numbers and words is their own.
+            _ => None,
+        })
+        .collect();
+    let sorted = match order.direction {
+        OrderDirection::Asc => moments.is_sorted(),
+        OrderDirection::Desc => moments.iter().rev().is_sorted(),
+    };
+    if sorted {
+        Ok(())
+    } else {
+        Err(malformed(
+            "the CRM answers rows in another order than asked",
+        ))
+    }
+}
+
+/// The parts of a filter that are left to the CRM.
+fn promised(asked: &Filter, residual: &Filter) -> Filter {
+    fn left<T: Clone>(asked: &Option<T>, again: &Option<T>) -> Option<T> {
+        asked.clone().filter(|_| again.is_none())
+    }
+    Filter {
+        ids: left(&asked.ids, &residual.ids),
+        owner_id: left(&asked.owner_id, &residual.owner_id),
+        tier: left(&asked.tier, &residual.tier),
+        status: left(&asked.status, &residual.status),
+        kind: left(&asked.kind, &residual.kind),
+        gender: left(&asked.gender, &residual.gender),
+        ..Filter::default()
+    }
+}
+
+fn customers(page: &Page) -> impl Iterator<Item = &Customer> {
+    page.rows.iter().filter_map(|row| match row {
+        Row::Customer { customer, .. } | Row::Gone { customer, .. } => Some(&**customer),
+        Row::Unreadable { .. } => None,
+    })
+}
