@@ -5,6 +5,7 @@ mod auth;
 mod filters;
 mod requests;
 mod rules;
+mod vocabulary;
 mod writes;
 
 use crate::support::crm::{Crm, call, source};
