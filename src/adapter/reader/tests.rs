@@ -354,7 +354,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_file_makes_the_reader_panic(file in 0_usize..5, edits in prop::collection::vec((any::<prop::sample::Index>(), 0..VALUES.len(), 0..4_u8), 1..6)) {
+    fn no_file_makes_the_reader_panic(file in 0_usize..7, edits in prop::collection::vec((any::<prop::sample::Index>(), 0..VALUES.len(), 0..4_u8), 1..6)) {
         let names = built_in_names();
         let text = built_in_file(&format!("{}.toml", names[file % names.len()])).unwrap();
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
