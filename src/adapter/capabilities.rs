@@ -97,6 +97,7 @@ fn orderings(manifest: &Manifest) -> Vec<OrderCapability> {
     let sorts: Vec<_> = manifest
         .lists
         .iter()
+        .filter(|list| !list.needs_filter)
         .filter_map(|list| list.sort.as_ref())
         .collect();
     let fields = CustomerOrderField::ALL.iter().map(|(_, field)| *field);

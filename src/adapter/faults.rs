@@ -43,8 +43,11 @@ pub fn status_is_good(success: &Success, status: u16) -> bool {
 /// Whether the value that makes an answer a success stands where it should.
 pub fn value_is_good(success: &Success, body: &Value) -> bool {
     success.value.as_ref().is_none_or(|(path, wanted)| {
-        path.find(body)
-            .is_some_and(|found| found == wanted || says(found, &bare(wanted)))
+        let found = path.find(body).filter(|found| !found.is_null());
+        match (found, wanted) {
+            (Some(found), Some(wanted)) => found == wanted || says(found, &bare(wanted)),
+            (found, wanted) => found.is_none() && wanted.as_ref().is_none_or(Value::is_null),
+        }
     })
 }
 

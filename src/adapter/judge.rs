@@ -11,7 +11,7 @@ use serde_json::Value;
 /// What must be looked at in an answer, by the slots it was picked into.
 #[derive(Debug)]
 pub struct Judge {
-    ok: Option<(usize, Value)>,
+    ok: Option<(usize, Option<Value>)>,
     warnings: Option<usize>,
 }
 
@@ -46,8 +46,11 @@ impl Judge {
             note_warnings(manifest, warnings.len());
         }
         match &self.ok {
-            Some((slot, wanted)) if !at(*slot).is(wanted) => {
+            Some((slot, Some(wanted))) if !at(*slot).is(wanted) => {
                 Err(refused_in_body(manifest, reply, at(*slot).is_some()))
+            }
+            Some((slot, None)) if at(*slot).is_some() => {
+                Err(refused_in_body(manifest, reply, true))
             }
             _ => Ok(()),
         }

@@ -67,6 +67,9 @@ impl Adapter {
                     .as_ref()
                     .is_some_and(|sort| sort.serves(order.field))
             });
+            if !route.has_what_it_needs(&self.manifest, filter) {
+                continue;
+            }
             if missing.is_empty() && sorts {
                 return self
                     .planned(index, route, filter, order)
@@ -229,6 +232,15 @@ impl Adapter {
         reply: &Reply,
         asked: &Asked<'_>,
     ) -> Result<Page, SourceError> {
+        if route.missing_is_empty && says_nothing(reply) {
+            let said = Said {
+                leaves: &[],
+                reply,
+                asked,
+                last: None,
+            };
+            return listing.pages.read(&said, Vec::new(), &self.hosts);
+        }
         let mut rows = Mapped::new(&listing.map, &reply.body, route);
         let broken = |_| malformed("the CRM's answer is not JSON").with_status(reply.status);
         let picked = listing
@@ -255,6 +267,11 @@ impl Adapter {
         };
         listing.pages.read(&said, rows.rows, &self.hosts)
     }
+}
+
+/// Whether an answer is one that has no body, by its status.
+fn says_nothing(reply: &Reply) -> bool {
+    reply.body.is_empty() && matches!(reply.status, 204 | 304)
 }
 
 /// A route that reads several records by id, compiled.

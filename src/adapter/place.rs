@@ -324,6 +324,18 @@ impl Template {
         &self.0
     }
 
+    /// The template with the holes filled that `fill` has a value for.
+    #[must_use]
+    pub fn filled<'a>(&self, fill: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let part = |part: &Part| match part {
+            Part::Hole(name) => {
+                fill(name).map_or_else(|| part.clone(), |value| Part::Text(value.into()))
+            }
+            Part::Text(_) => part.clone(),
+        };
+        Self(self.0.iter().map(part).collect())
+    }
+
     /// The text with every hole filled; `None` where `fill` has no value for one.
     pub fn fill<'a>(&self, fill: impl Fn(&str) -> Option<&'a str>) -> Option<String> {
         let mut out = String::new();

@@ -31,6 +31,8 @@ pub struct Prepared {
     method: http::Method,
     path: Vec<Segment>,
     query: String,
+    /// Query parameters that name the customer.
+    query_of_id: Vec<(String, Template)>,
     headers: HeaderMap,
     put: Vec<(JsonPath, Value)>,
     form: bool,
@@ -61,8 +63,14 @@ impl Prepared {
         };
         let path = route.path.parts().iter().map(segment);
         let mut text = String::new();
+        let mut query_of_id = Vec::new();
         for (name, template) in query.iter().chain(&route.query) {
-            append(&mut text, name, &template.fill(get)?);
+            let template = template.filled(get);
+            if template.holes().any(|hole| hole == "id") {
+                query_of_id.push((name.clone(), template));
+            } else {
+                append(&mut text, name, &template.fill(get)?);
+            }
         }
         let mut all = headers.clone();
         for (name, template) in &route.headers {
@@ -72,6 +80,7 @@ impl Prepared {
             method: route.method.clone(),
             path: path.collect::<Option<_>>()?,
             query: text,
+            query_of_id,
             headers: all,
             put: route
                 .put
@@ -84,11 +93,16 @@ impl Prepared {
 
     /// A request of this route, for one customer where the path names one.
     pub fn draft(&self, id: Option<&str>) -> Draft<'_> {
+        let mut query = self.query.clone();
+        for (name, template) in &self.query_of_id {
+            let value = template.fill(|hole| id.filter(|_| hole == "id"));
+            append(&mut query, name, &value.unwrap_or_default());
+        }
         Draft {
             route: self,
             id: id.map(str::to_owned),
             holes: Vec::new(),
-            query: self.query.clone(),
+            query,
             headers: self.headers.clone(),
             body: Value::Null,
             form: String::new(),
@@ -311,8 +325,10 @@ impl Draft<'_> {
         if self.body.is_null() {
             return Ok(None);
         }
+        // The file may name a JSON type of its own.
         self.headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            .entry(CONTENT_TYPE)
+            .or_insert(HeaderValue::from_static("application/json"));
         serde_json::to_vec(&self.body)
             .map(|body| Some(Bytes::from(body)))
             .map_err(|_| Unplaceable)

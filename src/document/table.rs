@@ -152,7 +152,7 @@ impl<'d> Table<'d> {
         let path = self.path_of(key);
         let Some(duration) = parse_duration(&text.value) else {
             let message = format!(
-                "`{path}` is not a duration; write a whole number and its unit: 250ms, 10s, 5m, 1h"
+                "`{path}` is not a duration; write a whole number and its unit: 250ms, 10s, 5m, 1h, 1d"
             );
             self.problem(&text.at, message);
             return None;
@@ -305,7 +305,13 @@ fn not_among(kind: &str, found: &str, accepted: &[&str]) -> String {
     }
     match accepted {
         [] => message.push_str("; none is accepted here"),
-        _ => message.push_str(&format!("; accepted: {}", accepted.join(", "))),
+        _ => {
+            let shown = accepted
+                .iter()
+                .map(|word| if word.is_empty() { "\"\"" } else { word });
+            message.push_str("; accepted: ");
+            message.push_str(&shown.collect::<Vec<_>>().join(", "));
+        }
     }
     message
 }

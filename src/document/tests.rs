@@ -61,7 +61,7 @@ fn notes_every_wrong_value_and_goes_on() {
         "f.toml:2:5: `n`: expected an integer, found a string",
         "f.toml:3:5: `m` is 17; accepted: 1 to 16",
         "f.toml:4:5: `b`: expected true or false, found a string",
-        "f.toml:5:5: `d` is not a duration; write a whole number and its unit: 250ms, 10s, 5m, 1h",
+        "f.toml:5:5: `d` is not a duration; write a whole number and its unit: 250ms, 10s, 5m, 1h, 1d",
         "f.toml:6:5: `e` is 1h; accepted: 500ms to 1m",
         "f.toml:7:5: unknown word: `twp` (did you mean `two`?); accepted: one, two",
         "f.toml:8:5: `t`: expected a table, found an integer",

@@ -110,7 +110,7 @@ impl<'d> Value<'d> {
     }
 }
 
-/// Reads a duration: a whole number and its unit, one of ms, s, m, h. `None` where it is anything else.
+/// Reads a duration: a whole number and its unit, one of ms, s, m, h, d. `None` where it is anything else.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
@@ -120,6 +120,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return None,
     };
     Some(Duration::from_millis(number.checked_mul(milliseconds)?))

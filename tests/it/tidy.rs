@@ -94,7 +94,15 @@ const OUTSIDE: &[&str] = &["std::env::", "std::fs", "tokio::fs"];
 const NOT_OUTSIDE: &[&str] = &["std::env::args_os"];
 
 /// Vendors; the gateway knows them from adapter files only.
-const VENDORS: &[&str] = &["gtateth", "gormic", "flextell", "spirii", "hubspot"];
+const VENDORS: &[&str] = &[
+    "gtateth",
+    "gormic",
+    "flextell",
+    "spirii",
+    "hubspot",
+    "salesforce",
+    "stripe",
+];
 
 /// Names that say nothing.
 const EMPTY_NAMES: &[&str] = &[

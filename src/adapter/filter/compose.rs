@@ -54,8 +54,7 @@ impl Compose {
         }
     }
 
-    fn operator(&self, served: &Served<'_>) -> String {
-        let ours = served.key.operator();
+    fn operator(&self, ours: &str) -> String {
         self.ops
             .get(ours)
             .cloned()
@@ -68,20 +67,32 @@ impl Compose {
         field: &str,
         served: &Served<'_>,
     ) -> Result<String, Unplaceable> {
+        let quote = served.wire.quote.unwrap_or(self.quote);
         let texts = served
             .values
             .iter()
-            .map(|value| self.quote.quoted(value))
+            .map(|value| quote.quoted(value))
             .collect::<Option<Vec<_>>>()
             .ok_or(Unplaceable)?;
-        let (operator, value) = (self.operator(served), texts.join(","));
-        let hole = |name: &str| match name {
-            "field" => Some(field),
-            "op" => Some(operator.as_str()),
-            "value" => Some(value.as_str()),
-            _ => None,
+        let said = |each: &Template, ours: &str, value: &str| {
+            let operator = self.operator(ours);
+            let hole = |name: &str| match name {
+                "field" => Some(field),
+                "op" => Some(operator.as_str()),
+                "value" => Some(value),
+                _ => None,
+            };
+            each.fill(hole).ok_or(Unplaceable)
         };
-        each.fill(hole).ok_or(Unplaceable)
+        match (served.key.operator(), &self.or, &self.each_in) {
+            ("in", Some(or), _) => {
+                let equal: Result<Vec<_>, _> =
+                    texts.iter().map(|text| said(each, "eq", text)).collect();
+                equal.map(|equal| format!("({})", equal.join(or)))
+            }
+            ("in", None, Some(each_in)) => said(each_in, "in", &texts.join(",")),
+            (ours, ..) => said(each, ours, &texts.join(",")),
+        }
     }
 
     fn push_template(
@@ -126,7 +137,7 @@ impl Compose {
         let (Each::Element(each) | Each::Nested(each)) = &self.each else {
             return Value::Null;
         };
-        let operator = self.operator(served);
+        let operator = self.operator(served.key.operator());
         let filled = with_holes(each, &|text| match text {
             "$field" => Some(Value::from(field)),
             "$op" => Some(Value::from(operator.as_str())),

@@ -67,6 +67,11 @@ impl ListRoute {
             .collect()
     }
 
+    /// Whether a filter gives this route something to look for, where it needs that.
+    pub fn has_what_it_needs(&self, manifest: &Manifest, filter: &Filter) -> bool {
+        !self.needs_filter || !self.served(manifest, filter).is_empty()
+    }
+
     /// The parts of a filter that this route cannot serve, by name.
     pub fn unserved(&self, manifest: &Manifest, filter: &Filter) -> Vec<String> {
         let mut unserved: Vec<String> = asked(filter, self.gone.is_some())
@@ -252,14 +257,14 @@ fn is_list(key: FilterKey) -> bool {
 }
 
 fn send(served: &Served<'_>, to: &Destination, draft: &mut Draft<'_>) -> Result<(), Unplaceable> {
+    let shape = |value: &Value| {
+        served
+            .wire
+            .each
+            .as_ref()
+            .map_or_else(|| value.clone(), |each| shaped(each, value))
+    };
     if is_list(served.key) {
-        let shape = |value: &Value| {
-            served
-                .wire
-                .each
-                .as_ref()
-                .map_or_else(|| value.clone(), |each| shaped(each, value))
-        };
         return draft.put_list(
             to,
             served.values.iter().map(shape).collect(),
@@ -267,7 +272,7 @@ fn send(served: &Served<'_>, to: &Destination, draft: &mut Draft<'_>) -> Result<
         );
     }
     match served.values.first() {
-        Some(value) => draft.put(to, value.clone()),
+        Some(value) => draft.put(to, shape(value)),
         None => Ok(()),
     }
 }
@@ -282,6 +287,7 @@ impl FilterWire {
             format: None,
             list,
             each: None,
+            quote: None,
             widen: None,
             residual: false,
             max_length: None,

@@ -77,8 +77,10 @@ pub struct FilterWire {
     pub format: Option<WireFormat>,
     /// How several values are sent.
     pub list: ListForm,
-    /// The shape of one element of a JSON list.
+    /// The shape of one element of a JSON list, or of a single value.
     pub each: Option<Value>,
+    /// How its value is quoted inside an expression, where that is another way.
+    pub quote: Option<Quote>,
     /// How much more to ask for.
     pub widen: Option<Duration>,
     /// The CRM may answer more than asked.
@@ -139,6 +141,10 @@ pub struct Compose {
     pub each: Each,
     /// Our operators and the vendor's.
     pub ops: BTreeMap<String, String>,
+    /// How a condition with several values looks, in text.
+    pub each_in: Option<Template>,
+    /// What stands between the equal conditions that several values make, in text.
+    pub or: Option<String>,
     /// What stands between two conditions, in text.
     pub join: String,
     /// How values are quoted, in text.

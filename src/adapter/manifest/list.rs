@@ -21,6 +21,8 @@ pub struct ListRoute {
     pub stable_order: bool,
     /// Whether a row says all that the record says when it is read by its id.
     pub complete: bool,
+    /// Whether it answers nothing without a filter: a search.
+    pub needs_filter: bool,
     /// Which rows are deleted.
     pub gone: Option<Gone>,
     /// How it pages.
@@ -134,6 +136,8 @@ pub enum Style {
         offset: Destination,
         /// The number the CRM says it skipped.
         echo: Option<Pointer>,
+        /// Whether it must be a multiple of the size.
+        aligned: bool,
     },
     /// An opaque token.
     Token(TokenStyle),
@@ -193,6 +197,8 @@ pub enum EndSign {
     Empty,
     /// A zero.
     Zero,
+    /// Minus one.
+    MinusOne,
     /// The word false.
     False,
 }

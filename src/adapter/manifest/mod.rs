@@ -143,8 +143,8 @@ pub struct OAuthRule {
 pub struct Success {
     /// These statuses only; empty: every 2xx.
     pub status: Vec<u16>,
-    /// This value must stand here.
-    pub value: Option<(JsonPath, Value)>,
+    /// What must stand here; `None`: nothing but a null may.
+    pub value: Option<(JsonPath, Option<Value>)>,
 }
 
 /// The CRM's limits and how it says them.

@@ -12,7 +12,7 @@ mod token;
 use super::faults::{header_text, malformed};
 use super::manifest::{Paginator, Style, TotalSaid};
 use super::pick::{Leaf, Picker};
-use super::place::{JsonPath, Pointer};
+use super::place::{Destination, JsonPath, Pointer};
 use super::request::{Draft, Unplaceable};
 use super::wire;
 use crate::source::{Page, Paging, Position, Row, Sizes, SourceError, TotalKind, Walk};
@@ -114,6 +114,7 @@ impl Pages {
         let known = sizes(self.paginator.sizes.unwrap_or((1, 100)));
         match &self.paginator.style {
             Style::Page { .. } => Paging::Page(known),
+            Style::Offset { aligned: true, .. } => Paging::Page(known),
             Style::Offset { .. } => Paging::Offset(known),
             Style::Token(token) => Paging::Token(Walk {
                 sizes: self.paginator.sizes.map(sizes),
@@ -174,7 +175,8 @@ impl Pages {
                 .map(|()| None),
             Style::None => Ok(None),
         }?;
-        if followed.is_none() {
+        // A link holds the size it was made with, unless the size goes where no link can hold it.
+        if followed.is_none() || matches!(self.paginator.size, Some(Destination::Header(_))) {
             self.place_size(size, draft).map_err(wrong)?;
         }
         Ok(followed)

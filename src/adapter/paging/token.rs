@@ -57,8 +57,10 @@ fn ends(style: &TokenStyle, leaf: &Leaf<'_>) -> bool {
         Leaf::Null => EndSign::Null,
         Leaf::Bool(false) => EndSign::False,
         Leaf::Int(0) => EndSign::Zero,
+        Leaf::Int(-1) => EndSign::MinusOne,
         Leaf::Text(text) if text.is_empty() => EndSign::Empty,
         Leaf::Text(text) if text == "0" => EndSign::Zero,
+        Leaf::Text(text) if text == "-1" => EndSign::MinusOne,
         Leaf::Text(text) if text == "false" => EndSign::False,
         _ => return false,
     };

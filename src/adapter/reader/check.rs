@@ -117,7 +117,7 @@ fn check_list(manifest: &Manifest, list: &str, accepted: &[&str], note: &dyn Fn(
 }
 
 fn check_filters(manifest: &Manifest, note: &dyn Fn(&str, String)) {
-    for list in &manifest.lists {
+    for (index, list) in manifest.lists.iter().enumerate() {
         for (key, wire) in &list.filters {
             let field = key.word().split(':').next().unwrap_or_default();
             if let (Some(words), Some(accepted)) = (&wire.words, canonical(field)) {
@@ -137,7 +137,7 @@ fn check_filters(manifest: &Manifest, note: &dyn Fn(&str, String)) {
                 note(
                     "list",
                     format!(
-                        "the filter `{}` names a `field`, and its list has no `compose`",
+                        "`list[{index}].filter.\"{}\"` names a `field`, and its list has no `compose`",
                         key.word()
                     ),
                 );
@@ -228,7 +228,13 @@ fn uses_id(route: &WriteRoute) -> bool {
         .put
         .iter()
         .any(|(_, value)| value.to_string().contains("{id}"));
-    in_put || route.route.path.holes().any(|hole| hole == "id")
+    in_put || names_id(&route.route)
+}
+
+/// Whether the path or a query parameter names the customer.
+fn names_id(route: &Route) -> bool {
+    let in_query = |(_, template): &(String, Template)| template.holes().any(|hole| hole == "id");
+    route.path.holes().any(|hole| hole == "id") || route.query.iter().any(in_query)
 }
 
 fn check_templates(manifest: &Manifest, note: &dyn Fn(&str, String)) {
@@ -299,12 +305,10 @@ fn check_route(
             format!("`path:{name}`: the request's path has no hole `{{{name}}}`"),
         );
     }
-    for template in route
-        .query
-        .iter()
-        .map(|(_, template)| template)
-        .chain(route.headers.iter().map(|(_, template)| template))
-    {
+    for (_, template) in &route.query {
+        check(key, template, id);
+    }
+    for (_, template) in &route.headers {
         check(key, template, false);
     }
     for (_, value) in &route.put {
@@ -316,7 +320,11 @@ fn check_route(
     if route.path.holes().any(secret) {
         note(key, "a secret cannot stand in a path".into());
     }
-    if key == "get" && !route.path.holes().any(|hole| hole == "id") {
+    let in_put = route
+        .put
+        .iter()
+        .any(|(_, value)| value.to_string().contains("{id}"));
+    if key == "get" && !in_put && !names_id(route) {
         note(
             key,
             "`get.request` names no customer: `{id}` is missing".into(),

@@ -1,9 +1,10 @@
 //! The `[[list]]` parts of an adapter file: paginator, filters, composed filters, sort.
 
+use super::compose::{QUOTES, with_holes};
 use super::{Reading, destination, json, parsed, parsed_text, plain_path, required, statuses};
 use crate::adapter::manifest::{
-    Compose, Each, EndSign, FilterKey, FilterTarget, FilterWire, ListForm, ListRoute, Paginator,
-    Quote, RefusalLooks, Sort, SortStyle, Style, TokenStyle, TotalSaid, WireFormat,
+    EndSign, FilterKey, FilterTarget, FilterWire, ListForm, ListRoute, Paginator, RefusalLooks,
+    Sort, SortStyle, Style, TokenStyle, TotalSaid, WireFormat,
 };
 use crate::adapter::place::{JsonPath, Pointer, Template};
 use crate::document::{Table, Value as Item};
@@ -61,6 +62,7 @@ impl Reading {
                 .word("order", &[("unspecified", false), ("stable", true)])
                 .unwrap_or(false),
             complete: table.bool("complete").unwrap_or(false),
+            needs_filter: table.bool("needs_filter").unwrap_or(false),
             gone: self.gone(&mut table),
             filters: table
                 .table("filter")
@@ -88,6 +90,7 @@ impl Reading {
             StyleWord::Offset => Style::Offset {
                 offset: required(&mut table, "offset", destination)?,
                 echo: parsed(&mut table, "echo", Pointer::parse),
+                aligned: table.bool("aligned").unwrap_or(false),
             },
             StyleWord::Token => Style::Token(token(&mut table)?),
             StyleWord::Link => Style::Link {
@@ -112,16 +115,22 @@ impl Reading {
             StyleWord::None => Style::None,
         };
         let sizes = sizes(&mut table, &style);
-        if table.bool("size_hint") == Some(true) && matches!(style, Style::Page { .. }) {
+        let by_size = matches!(
+            style,
+            Style::Page { .. } | Style::Offset { aligned: true, .. }
+        );
+        if table.bool("size_hint") == Some(true) && by_size {
             table.problem(
                 &table.place_of("size_hint"),
-                "a page's number tells its place only where every page has the size asked for: `size_hint` does not go with `page`",
+                "a page's number tells its place only where every page has the size asked for: `size_hint` goes neither with `page` nor with `aligned`",
             );
         }
         let paginator = Paginator {
             style,
             size: parsed(&mut table, "size", destination),
-            size_format: parsed(&mut table, "size_format", Template::parse),
+            size_format: parsed(&mut table, "size_format", |text| {
+                with_holes(text, &["n"], "n")
+            }),
             sizes,
             total: parsed(&mut table, "total", Pointer::parse),
             total_kind: parsed(&mut table, "total_kind", total_kind)
@@ -178,6 +187,7 @@ impl Reading {
             format: parsed(&mut table, "as", wire_format),
             list: table.word("list", LISTS).unwrap_or(ListForm::Csv),
             each: table.value("each").map(|item| json(&item)),
+            quote: table.word("quote", QUOTES),
             widen: table.duration("widen", Duration::from_millis(1)..=WIDEST),
             residual: table.bool("residual").unwrap_or(false),
             max_length: table
@@ -188,64 +198,6 @@ impl Reading {
         };
         table.finish();
         Some(wire)
-    }
-
-    fn compose(&self, mut table: Table<'_>) -> Option<Compose> {
-        self.assumed(&mut table);
-        let into = required(&mut table, "into", destination);
-        table.require("each");
-        let each = match table.value("each") {
-            Some(Item::Text(text)) => parsed_text(&table, &text, Template::parse).map(Each::Text),
-            Some(item @ Item::Table(_)) => {
-                let shape = json(&item);
-                let nested = shape
-                    .as_object()
-                    .is_some_and(|members| members.contains_key("$field"));
-                Some(if nested {
-                    Each::Nested(shape)
-                } else {
-                    Each::Element(shape)
-                })
-            }
-            Some(other) => {
-                table.problem(
-                    other.at(),
-                    format!("expected a string or a table, found {}", other.kind()),
-                );
-                None
-            }
-            None => None,
-        };
-        let mut ops = BTreeMap::new();
-        if let Some(mut inner) = table.table("ops") {
-            for name in ["eq", "in", "all", "gte", "lte", "lt"] {
-                ops.extend(inner.string(name).map(|text| (name.to_owned(), text.value)));
-            }
-            inner.finish();
-        }
-        let quotes = [
-            ("none", Quote::None),
-            ("single_doubled", Quote::SingleDoubled),
-            ("single_backslash", Quote::SingleBackslash),
-            ("double_json", Quote::DoubleJson),
-            ("parens_backslash", Quote::ParensBackslash),
-        ];
-        let mut text = |key: &str| table.string(key).map(|text| text.value).unwrap_or_default();
-        let (join, filter_prefix, sort_prefix) =
-            (text("join"), text("filter_prefix"), text("sort_prefix"));
-        let compose = Compose {
-            join,
-            filter_prefix,
-            sort_prefix,
-            ops,
-            quote: table.word("quote", &quotes).unwrap_or(Quote::None),
-            template: parsed(&mut table, "template", Template::parse),
-            max: table.integer("max", 1..=10_000_u32).map(|max| max as usize),
-            into: into?,
-            each: each?,
-        };
-        table.finish();
-        Some(compose)
     }
 
     fn sort(&self, mut table: Table<'_>) -> Option<Sort> {
@@ -313,6 +265,7 @@ fn token(table: &mut Table<'_>) -> Option<TokenStyle> {
         ("null", EndSign::Null),
         ("", EndSign::Empty),
         ("0", EndSign::Zero),
+        ("-1", EndSign::MinusOne),
         ("false", EndSign::False),
     ];
     let end: Vec<_> = table

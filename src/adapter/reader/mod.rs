@@ -2,6 +2,7 @@
 //! one look shows all of them.
 
 mod check;
+mod compose;
 mod fields;
 mod http;
 mod list;
@@ -395,14 +396,30 @@ impl Reading {
         self.assumed(&mut table);
         let path = parsed(&mut table, "path", plain_path);
         let equals = table.value("equals").map(|item| json(&item));
-        if path.is_some() != equals.is_some() {
-            table.problem(table.place(), "`path` and `equals` go together");
+        let absent = table.bool("absent");
+        let wanted = match (equals, absent) {
+            (Some(value), None) => Some(Some(value)),
+            (None, Some(true)) => Some(None),
+            (None, None) => None,
+            _ => {
+                table.problem(
+                    table.place(),
+                    "at most one of `equals` and `absent = true` is possible",
+                );
+                None
+            }
+        };
+        if path.is_some() != wanted.is_some() {
+            table.problem(
+                table.place(),
+                "`path` goes together with `equals` or `absent = true`",
+            );
         }
         let status = statuses(&mut table, "status");
         table.finish();
         Success {
             status,
-            value: path.zip(equals),
+            value: path.zip(wanted),
         }
     }
 

@@ -102,6 +102,66 @@ fn five_mistakes_are_five_problems_each_at_its_place() {
 
 /// What is changed, into what, and what is said then; nothing where it is right.
 const CASES: &[(&str, &str, &str)] = &[
+    (
+        "[list.filter]\n",
+        "compose = { into = \"query:q\", each = \"{field}={val}\" }\n[list.filter]\n",
+        "14:37: `{val}` is not known here; accepted: {field}, {op}, {value}",
+    ),
+    (
+        "[list.filter]\n",
+        "compose = { into = \"query:q\", each = \"{field}\" }\n[list.filter]\n",
+        "`{value}` is missing",
+    ),
+    (
+        "[list.filter]\n",
+        "compose = { into = \"query:q\", each = \"{value}\", template = \"{sort}\" }\n[list.filter]\n",
+        "`{filter}` is missing; accepted: {filter}, {sort}",
+    ),
+    (
+        "[list.filter]\n",
+        "compose = { into = \"body:/q\", each = [\"$field\", \"value\"] }\n[list.filter]\n",
+        "`each` holds no value: \"$value\" or \"$values\" is missing",
+    ),
+    (
+        "[list.filter]\n",
+        "compose = { into = \"body:/q\", each = [\"$field\", \"$value\"] }\n[list.filter]\n",
+        "",
+    ),
+    (
+        "size = \"query:n\"",
+        "size = \"query:n\", size_format = \"{size}\"",
+        "`{size}` is not known here; accepted: {n}",
+    ),
+    (
+        "size = \"query:n\"",
+        "size = \"query:n\", aligned = true, size_hint = true",
+        "`size_hint` goes neither with `page` nor with `aligned`",
+    ),
+    (
+        "kind = \"offset\", offset = \"query:o\"",
+        "kind = \"token\", send = \"query:o\", next = \"/n\", end = [\"none\"]",
+        "accepted: absent, null, \"\", 0, -1, false",
+    ),
+    (
+        "\"tier:in\" = { send = \"query:tier\"",
+        "\"tier:in\" = { field = \"tier\"",
+        "`list[0].filter.\"tier:in\"` names a `field`, and its list has no `compose`",
+    ),
+    (
+        "[[list]]",
+        "ok = { path = \"/error\", absent = true, equals = 1 }\n[[list]]",
+        "at most one of `equals` and `absent = true` is possible",
+    ),
+    (
+        "[[list]]",
+        "ok = { absent = true }\n[[list]]",
+        "`path` goes together with `equals` or `absent = true`",
+    ),
+    (
+        "GET /people/{id}\"",
+        "GET /person\"\nquery = { id = \"{id}\" }",
+        "",
+    ),
     ("id   = { r = \"/id\" }\n", "", "every record needs an id"),
     (
         "format = 1",
@@ -294,7 +354,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_file_makes_the_reader_panic(file in 0_usize..5, edits in prop::collection::vec((any::<prop::sample::Index>(), 0..VALUES.len(), 0..4_u8), 1..6)) {
+    fn no_file_makes_the_reader_panic(file in 0_usize..7, edits in prop::collection::vec((any::<prop::sample::Index>(), 0..VALUES.len(), 0..4_u8), 1..6)) {
         let names = built_in_names();
         let text = built_in_file(&format!("{}.toml", names[file % names.len()])).unwrap();
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();

@@ -6,6 +6,7 @@ mod filters;
 mod hostile;
 mod requests;
 mod rules;
+mod vocabulary;
 mod writes;
 
 use crate::support::crm::{Crm, call, source};

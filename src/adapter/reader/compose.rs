@@ -1,0 +1,121 @@
+//! The composed filters of an adapter file: how conditions look and how values are quoted. A hole or a shape that says
+//! nothing of the value would ask the CRM for something else than was wanted, so it is refused here.
+
+use super::{Reading, destination, json, parsed, parsed_text, required};
+use crate::adapter::manifest::{Compose, Each, Quote};
+use crate::adapter::place::Template;
+use crate::document::{Table, Value as Item};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The ways of quoting, by their words.
+pub(super) const QUOTES: &[(&str, Quote)] = &[
+    ("none", Quote::None),
+    ("single_doubled", Quote::SingleDoubled),
+    ("single_backslash", Quote::SingleBackslash),
+    ("double_json", Quote::DoubleJson),
+    ("parens_backslash", Quote::ParensBackslash),
+];
+
+impl Reading {
+    pub(super) fn compose(&self, mut table: Table<'_>) -> Option<Compose> {
+        self.assumed(&mut table);
+        let into = required(&mut table, "into", destination);
+        table.require("each");
+        let each = each_shape(&mut table);
+        let mut ops = BTreeMap::new();
+        if let Some(mut inner) = table.table("ops") {
+            for name in ["eq", "in", "all", "gte", "lte", "lt"] {
+                ops.extend(inner.string(name).map(|text| (name.to_owned(), text.value)));
+            }
+            inner.finish();
+        }
+        let mut text = |key: &str| table.string(key).map(|text| text.value).unwrap_or_default();
+        let (join, filter_prefix, sort_prefix) =
+            (text("join"), text("filter_prefix"), text("sort_prefix"));
+        let compose = Compose {
+            join,
+            filter_prefix,
+            sort_prefix,
+            ops,
+            quote: table.word("quote", QUOTES).unwrap_or(Quote::None),
+            template: parsed(&mut table, "template", |text| {
+                with_holes(text, &["filter", "sort"], "filter")
+            }),
+            each_in: parsed(&mut table, "each_in", condition),
+            or: table.string("or").map(|text| text.value),
+            max: table.integer("max", 1..=10_000_u32).map(|max| max as usize),
+            into: into?,
+            each: each?,
+        };
+        table.finish();
+        Some(compose)
+    }
+}
+
+/// A template with these holes only, one of which must be there.
+pub(super) fn with_holes(text: &str, known: &[&str], needed: &str) -> Result<Template, String> {
+    let template = Template::parse(text)?;
+    let shown = || -> String {
+        let holes: Vec<_> = known.iter().map(|name| format!("{{{name}}}")).collect();
+        holes.join(", ")
+    };
+    if let Some(hole) = template.holes().find(|hole| !known.contains(hole)) {
+        return Err(format!(
+            "`{{{hole}}}` is not known here; accepted: {}",
+            shown()
+        ));
+    }
+    if !template.holes().any(|hole| hole == needed) {
+        return Err(format!("`{{{needed}}}` is missing; accepted: {}", shown()));
+    }
+    Ok(template)
+}
+
+/// How one condition looks: text, members to merge, or an element of an array.
+fn each_shape(table: &mut Table<'_>) -> Option<Each> {
+    let item = table.value("each")?;
+    let (shape, at) = match &item {
+        Item::Text(text) => return parsed_text(table, text, condition).map(Each::Text),
+        Item::Table(_) | Item::List(..) => (json(&item), item.at()),
+        other => {
+            table.problem(
+                other.at(),
+                format!(
+                    "expected a string, a table or a list, found {}",
+                    other.kind()
+                ),
+            );
+            return None;
+        }
+    };
+    if !holds_value(&shape) {
+        table.problem(
+            at,
+            "`each` holds no value: \"$value\" or \"$values\" is missing",
+        );
+    }
+    let nested = shape
+        .as_object()
+        .is_some_and(|members| members.contains_key("$field"));
+    Some(if nested {
+        Each::Nested(shape)
+    } else {
+        Each::Element(shape)
+    })
+}
+
+/// One condition, as text.
+fn condition(text: &str) -> Result<Template, String> {
+    with_holes(text, &["field", "op", "value"], "value")
+}
+
+/// Whether a shape holds the values compared with.
+fn holds_value(shape: &Value) -> bool {
+    match shape {
+        Value::String(text) => text == "$value" || text == "$values",
+        Value::Array(items) => items.iter().any(holds_value),
+        Value::Object(members) => members.values().any(holds_value),
+        _ => false,
+    }
+}
