@@ -19,7 +19,7 @@ pub(super) async fn metrics(
     Extension(RequestId(id)): Extension<RequestId>,
     headers: HeaderMap,
 ) -> Response {
-    let denied = match handler::caller(&shared, &headers, &id).await {
+    let denied = match handler::caller(&shared, &headers).await {
         Ok(caller) if caller.may(Scope::ReadMetrics) => {
             return ([(header::CONTENT_TYPE, OPEN_METRICS)], page(&shared)).into_response();
         }

@@ -88,7 +88,7 @@ async fn respond(
         let message = "a GET from another origin needs the header graphql-require-preflight";
         return Err(Malformed::new(StatusCode::FORBIDDEN, message));
     }
-    let caller = caller(shared, &parts.headers, id).await?;
+    let caller = caller(shared, &parts.headers).await?;
     tracing::Span::current().record("tenant", &*caller.tenant);
     let share = shared.shares.get(&caller.tenant);
     let full = |places: &Semaphore| places.available_permits() == 0;
@@ -215,11 +215,7 @@ fn prepare(shared: &Shared, parameters: &Parameters) -> Result<Prepared, Vec<Req
 }
 
 /// Whoever sent these headers.
-pub(super) async fn caller(
-    shared: &Shared,
-    headers: &HeaderMap,
-    id: &str,
-) -> Result<Arc<Caller>, Malformed> {
+pub(super) async fn caller(shared: &Shared, headers: &HeaderMap) -> Result<Arc<Caller>, Malformed> {
     shared
         .policy
         .access

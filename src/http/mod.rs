@@ -95,7 +95,7 @@ async fn schema(
     if !shared.policy.introspection {
         return not_found().await.into_response();
     }
-    match handler::caller(&shared, &headers, &id).await {
+    match handler::caller(&shared, &headers).await {
         Ok(_) => {
             let text = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
             (text, shared.gateway.sdl().to_owned()).into_response()
