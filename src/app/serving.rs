@@ -5,6 +5,7 @@ use super::callers;
 use super::collector::{self, Sending};
 use super::moment::Watched;
 use super::sources::{self, Running};
+use crate::access::Access;
 use crate::config::{self, Config};
 use crate::connection::Connector;
 use crate::document::Problems;
@@ -66,29 +67,11 @@ impl Serving {
             return Ok(None);
         };
         let key = config::cursor_key(&config).context("the cursor key")?;
-        let realm = |tenant: &str, sources: &Sources| {
-            let key = tenant_key(&key, tenant);
-            let realm = Realm {
-                sources: sources.clone(),
-                connector: Arc::new(Connector::new(config.limits.clone(), &key)),
-            };
-            (tenant.into(), realm)
-        };
-        let tenants: Tenants = running
-            .tenants
-            .iter()
-            .map(|(tenant, sources)| realm(tenant, sources))
-            .collect();
-        let hosts = if access.is_guarded() {
-            Hosts::Any
-        } else {
-            Hosts::Only(config.server.hosts.clone())
-        };
+        let tenants = tenants(&config, &running, &key);
         let writes = match before {
             Some(before) => Arc::clone(&before.writes),
             None => writes(&config)?,
         };
-        let names = tenants.keys().cloned().collect();
         let gateway = graphql::gateway_of(tenants, Arc::clone(&writes), &config.limits)?;
         let (spans, sending) = match before {
             Some(before) => (before.spans.clone(), None),
@@ -97,8 +80,6 @@ impl Serving {
                 ((tracer, queue), sending)
             }
         };
-        let open = Policy::open(hosts);
-        let meter = before.map_or(open.meter, |before| Arc::clone(&before.meter));
         let watched = Watched {
             sources: running.tenants.values().cloned().collect(),
             store: Some(running.store().clone()),
@@ -106,17 +87,16 @@ impl Serving {
             writes: Arc::clone(&writes),
             spans: spans.1.clone(),
         };
-        let policy = Policy {
-            origins: config.server.origins.clone(),
-            tenants: names,
-            access,
-            introspection: config.server.introspection,
-            library: library(&config),
-            hosts: open.hosts,
-            meter: Arc::clone(&meter),
+        let mut policy = Policy {
             tracer: spans.0.clone(),
             moment: Box::new(move || watched.moment()),
+            tenants: running.tenants.keys().cloned().collect(),
+            ..policy(&config, access)
         };
+        if let Some(before) = before {
+            policy.meter = Arc::clone(&before.meter);
+        }
+        let meter = Arc::clone(&policy.meter);
         let routes = http::router(gateway.clone(), &config.limits, readiness.clone(), policy);
         Ok(Some(Self {
             config,
@@ -128,6 +108,38 @@ impl Serving {
             sending,
             routes,
         }))
+    }
+}
+
+/// What each tenant has.
+fn tenants(config: &Config, running: &Running, key: &[u8; 32]) -> Tenants {
+    let realm = |tenant: &str, sources: &Sources| {
+        let key = tenant_key(key, tenant);
+        let realm = Realm {
+            sources: sources.clone(),
+            connector: Arc::new(Connector::new(config.limits.clone(), &key)),
+        };
+        (tenant.into(), realm)
+    };
+    let tenants = running.tenants.iter();
+    tenants
+        .map(|(tenant, sources)| realm(tenant, sources))
+        .collect()
+}
+
+/// Who may call and what, as configured.
+fn policy(config: &Config, access: Access) -> Policy {
+    let hosts = if access.is_guarded() {
+        Hosts::Any
+    } else {
+        Hosts::Only(config.server.hosts.clone())
+    };
+    Policy {
+        origins: config.server.origins.clone(),
+        access,
+        introspection: config.server.introspection,
+        library: library(config),
+        ..Policy::open(hosts)
     }
 }
 

@@ -9,6 +9,7 @@ mod latency;
 mod page;
 mod requests;
 mod source;
+mod text;
 
 pub use count::{Counts, Word};
 pub use latency::Latency;

@@ -1,12 +1,7 @@
-//! The page of all figures, in the OpenMetrics text format that Prometheus reads.
+//! The page of all figures: their names, and where each comes from.
 
-use super::latency::Seen;
-use super::{Counts, Latency, RequestMeter, SourceMeter, Word};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::Registry;
-use std::fmt;
+use super::text::{Family, Labels, count, histogram, level, text};
+use super::{Counts, RequestMeter, SourceMeter, Word};
 use std::sync::Arc;
 
 /// How things stand at the moment the page is asked for, and counters that live elsewhere.
@@ -59,24 +54,6 @@ pub struct SourceMoment {
     pub quota_limit: Option<u64>,
 }
 
-/// The labels of one figure.
-type Labels = Vec<(&'static str, String)>;
-
-/// One figure.
-enum Figure {
-    Count(u64),
-    Level(u64),
-    Times(Seen),
-}
-
-/// Figures of one name.
-struct Family {
-    name: &'static str,
-    help: &'static str,
-    kind: MetricType,
-    figures: Vec<(Labels, Figure)>,
-}
-
 /// The page.
 pub fn page(version: &str, requests: &RequestMeter, moment: &Moment) -> String {
     let mut families = vec![level(
@@ -89,12 +66,7 @@ pub fn page(version: &str, requests: &RequestMeter, moment: &Moment) -> String {
     of_calls(&mut families, &moment.sources);
     of_uses(&mut families, &moment.sources);
     of_conditions(&mut families, &moment.sources);
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(Families(families)));
-    let mut text = String::new();
-    // Into memory: this cannot fail.
-    let _ = text::encode(&mut text, &registry);
-    text
+    text(families)
 }
 
 fn of_process(families: &mut Vec<Family>, requests: &RequestMeter, moment: &Moment) {
@@ -328,75 +300,4 @@ fn by_word<W: Word>(labels: &Labels, name: &'static str, counts: &Counts<W>) -> 
         (labels, count)
     };
     counts.all().map(one).collect()
-}
-
-fn count(name: &'static str, help: &'static str, figures: Vec<(Labels, u64)>) -> Family {
-    let figures = figures.into_iter();
-    Family {
-        name,
-        help,
-        kind: MetricType::Counter,
-        figures: figures
-            .map(|(labels, value)| (labels, Figure::Count(value)))
-            .collect(),
-    }
-}
-
-fn level(name: &'static str, help: &'static str, figures: Vec<(Labels, u64)>) -> Family {
-    let figures = figures.into_iter();
-    Family {
-        name,
-        help,
-        kind: MetricType::Gauge,
-        figures: figures
-            .map(|(labels, value)| (labels, Figure::Level(value)))
-            .collect(),
-    }
-}
-
-fn histogram(name: &'static str, help: &'static str, figures: Vec<(Labels, &Latency)>) -> Family {
-    let figures = figures.into_iter();
-    Family {
-        name,
-        help,
-        kind: MetricType::Histogram,
-        figures: figures
-            .map(|(labels, latency)| (labels, Figure::Times(latency.seen())))
-            .collect(),
-    }
-}
-
-struct Families(Vec<Family>);
-
-impl fmt::Debug for Families {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Families")
-    }
-}
-
-impl Collector for Families {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        for family in &self.0 {
-            let mut metric =
-                encoder.encode_descriptor(family.name, family.help, None, family.kind)?;
-            for (labels, figure) in &family.figures {
-                if labels.is_empty() {
-                    write(&mut metric, figure)?;
-                } else {
-                    write(&mut metric.encode_family(labels)?, figure)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn write(metric: &mut MetricEncoder<'_>, figure: &Figure) -> fmt::Result {
-    match figure {
-        Figure::Count(value) => metric.encode_counter::<NoLabelSet, _, u64>(value, None),
-        Figure::Level(value) => metric.encode_gauge(value),
-        Figure::Times(seen) => {
-            metric.encode_histogram::<NoLabelSet>(seen.seconds, seen.count, &seen.buckets, None)
-        }
-    }
 }
