@@ -22,6 +22,9 @@ use anyhow::Context as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::FilterFn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Does what the command says, and tells how it ended.
 pub fn run(command: &Command) -> Exit {
@@ -119,19 +122,31 @@ fn start_logs() -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);
+    let ours = FilterFn::new(may_be_logged);
     let started = match config::log_format().as_deref() {
-        None | Some("text") => lines.with_ansi(io::stderr().is_terminal()).try_init(),
+        None | Some("text") => lines
+            .with_ansi(io::stderr().is_terminal())
+            .finish()
+            .with(ours)
+            .try_init(),
         Some("json") => lines
             .json()
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
+            .finish()
+            .with(ours)
             .try_init(),
         Some(_) => anyhow::bail!("CRMQL_LOG_FORMAT is neither text nor json"),
     };
     started.map_err(|error| anyhow::anyhow!("{error}"))?;
     std::panic::set_hook(Box::new(note_panic));
     Ok(())
+}
+
+/// What others' code says in detail is never logged, whatever the filter says: it names hosts and shows headers.
+fn may_be_logged(event: &tracing::Metadata<'_>) -> bool {
+    event.target().starts_with("crmql") || *event.level() <= tracing::Level::INFO
 }
 
 /// Notes where a panic was, and not what it said: its message may hold a value.

@@ -110,7 +110,7 @@ pub(super) fn from_diagnostics(found: &DiagnosticList, most: usize) -> Vec<Reque
 fn without_text(mut message: String) -> String {
     if message.starts_with("syntax error")
         && let Some(at) = message.find(", got ")
-        && !message.get(at..).is_some_and(|got| got == ", got EOF")
+        && message.get(at..) != Some(", got EOF")
     {
         message.truncate(at);
         message.push_str(", got something else");
