@@ -478,3 +478,13 @@ fn origins_and_documents_are_what_they_seem() {
         bad(&format!("[documents]\n{text}\n{SOURCE}"), &[expected]);
     }
 }
+
+#[test]
+fn a_time_that_is_not_given_gives_way_to_one_that_is() {
+    let text = format!("{SOURCE}timeouts = {{ total = '1s' }}\n");
+    let (config, problems) = read(&text);
+    assert!(problems.is_empty(), "{problems:?}");
+    let timeouts = &config.unwrap().sources[0].timeouts;
+    assert_eq!(timeouts.connect, Duration::from_secs(1));
+    assert_eq!(timeouts.attempt, Duration::from_secs(1));
+}

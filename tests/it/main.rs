@@ -23,6 +23,7 @@ mod engine;
 mod faults;
 mod filters;
 mod ids;
+mod lies;
 mod lifecycle;
 mod mutations;
 mod odd_data;
