@@ -512,3 +512,13 @@ fn telemetry_has_a_plain_address_and_a_part_of_a_hundred() {
         &["c.toml:2:18: `telemetry.sample_percent` is 101; accepted: 0 to 100"],
     );
 }
+
+#[test]
+fn a_time_that_is_not_given_gives_way_to_one_that_is() {
+    let text = format!("{SOURCE}timeouts = {{ total = '1s' }}\n");
+    let (config, problems) = read(&text);
+    assert!(problems.is_empty(), "{problems:?}");
+    let timeouts = &config.unwrap().sources[0].timeouts;
+    assert_eq!(timeouts.connect, Duration::from_secs(1));
+    assert_eq!(timeouts.attempt, Duration::from_secs(1));
+}

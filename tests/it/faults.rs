@@ -472,7 +472,7 @@ async fn whatever_goes_wrong_costs_few_calls_little_time_and_no_other_source() {
         (
             Spoil::Answer(500, JSON, "{}"),
             Some("SOURCE_UNAVAILABLE"),
-            1..=1,
+            2..=3,
             4_000,
         ),
         (

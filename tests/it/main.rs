@@ -25,6 +25,7 @@ mod filters;
 mod fuzz;
 mod hanging;
 mod ids;
+mod lies;
 mod lifecycle;
 mod metrics;
 mod mutations;

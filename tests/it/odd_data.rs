@@ -254,7 +254,7 @@ async fn over(body: Value) -> (direct::Asked, tokio::task::JoinHandle<()>) {
 }
 
 /// A gateway asked without HTTP.
-mod direct {
+pub mod direct {
     use crmql::connection::Connector;
     use crmql::graphql::{Arrival, Gateway, gateway};
     use crmql::limits::Limits;

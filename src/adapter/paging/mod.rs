@@ -229,7 +229,7 @@ impl Pages {
             } => {
                 let echo = self.number(echo.as_ref(), self.slots.echo, said);
                 let pages = self.number(pages.as_ref(), self.slots.pages, said);
-                page::read(*first, echo, pages, said, &mut page);
+                page::read(*first, echo, pages, said, &mut page)?;
             }
             Style::Offset { echo, .. } => offset::read(
                 self.number(echo.as_ref(), self.slots.echo, said),

@@ -1,9 +1,10 @@
 //! Numbered pages: the page's number is the position divided by the size.
 
 use super::Said;
+use crate::adapter::faults::malformed;
 use crate::adapter::place::Destination;
 use crate::adapter::request::{Draft, Unplaceable};
-use crate::source::{Page, Position};
+use crate::source::{Page, Position, SourceError};
 use serde_json::Value;
 
 /// Asks for the page that begins at a position, which must be a multiple of the size.
@@ -17,16 +18,17 @@ pub fn place(
     draft.put(to, Value::from(number(first, at, size).ok_or(Unplaceable)?))
 }
 
-/// Notices an answer that is not the page asked for: another number than asked, or beyond the number of pages.
+/// Notices an answer that is not the page asked for: another number than asked, or beyond the number of pages. A page that stands
+/// by its number of pages and lies past its total is an error.
 pub fn read(
     first: u64,
     echo: Option<u64>,
     pages: Option<u64>,
     said: &Said<'_, '_>,
     page: &mut Page,
-) {
+) -> Result<(), SourceError> {
     let Some(asked) = number(first, said.asked.at, said.asked.size) else {
-        return;
+        return Ok(());
     };
     let another = echo.is_some_and(|echo| echo != asked);
     let beyond = pages.is_some_and(|pages| asked - first >= pages) && asked > first;
@@ -34,9 +36,14 @@ pub fn read(
         page.past_end = true;
         page.rows.clear();
     }
+    let start = (asked - first).saturating_mul(u64::from(said.asked.size));
+    if !page.rows.is_empty() && page.total.is_some_and(|total| total <= start) && pages.is_some() {
+        return Err(malformed("the CRM counts fewer rows than its pages hold"));
+    }
     if page.more.is_none() {
         page.more = pages.map(|pages| asked + 1 - first < pages);
     }
+    Ok(())
 }
 
 fn number(first: u64, at: &Position, size: u32) -> Option<u64> {
