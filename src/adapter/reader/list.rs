@@ -115,16 +115,7 @@ impl Reading {
             StyleWord::None => Style::None,
         };
         let sizes = sizes(&mut table, &style);
-        let by_size = matches!(
-            style,
-            Style::Page { .. } | Style::Offset { aligned: true, .. }
-        );
-        if table.bool("size_hint") == Some(true) && by_size {
-            table.problem(
-                &table.place_of("size_hint"),
-                "a page's number tells its place only where every page has the size asked for: `size_hint` goes neither with `page` nor with `aligned`",
-            );
-        }
+        refuse_size_hint(&mut table, &style);
         let paginator = Paginator {
             style,
             size: parsed(&mut table, "size", destination),
@@ -289,6 +280,20 @@ fn token(table: &mut Table<'_>) -> Option<TokenStyle> {
         send: send?,
         next: next?,
     })
+}
+
+/// Where a page's number tells its place, every page must have the size asked for.
+fn refuse_size_hint(table: &mut Table<'_>, style: &Style) {
+    let by_size = matches!(
+        style,
+        Style::Page { .. } | Style::Offset { aligned: true, .. }
+    );
+    if table.bool("size_hint") == Some(true) && by_size {
+        table.problem(
+            &table.place_of("size_hint"),
+            "a page's number tells its place only where every page has the size asked for: `size_hint` goes neither with `page` nor with `aligned`",
+        );
+    }
 }
 
 /// The page sizes. Where none can be sent, both ends must be given and equal, or, in chains, neither.

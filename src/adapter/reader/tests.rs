@@ -258,7 +258,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "kind = \"offset\", offset = \"query:o\"",
         "kind = \"page\", size_hint = true, page = \"query:o\"",
-        "`size_hint` does not go with `page`",
+        "`size_hint` goes neither with `page` nor with `aligned`",
     ),
     (
         "key      = { secret = true }",
