@@ -385,7 +385,7 @@ fn callers_that_cannot_be_meant_are_refused() {
         ),
         (
             format!("{}{SOURCE}", key("").replace("read:customers", "read:all")),
-            "c.toml:3:11: unknown word: `read:all`; accepted: read:customers, write:customers, read:native",
+            "c.toml:3:11: unknown word: `read:all`; accepted: read:customers, write:customers, read:native, read:metrics",
         ),
         (
             algorithm("algorithm = 'none'\njwks = 'https://x'"),

@@ -214,6 +214,7 @@ fn reads_and_writes_durations() {
         assert_eq!(parse_duration(text), Some(duration));
         assert_eq!(value::show_duration(duration), text);
     }
+    assert_eq!(parse_duration("2d"), parse_duration("48h"));
     for text in [
         "",
         "10",
@@ -222,7 +223,7 @@ fn reads_and_writes_durations() {
         "-1s",
         "1 s",
         "1S",
-        "1d",
+        "1w",
         "99999999999999999999s",
         "9999999999999999h",
         "١s",

@@ -105,7 +105,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "[list.filter]\n",
         "compose = { into = \"query:q\", each = \"{field}={val}\" }\n[list.filter]\n",
-        "14:37: `{val}` is not known here; accepted: {field}, {op}, {value}",
+        "14:38: `{val}` is not known here; accepted: {field}, {op}, {value}",
     ),
     (
         "[list.filter]\n",
@@ -282,7 +282,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     (
         "[list.filter]",
-        "compose = { into = \"query:q\", each = \"{field}\", template = \"{sort}\" }\n[list.filter]",
+        "compose = { into = \"query:q\", each = \"{value}\", template = \"{filter}{sort}\" }\n[list.filter]",
         "",
     ),
     ("GET /people\"", "FETCH /people\"", "is no request"),
@@ -300,7 +300,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "[update]",
         "ok = { path = \"/ok\" }\n[update]",
-        "`path` and `equals` go together",
+        "`path` goes together with `equals` or `absent = true`",
     ),
 ];
 
@@ -313,7 +313,7 @@ fn what_does_not_fit_together_is_said() {
     }
     let pair = GOOD
         .replace("style = \"signed\"\nto    = \"query:sort\"", "style = \"pair\"\nfield = \"query:a\"\ndirection = \"query:b\"")
-        .replace("[list.filter]", "compose = { into = \"query:q\", each = \"{field}\", template = \"{sort}\" }\n[list.filter]");
+        .replace("[list.filter]", "compose = { into = \"query:q\", each = \"{value}\", template = \"{filter}{sort}\" }\n[list.filter]");
     let problems = Problems::new();
     assert!(read("a.toml", &pair, &problems).is_none());
     assert!(
