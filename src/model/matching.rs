@@ -98,7 +98,7 @@ impl Filter {
 }
 
 /// Whether a word is among those asked for, or is no word that can be judged.
-fn allows<T: PartialEq>(any: &[T], have: Option<T>, unknown: T) -> bool {
+fn allows<T: Copy + PartialEq>(any: &[T], have: Option<T>, unknown: T) -> bool {
     have.is_none_or(|have| have == unknown || any.contains(&have))
 }
 
