@@ -4,7 +4,7 @@
 //! end by itself is given up. Knows no HTTP.
 
 use super::answer::Answer;
-use super::document::{Documents, Prepared, RequestCode, RequestError};
+use super::document::{Documents, Expected, Prepared, RequestCode, RequestError};
 use super::notes::Notes;
 use crate::access::{Caller, Scope};
 use crate::limits::Limits;
@@ -196,8 +196,8 @@ impl Gateway {
             );
             return refused(RequestCode::Forbidden, &message);
         }
-        let document = match self.inner.documents.bind(prepared, variables) {
-            Ok(document) => document,
+        let (document, expected) = match self.inner.documents.bind(prepared, variables) {
+            Ok(bound) => bound,
             Err(error) => return Answer::refused(vec![error]),
         };
         let last = arrival.deadline + Duration::from_millis(self.inner.limits.grace_ms);
@@ -220,7 +220,7 @@ impl Gateway {
         match tokio::time::timeout_at(last.into(), running).await {
             Ok(Some(response)) => {
                 let fresh_for = operation.fresh_for().filter(|_| !prepared.is_mutation());
-                answer(prepared, response, &notes).lasting(fresh_for)
+                answer(&expected, response, &notes).lasting(fresh_for)
             }
             Ok(None) => refused(RequestCode::Internal, "the gateway failed"),
             Err(_) => refused(RequestCode::Timeout, "the operation took too long"),
@@ -313,7 +313,7 @@ fn operation(arrival: Arrival, upstream_calls: u32) -> Arc<Operation> {
     Arc::new(operation)
 }
 
-fn answer(prepared: &Prepared, response: Response, notes: &Notes) -> Answer {
+fn answer(expected: &Expected, response: Response, notes: &Notes) -> Answer {
     let Response {
         mut data, errors, ..
     } = response;
@@ -331,7 +331,7 @@ fn answer(prepared: &Prepared, response: Response, notes: &Notes) -> Answer {
         });
         return Answer::refused(reasons.collect());
     }
-    prepared.settle(&mut data, &errors);
+    expected.settle(&mut data, &errors);
     Answer::executed(data, errors, notes.extensions())
 }
 

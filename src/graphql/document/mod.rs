@@ -50,10 +50,20 @@ impl Prepared {
     pub(super) fn is_repeatable(&self) -> bool {
         self.checked.repeatable && !self.is_mutation()
     }
+}
 
+/// The answer that a bound operation must have.
+pub(super) struct Expected {
+    checked: Arc<Checked>,
+    /// What directives have left of its shape.
+    left: Option<Shape>,
+}
+
+impl Expected {
     /// Makes the executor's data what the specification wants: order, nulls, no hidden fields.
     pub(super) fn settle(&self, data: &mut Value, errors: &[ServerError]) {
-        self.checked.shape.settle(data, errors);
+        let shape = self.left.as_ref().unwrap_or(&self.checked.shape);
+        shape.settle(data, errors);
     }
 }
 
@@ -108,7 +118,7 @@ impl Documents {
         Ok(Prepared { checked })
     }
 
-    /// The operation with its variables in place, for the executor.
+    /// The operation with its variables in place, for the executor, and the answer it must have.
     ///
     /// # Errors
     /// What is wrong with the variables, or that the operation costs too much with them.
@@ -116,10 +126,18 @@ impl Documents {
         &self,
         prepared: &Prepared,
         variables: serde_json::Map<String, serde_json::Value>,
-    ) -> Result<executor::ExecutableDocument, RequestError> {
+    ) -> Result<(executor::ExecutableDocument, Expected), RequestError> {
         let Limits { window, cost, .. } = self.limits;
-        prepared.checked.cost.check(&variables, window, cost)?;
-        bind::bind(&prepared.checked, &self.schema, variables)
+        let checked = Arc::clone(&prepared.checked);
+        checked.cost.check(&variables, window, cost)?;
+        let document = bind::bind(&checked, &self.schema, variables)?;
+        let left = match &document.operations {
+            executor::DocumentOperations::Single(operation) if checked.conditional => {
+                Some(checked.shape.left(&operation.node.selection_set.node))
+            }
+            _ => None,
+        };
+        Ok((document, Expected { checked, left }))
     }
 
     fn check(&self, text: &str, name: Option<&str>) -> Result<Checked, Vec<RequestError>> {

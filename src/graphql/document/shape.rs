@@ -6,6 +6,7 @@
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::executable::{Selection, SelectionSet, Type};
 use async_graphql::indexmap::IndexMap;
+use async_graphql::parser::types as to;
 use async_graphql::{Name, PathSegment, ServerError, Value};
 
 /// The keys of one object of the answer, in order.
@@ -51,6 +52,42 @@ impl Shape {
                         self.add(document, &fragment.selection_set);
                     }
                 }
+            }
+        }
+    }
+
+    /// The shape of what is left of the operation once its directives have left selections out: where a key stood in one of
+    /// those first, it stands where it is asked for next.
+    pub(super) fn left(&self, set: &to::SelectionSet) -> Self {
+        let mut left = Self::default();
+        left.follow(self, set);
+        left
+    }
+
+    fn follow(&mut self, whole: &Self, set: &to::SelectionSet) {
+        for item in &set.items {
+            match &item.node {
+                to::Selection::Field(field) => {
+                    let key = &field.node.response_key().node;
+                    let Some(known) = whole.fields.get(key) else {
+                        continue;
+                    };
+                    let own = self
+                        .fields
+                        .entry(key.clone())
+                        .or_insert_with(|| FieldShape {
+                            ty: known.ty.clone(),
+                            inner: known.inner.as_ref().map(|_| Self::default()),
+                        });
+                    if let (Some(inner), Some(known)) = (&mut own.inner, &known.inner) {
+                        inner.follow(known, &field.node.selection_set.node);
+                    }
+                }
+                to::Selection::InlineFragment(fragment) => {
+                    self.follow(whole, &fragment.node.selection_set.node);
+                }
+                // Fragments were spread out when the document was checked.
+                to::Selection::FragmentSpread(_) => {}
             }
         }
     }

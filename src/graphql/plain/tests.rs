@@ -236,7 +236,7 @@ fn without_mark(value: &mut Value) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn both_ways_answer_the_same(
@@ -247,17 +247,12 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let gateway = over_memory();
-            let short_query = query(&customers, &lists, first, ["", ""]);
-            let short = ask(&gateway, &short_query).await;
+            let short = ask(&gateway, &query(&customers, &lists, first, ["", ""])).await;
             let long = ask(&gateway, &query(&customers, &lists, first, LONG_WAY)).await;
             let read: Value = serde_json::from_str(&short).unwrap();
             let mut expected: Value = serde_json::from_str(&long).unwrap();
             without_mark(&mut expected);
-            assert_eq!(read, expected);
-            // The executor's way leaves a key where a skipped selection had it first; the short way does not.
-            if !short_query.contains("@skip") {
-                assert_eq!(read.to_string(), expected.to_string());
-            }
+            assert_eq!(read.to_string(), expected.to_string());
         });
     }
 }

@@ -21,6 +21,36 @@ async fn keys_stand_in_the_order_asked_for_however_long_each_takes() {
     );
 }
 
+/// Collecting fields knows nothing of a selection that is left out, so its key takes the place where it is asked for next.
+#[tokio::test]
+async fn a_selection_that_is_left_out_holds_no_place() {
+    for (query, keys) in [
+        (
+            "{ a: text @skip(if: true) b: text a: text }",
+            r#"{"b":"nothing","a":"nothing"}"#,
+        ),
+        (
+            "{ a: text @skip(if: false) b: text a: text }",
+            r#"{"a":"nothing","b":"nothing"}"#,
+        ),
+        (
+            "{ ... @include(if: false) { a: text } b: text a: text }",
+            r#"{"b":"nothing","a":"nothing"}"#,
+        ),
+        (
+            "{ box { number @skip(if: true) n: number number } }",
+            r#"{"box":{"n":0,"number":0}}"#,
+        ),
+    ] {
+        let answer = ask(query).await;
+        assert_eq!(
+            serde_json::to_string(&answer["data"]).unwrap(),
+            keys,
+            "{query}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_failed_field_nulls_what_the_schema_says() {
     let answer = ask("{ box { number maybe(fail: true) } }").await;
