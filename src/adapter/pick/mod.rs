@@ -23,17 +23,6 @@ struct Branch {
     rows: bool,
 }
 
-impl Branch {
-    /// The branch of a name, looked for from there on, round to where the search began.
-    fn find(&self, name: &str, next: &mut usize) -> Option<&Self> {
-        let (before, after) = self.members.split_at_checked(*next)?;
-        let mut members = after.iter().chain(before).enumerate();
-        let (steps, (_, below)) = members.find(|(_, (known, _))| **known == *name)?;
-        *next = (*next + steps + 1) % self.members.len().max(1);
-        Some(below)
-    }
-}
-
 /// A compiled set of paths. Each path has a slot; picking fills the slots.
 #[derive(Clone, Debug, Default)]
 pub struct Picker {
@@ -189,12 +178,11 @@ impl<'de, R: Rows<'de>> Walk<'_, 'de, R> {
 
     fn members(&mut self, branch: &Branch, leaves: &mut [Leaf<'de>]) -> Result<(), NotJson> {
         let mut more = self.scanner.enter(b'{', b'}')?;
-        // Members mostly come in the order of the adapter file, which has them from the vendor's page.
-        let mut next = 0;
         while more {
             let name = self.scanner.name()?.read()?;
-            match branch.find(&name, &mut next) {
-                Some(below) => self.value(below, leaves)?,
+            let known = branch.members.iter().find(|(known, _)| **known == *name);
+            match known {
+                Some((_, below)) => self.value(below, leaves)?,
                 None => self.scanner.skip()?,
             }
             more = self.scanner.goes_on(b'}')?;

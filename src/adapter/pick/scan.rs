@@ -20,8 +20,6 @@ pub(super) struct Scanner<'de> {
     text: &'de str,
     at: usize,
     depth: u8,
-    /// There is a byte that may not stand in a string, but may between values: the text is one for people.
-    spaced: bool,
 }
 
 /// A string's content as it is written.
@@ -51,7 +49,6 @@ impl<'de> Scanner<'de> {
             text,
             at: 0,
             depth: 0,
-            spaced: has_control(text),
         }
     }
 
@@ -130,18 +127,20 @@ impl<'de> Scanner<'de> {
         let mut escaped = false;
         loop {
             let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            let found = memchr::memchr2(b'"', b'\\', rest).ok_or(NotJson)?;
+            let found = special(rest).ok_or(NotJson)?;
             self.at += found + 1;
-            if rest.get(found) == Some(&b'\\') {
-                escaped = true;
-                self.escape()?;
-                continue;
+            match rest.get(found) {
+                Some(b'"') => {
+                    let text = self.text.get(from..self.at - 1).ok_or(NotJson)?;
+                    return Ok(Written { text, escaped });
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                // A control character must be escaped.
+                _ => return Err(NotJson),
             }
-            let text = self.text.get(from..self.at - 1).ok_or(NotJson)?;
-            if self.spaced && has_control(text) {
-                return Err(NotJson);
-            }
-            return Ok(Written { text, escaped });
         }
     }
 
@@ -309,8 +308,27 @@ fn unit(text: &str) -> Option<u16> {
     u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
-/// Whether there is a control character. Every byte is looked at, without a way out: so the compiler looks at many at once.
-fn has_control(text: &str) -> bool {
-    text.bytes()
-        .fold(false, |found, byte| found | (byte < 0x20))
+/// Where the first quote, backslash or control character stands.
+fn special(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let found = specials(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter()
+        .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
+        .map(|at| words.len() * 8 + at)
+}
+
+/// The highest bit of each byte that is one of these. Above the first one there may be false ones.
+const fn specials(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let quotes = word ^ (ONES * b'"' as u64);
+    let slashes = word ^ (ONES * b'\\' as u64);
+    let below = word.wrapping_sub(ONES * 0x20) & !word;
+    let zeros = (quotes.wrapping_sub(ONES) & !quotes) | (slashes.wrapping_sub(ONES) & !slashes);
+    (below | zeros) & HIGH
 }
