@@ -43,6 +43,6 @@ pub enum SourceOutcome {
     Truncated,
     /// It failed; see the error. The list holds what was read before.
     Failed,
-    /// It cannot serve this filter or order, and has too many rows for the gateway to order them. It gave none.
+    /// It cannot serve this filter; or it cannot serve this order and has too many rows for the gateway to order them. It gave none.
     Unsupported,
 }
