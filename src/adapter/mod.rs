@@ -82,7 +82,7 @@ pub enum BuildError {
     #[error("the vars of none of the adapter's ways to sign in are all given")]
     NoAuth,
     /// The base is no address.
-    #[error("the adapter's base is no http or https address")]
+    #[error("the adapter's base is no http or https address without user, query and fragment")]
     Base,
     /// A var cannot stand where the adapter puts it.
     #[error("a var holds what cannot stand in a header or an address")]
@@ -117,6 +117,7 @@ impl Adapter {
         let url = Url::parse(&base)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+            .filter(is_bare)
             .ok_or(BuildError::Base)?;
         let auth = auth::Auth::choose(&manifest.http.auth, &vars, &site.tokens)
             .ok_or(BuildError::NoAuth)?;
@@ -165,6 +166,12 @@ impl Adapter {
     }
 }
 
+/// Paths are put behind the base, and what signs a request has its own place.
+fn is_bare(url: &Url) -> bool {
+    let signed = !url.username().is_empty() || url.password().is_some();
+    !signed && url.query().is_none() && url.fragment().is_none()
+}
+
 /// Fills in the vars of a route.
 type Prepare<'p> = dyn Fn(&manifest::Route) -> Result<Prepared, BuildError> + 'p;
 
@@ -189,13 +196,14 @@ fn reading_several(
         gone,
         items,
         unwrap,
+        null_is_absent,
         ..
     }) = &manifest.get_many
     else {
         return Ok(None);
     };
     let success = route.ok.as_ref().unwrap_or(&manifest.http.ok);
-    let (prepared, below) = (prepare(route)?, (items, unwrap));
+    let (prepared, below) = (prepare(route)?, (items, unwrap, *null_is_absent));
     Ok(Some(Batch::new(
         manifest,
         gone.as_ref(),

@@ -240,6 +240,8 @@ pub enum GetMany {
         unwrap: JsonPath,
         /// The most ids a call takes.
         max: usize,
+        /// A null stands for an id without a record.
+        null_is_absent: bool,
         /// Which records are deleted.
         gone: Option<Gone>,
     },
