@@ -286,9 +286,11 @@ async fn gateway(listener: TcpListener, base: String, ttl: Option<Duration>, ans
             ttl,
             stale_if_error: ttl,
             absent_ttl: ttl,
+            ahead: None,
         }),
         patience: Duration::from_secs(20),
         flights: limits.flights,
+        background: limits.background_reads,
     };
     let adapter = Arc::new(Adapter::new(manifest, site).expect("all its vars are given"));
     let entry = SourceEntry {

@@ -109,7 +109,8 @@ struct Resolved {
 }
 
 /// Decides how a source's list is read. One source alone orders its list as it does; only an order that every system
-/// compares alike is left to several. What is left to nobody the gateway orders itself, where it may read whole lists.
+/// compares alike is left to several. What is left to nobody the gateway orders itself, where it may read whole lists and the
+/// records tell what they are ordered by.
 fn resolve(
     asked: &Asked,
     source: &AskedSource,
@@ -128,7 +129,8 @@ fn resolve(
         Err(why @ Unsupported::Order { .. }) => why,
         Err(why) => return Err(why),
     };
-    if limits.whole_rows == 0 {
+    // What its records do not tell cannot put them in order: all would be alike, and come by their ids.
+    if limits.whole_rows == 0 || !source.entry.source.shows(order.field) {
         return Err(why);
     }
     planned(asked, source, None, Some(why))

@@ -4,13 +4,16 @@
 //! fails, a stale answer stands in where the configuration and the caller allow it. A write moves the source to a new
 //! epoch before its own answer leaves.
 
+use super::ahead::Ahead;
 use super::cache::{Kept, Key, PageKey, Said, Scope, Store, Times, at_least};
 use super::flight::{Flight, Flights};
-use crate::metrics::{Changed, Read, SourceMeter};
-use crate::model::{Capabilities, Change, Customer, Filter, LocalId, Order, WriteOutcome};
+use crate::metrics::{Changed, Read, Renewal, SourceMeter};
+use crate::model::{
+    Capabilities, Change, Customer, CustomerOrderField, Filter, LocalId, Order, WriteOutcome,
+};
 use crate::source::{
-    Call, CustomerRef, CustomerSource, ListPlan, Operation, Page, Position, Row, SourceError,
-    SourceErrorKind, SourceStatus, Unsupported, Written,
+    Call, CustomerRef, CustomerSource, Known, ListPlan, Operation, Page, Position, Row,
+    SourceError, SourceErrorKind, SourceStatus, Unsupported, Written,
 };
 use crate::trace::Role;
 use async_trait::async_trait;
@@ -18,6 +21,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// What a read by id came to.
 type Found = Result<Option<CustomerRef>, SourceError>;
@@ -35,6 +39,8 @@ pub struct Caching {
     pub patience: Duration,
     /// How many reads under way can be joined at a time.
     pub flights: usize,
+    /// How many reads may go on in the background.
+    pub background: usize,
 }
 
 /// A source behind the cache.
@@ -48,6 +54,7 @@ struct Cached {
     writes: AtomicU64,
     batches: Flights<Key, Batch>,
     pages: Flights<Key, PageRead>,
+    ahead: Ahead,
     meter: Arc<SourceMeter>,
 }
 
@@ -62,6 +69,7 @@ impl CachedSource {
             writes: AtomicU64::new(0),
             batches: Flights::new(caching.flights),
             pages: Flights::new(caching.flights),
+            ahead: Ahead::new(caching.background),
             caching,
         }))
     }
@@ -75,6 +83,10 @@ impl CustomerSource for CachedSource {
 
     fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {
         self.0.inner.plan(filter, order)
+    }
+
+    fn shows(&self, field: CustomerOrderField) -> bool {
+        self.0.inner.shows(field)
     }
 
     async fn list(
@@ -176,13 +188,22 @@ impl Cached {
     }
 
     /// Notes for how long something that was read just now can be used again.
-    fn note_read(&self, operation: &Operation, absent: bool) {
-        let life = match &self.caching.times {
-            None => Duration::ZERO,
-            Some(times) if absent => times.absent_ttl,
-            Some(times) => times.ttl,
-        };
+    fn note_read(&self, operation: &Operation, said: &Said) {
+        let times = self.caching.times.as_ref();
+        let life = times.map_or(Duration::ZERO, |times| times.life(said).quiet);
         operation.read_fresh_for(at_least(life));
+    }
+
+    /// The leave and the call to ask again, in the background, for what was found kept; neither if it would be in the way.
+    fn behind(&self, call: &Call) -> Option<(OwnedSemaphorePermit, Call)> {
+        let leave = self.ahead.leave(&self.inner.status());
+        self.meter.renewals.add(match leave {
+            Some(_) => Renewal::Begun,
+            None => Renewal::HeldBack,
+        });
+        let request_id = call.operation().request_id.clone();
+        let operation = Operation::new(request_id, self.patience());
+        Some((leave?, Call::new(Arc::new(operation))))
     }
 
     // === Pages ===
@@ -211,11 +232,15 @@ impl Cached {
             self.meter.pages.add(Read::Kept);
             note_kept(kept, operation);
             call.read_page(kept.began);
+            if operation.keep && kept.is_due() {
+                self.renew_page(call, plan, at, key, kept);
+            }
             return Ok((*page).clone());
         }
-        match (self.fly_page(call, plan, at, key).await, kept) {
+        let flown = self.fly_page(call, plan, at, key, kept.as_deref()).await;
+        match (flown, kept) {
             (Ok(page), _) => {
-                self.note_read(operation, false);
+                self.note_read(operation, &Said::Page(Arc::clone(&page)));
                 call.read_page(Instant::now());
                 Ok((*page).clone())
             }
@@ -237,8 +262,11 @@ impl Cached {
         plan: &ListPlan,
         at: &Position,
         key: Key,
+        kept: Option<&Kept>,
     ) -> PageRead {
-        let (this, own) = (Arc::clone(self), call.until(self.patience()));
+        let known = kept.and_then(known_page);
+        let own = call.until(self.patience()).knowing(known);
+        let this = Arc::clone(self);
         let (plan, at) = (plan.clone(), at.clone());
         let keys = [key];
         let landed_since = |key: &Key| Some(Ok(self.still(key, call)?.said.page()?));
@@ -255,6 +283,33 @@ impl Cached {
         self.meter.pages.add(from);
         let flight = flights.into_iter().next().ok_or_else(broken_off)?;
         landed(call, self.caching.patience, flight).await?
+    }
+
+    /// Asks again for a page that is about to grow stale. Nobody waits for it, and who asks meanwhile joins it.
+    fn renew_page(
+        self: &Arc<Self>,
+        call: &Call,
+        plan: &ListPlan,
+        at: &Position,
+        key: Key,
+        kept: &Kept,
+    ) {
+        if !kept.take_renewal() {
+            return;
+        }
+        let Some((leave, own)) = self.behind(call) else {
+            kept.leave_renewal();
+            return;
+        };
+        let own = own.knowing(known_page(kept));
+        let (this, plan, at) = (Arc::clone(self), plan.clone(), at.clone());
+        let renew = |mut keys: Vec<Key>, began| async move {
+            let _leave = leave;
+            let key = keys.pop().ok_or_else(broken_off)?;
+            this.read_page(&own, &plan, &at, key, began).await
+        };
+        // A flight goes on without anybody who waits for it.
+        drop(self.pages.join(&[key], None, |_| None, renew));
     }
 
     async fn read_page(
@@ -300,16 +355,24 @@ impl Cached {
             id: id.clone(),
         };
         let kept: Vec<Option<Arc<Kept>>> = ids.iter().map(|id| self.kept(&key(id))).collect();
-        let mut found: Vec<Option<Found>> = kept
+        let mut due = Vec::new();
+        let mut found: Vec<Option<Found>> = ids
             .iter()
-            .map(|kept| {
-                let kept = kept.as_deref().filter(|kept| serves(kept, call))?;
+            .zip(&kept)
+            .map(|(id, kept)| {
+                let kept = kept.as_ref().filter(|kept| serves(kept, call))?;
                 let customer = kept.said.customer()?;
                 note_kept(kept, operation);
                 self.meter.customers.add(Read::Kept);
+                if operation.keep && kept.is_due() {
+                    due.push((key(id), Arc::clone(kept)));
+                }
                 Some(Ok(customer))
             })
             .collect();
+        if !due.is_empty() {
+            self.renew_customers(call, due);
+        }
         let missing: Vec<Key> = ids
             .iter()
             .zip(&found)
@@ -317,7 +380,8 @@ impl Cached {
             .map(|(id, _)| key(id))
             .collect();
         if !missing.is_empty() {
-            let mut read = self.fly_customers(call, &missing).await.into_iter();
+            let known = known_customers(kept.iter().flatten());
+            let mut read = self.fly_customers(call, &missing, known).await.into_iter();
             let slots = found.iter_mut().zip(kept);
             for (slot, kept) in slots.filter(|(slot, _)| slot.is_none()) {
                 let read = read.next().unwrap_or_else(|| Err(broken_off()));
@@ -334,7 +398,7 @@ impl Cached {
     fn settled(&self, operation: &Operation, read: Found, kept: Option<Arc<Kept>>) -> Found {
         match (read, kept) {
             (Ok(customer), _) => {
-                self.note_read(operation, customer.is_none());
+                self.note_read(operation, &Said::Customer(customer.clone()));
                 Ok(customer)
             }
             (Err(error), Some(kept)) if may_be_stale(operation, &error, &kept) => {
@@ -348,8 +412,14 @@ impl Cached {
     }
 
     /// Reads what is missing, joining what is under way; in the order of the keys.
-    async fn fly_customers(self: &Arc<Self>, call: &Call, missing: &[Key]) -> Vec<Found> {
-        let (this, own) = (Arc::clone(self), call.until(self.patience()));
+    async fn fly_customers(
+        self: &Arc<Self>,
+        call: &Call,
+        missing: &[Key],
+        known: Option<Known>,
+    ) -> Vec<Found> {
+        let own = call.until(self.patience()).knowing(known);
+        let this = Arc::clone(self);
         let landed_since = |key: &Key| {
             let customer = self.still(key, call)?.said.customer()?;
             let found = HashMap::from([(id_of(key)?.clone(), Ok(customer))]);
@@ -376,6 +446,27 @@ impl Cached {
             found.push(read);
         }
         found
+    }
+
+    /// Asks again for customers that are about to grow stale, as [`renew_page`](Self::renew_page) does for a page.
+    fn renew_customers(self: &Arc<Self>, call: &Call, due: Vec<(Key, Arc<Kept>)>) {
+        let taken = due.into_iter().filter(|(_, kept)| kept.take_renewal());
+        let taken: Vec<(Key, Arc<Kept>)> = taken.collect();
+        if taken.is_empty() {
+            return;
+        }
+        let Some((leave, own)) = self.behind(call) else {
+            taken.iter().for_each(|(_, kept)| kept.leave_renewal());
+            return;
+        };
+        let known = known_customers(taken.iter().map(|(_, kept)| kept));
+        let keys: Vec<Key> = taken.into_iter().map(|(key, _)| key).collect();
+        let (this, own) = (Arc::clone(self), own.knowing(known));
+        let renew = |keys, began| async move {
+            let _leave = leave;
+            this.read_customers(&own, keys, began).await
+        };
+        drop(self.batches.join(&keys, None, |_| None, renew));
     }
 
     async fn read_customers(&self, call: &Call, keys: Vec<Key>, began: Instant) -> Batch {
@@ -441,8 +532,25 @@ fn may_be_stale(operation: &Operation, error: &SourceError, kept: &Kept) -> bool
     operation.max_age.is_none() && error.retryable() && kept.usable_until > Instant::now()
 }
 
+/// What is built from it is built anew once it may be asked again: else nobody would come to ask.
 fn note_kept(kept: &Kept, operation: &Operation) {
-    operation.read_fresh_for(kept.fresh_until.saturating_duration_since(Instant::now()));
+    operation.read_fresh_for(kept.quiet_for());
+}
+
+/// A page that the CRM can say is still so.
+fn known_page(kept: &Kept) -> Option<Known> {
+    let page = kept.said.page().filter(|_| kept.said.names_a_version());
+    page.map(Known::Page)
+}
+
+/// Customers that the CRM can say are still so.
+fn known_customers<'k>(kept: impl Iterator<Item = &'k Arc<Kept>>) -> Option<Known> {
+    let known = kept.filter(|kept| kept.said.names_a_version());
+    let customers = known.filter_map(|kept| kept.said.customer()?);
+    let customers: HashMap<LocalId, CustomerRef> = customers
+        .map(|customer| (customer.id.clone(), customer))
+        .collect();
+    (!customers.is_empty()).then(|| Known::Customers(Arc::new(customers)))
 }
 
 fn stale(customer: &CustomerRef) -> CustomerRef {

@@ -177,6 +177,7 @@ const TIMES: Times = Times {
     ttl: Duration::from_millis(15),
     stale_if_error: Duration::from_secs(60),
     absent_ttl: Duration::from_millis(15),
+    ahead: None,
 };
 
 /// One of two accounts of the same CRM behind one store.
