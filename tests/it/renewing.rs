@@ -377,6 +377,23 @@ async fn nothing_stands_in_for_what_must_be_asked_again() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_way_on_that_is_good_for_a_while_is_always_said_anew() {
+    let token = "page     = { kind = \"token\", send = \"query:after\", next = \"/next\", size = \"query:size\", max = 50";
+    let numbered =
+        "page     = { kind = \"page\", page = \"query:page\", size = \"query:size\", max = 50";
+    assert!(PEOPLE.contains(numbered));
+    for (more, condition) in [("", Some(strong(1))), (", ttl_s = 3600", None)] {
+        let crm = versioned(&Arc::new(AtomicU64::new(1)), strong).await;
+        let adapter = hearing(TAGS).replace(numbered, &format!("{token}{more}"));
+        let over = Over::before(&crm, &adapter, Some(&BRIEF)).await;
+        over.listed("", "").await;
+        tokio::time::sleep(OVER).await;
+        over.listed("", "").await;
+        assert_eq!(conditions(&crm), [None, condition]);
+    }
+}
+
 // === Ahead of time ===
 
 /// A CRM whose answers are numbered by their requests; every read but the first is late by so much.
