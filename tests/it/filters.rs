@@ -339,6 +339,10 @@ async fn an_order_that_the_records_do_not_tell_is_refused_before_any_call() {
         );
         let answer = gateway.ask(&query).await;
         assert_eq!(codes(&answer), ["ORDER_NOT_SUPPORTED"], "{key}: {answer:#}");
+        let message = answer["errors"][0]["message"].as_str().unwrap();
+        let words: Vec<&str> = message.split([' ', ',']).collect();
+        assert!(words.contains(&key) && !words.contains(&field), "{message}");
+        assert!(words.contains(&"CREATED_AT"), "what it can: {message}");
     }
     assert_eq!(gateway.call_count(), 0);
     let query = "{ customers(first: 100, orderBy: { field: NAME }) { nodes { name source { key } } \
