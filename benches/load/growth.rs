@@ -80,7 +80,7 @@ fn kept(client: &Client, upstream: &Server, most: usize) {
             }
             (after, filled) = (end, filled + WINDOW);
         }
-        let asked: Asked = ids.iter().map(|id| by_id(id)).collect();
+        let asked: Asked = ids.iter().map(by_id).collect();
         one.row(target, client, &gateway, &asked);
         page.row(target, client, &gateway, &list(20, &Value::Null));
     }
