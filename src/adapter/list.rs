@@ -161,7 +161,11 @@ impl Adapter {
             .push(&self.manifest, &plan.filter, plan.order, &mut draft)
             .map_err(unplaceable)?;
         let follow = listing.pages.place(at, size, &self.hosts, &mut draft)?;
-        let from = follow.clone().or_else(|| draft.address(&self.base));
+        let from = match &follow {
+            Some(url) => Some(url.clone()),
+            None if listing.pages.reads_links() => draft.address(&self.base),
+            None => None,
+        };
         // The way on from a page may be good for a while only: what is said again then must be new.
         let known = call.known_page().filter(|page| page.lasts.is_none());
         let stamp = known.and_then(|page| page.stamp.as_ref());

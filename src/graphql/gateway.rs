@@ -205,7 +205,7 @@ impl Gateway {
         let caller = Arc::clone(&arrival.caller);
         let operation = operation(arrival, self.inner.limits.upstream_calls);
         let request = self.request(document, &operation, caller);
-        let request = request.data(Arc::clone(&notes));
+        let request = request.data(Arc::clone(&notes)).data(prepared.lifted());
         let running = AssertUnwindSafe(Arc::clone(&self.inner.executor).execute(request))
             .catch_unwind()
             .map(Result::ok);
