@@ -31,6 +31,7 @@ pub(super) struct Written<'de> {
 
 impl<'de> Written<'de> {
     /// The content that is meant.
+    #[inline]
     pub(super) fn read(self) -> Result<Cow<'de, str>, NotJson> {
         if !self.escaped {
             return Ok(Cow::Borrowed(self.text));
@@ -53,6 +54,7 @@ impl<'de> Scanner<'de> {
     }
 
     /// The first byte of what comes next; white space is skipped.
+    #[inline]
     pub(super) fn peek(&mut self) -> Result<u8, NotJson> {
         loop {
             match self.text.as_bytes().get(self.at) {
@@ -71,6 +73,7 @@ impl<'de> Scanner<'de> {
         }
     }
 
+    #[inline]
     fn expect(&mut self, wanted: u8) -> Result<(), NotJson> {
         if self.peek()? != wanted {
             return Err(NotJson);
@@ -80,6 +83,7 @@ impl<'de> Scanner<'de> {
     }
 
     /// Enters an array or object, which `open` begins and `close` ends; `false` where nothing is in it.
+    #[inline]
     pub(super) fn enter(&mut self, open: u8, close: u8) -> Result<bool, NotJson> {
         self.expect(open)?;
         if self.depth == DEEPEST {
@@ -94,6 +98,7 @@ impl<'de> Scanner<'de> {
     }
 
     /// After an element: whether another follows. The end is left behind.
+    #[inline]
     pub(super) fn goes_on(&mut self, close: u8) -> Result<bool, NotJson> {
         match self.peek()? {
             b',' => {
@@ -108,12 +113,14 @@ impl<'de> Scanner<'de> {
         }
     }
 
+    #[inline]
     fn leave(&mut self) {
         self.at += 1;
         self.depth -= 1;
     }
 
     /// A member's name and the colon behind it.
+    #[inline]
     pub(super) fn name(&mut self) -> Result<Written<'de>, NotJson> {
         let name = self.string()?;
         self.expect(b':')?;
@@ -121,6 +128,7 @@ impl<'de> Scanner<'de> {
     }
 
     /// A string.
+    #[inline]
     pub(super) fn string(&mut self) -> Result<Written<'de>, NotJson> {
         self.expect(b'"')?;
         let from = self.at;
@@ -205,6 +213,7 @@ impl<'de> Scanner<'de> {
     }
 
     /// Whatever comes next, left aside.
+    #[inline]
     pub(super) fn skip(&mut self) -> Result<(), NotJson> {
         match self.peek()? {
             b'"' => self.string().map(drop),
@@ -237,6 +246,7 @@ impl<'de> Scanner<'de> {
     }
 
     /// Whatever comes next.
+    #[inline]
     pub(super) fn leaf(&mut self) -> Result<Leaf<'de>, NotJson> {
         match self.peek()? {
             b'"' => self.string()?.read().map(Leaf::Text),
@@ -309,6 +319,7 @@ fn unit(text: &str) -> Option<u16> {
 }
 
 /// Where the first quote, backslash or control character stands.
+#[inline]
 fn special(bytes: &[u8]) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
@@ -323,6 +334,7 @@ fn special(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The highest bit of each byte that is one of these. Above the first one there may be false ones.
+#[inline]
 const fn specials(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
