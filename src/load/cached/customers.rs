@@ -2,8 +2,8 @@
 //!
 //! It knows how a customer is kept and nothing of how it is read.
 
-use crate::load::cache::{Kept, Key, Said};
 use super::{Batch, Cached, Found, broken_off, landed, may_be_stale, note_kept, serves, stale};
+use crate::load::cache::{Kept, Key, Said};
 use crate::metrics::Read;
 use crate::model::{Customer, LocalId};
 use crate::source::{Call, CustomerRef, Known, Operation};

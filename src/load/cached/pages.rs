@@ -2,8 +2,8 @@
 //!
 //! It knows how a page is kept and nothing of how it is read.
 
-use crate::load::cache::{Kept, Key, PageKey, Said, Scope};
 use super::{Cached, PageRead, broken_off, landed, may_be_stale, note_kept, serves, stale};
+use crate::load::cache::{Kept, Key, PageKey, Said, Scope};
 use crate::metrics::Read;
 use crate::source::{Call, Known, ListPlan, Operation, Page, Position, Row, SourceError};
 use std::sync::Arc;
