@@ -4,7 +4,7 @@
 use super::support::guarded::{self, Got, Guarded};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -39,6 +39,7 @@ impl Crm {
         let routes = Router::new()
             .route("/people", get(list).post(make))
             .route("/people/{id}", get(one))
+            .route("/token", post(token))
             .with_state(self.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -57,7 +58,12 @@ impl Crm {
             .iter()
             .map(|value| value.to_str().unwrap())
             .collect();
-        let key = keys.join(" and ");
+        // A token that was fetched comes as a bearer.
+        let bearer = headers.get("authorization").map(|value| {
+            let bearer = value.to_str().unwrap();
+            bearer.strip_prefix("Bearer ").unwrap().to_owned()
+        });
+        let key = bearer.unwrap_or_else(|| keys.join(" and "));
         let (wait, made, failing) = {
             let mut told = self.0.lock().unwrap();
             told.seen.push((key.clone(), line));
@@ -116,6 +122,16 @@ async fn make(State(crm): State<Crm>, headers: HeaderMap) -> Result<Json<Value>,
     let (key, made) = crm.enter(&headers, "make".to_owned()).await?;
     crm.0.lock().unwrap().made += 1;
     Ok(Json(person(100 + made, &key, made + 1)))
+}
+
+/// A token for whoever has this secret.
+async fn token(State(crm): State<Crm>, body: String) -> Json<Value> {
+    let (_, secret) = body.split_once("client_secret=").unwrap();
+    let secret = secret.split('&').next().unwrap().to_owned();
+    let token = format!("tok-for-{secret}");
+    let mut told = crm.0.lock().unwrap();
+    told.seen.push((secret, "token".to_owned()));
+    Json(json!({ "access_token": token, "expires_in": 3600 }))
 }
 
 const ADAPTER: &str = r#"
@@ -463,6 +479,44 @@ async fn what_one_credential_breaks_is_whole_for_another() {
         figures.contains("crmql_source_state{source=\"own\",state=\"unavailable\"} 1"),
         "{figures}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_fetched_with_a_credential_is_used_for_it_alone() {
+    let crm = Crm::default();
+    let (folder, _) = adapter();
+    let auth = "auth = { kind = \"oauth2_client\", token_url = \"{base_url}/token\", client_id = \"us\", client_secret = \"{api_key}\", send = \"form\" }";
+    let text = ADAPTER.replace(
+        "auth = { kind = \"header\", name = \"X-Api-Key\", value = \"{api_key}\" }",
+        auth,
+    );
+    assert!(text.contains(auth));
+    let file = folder.path().join("oauth.toml");
+    std::fs::write(&file, text).unwrap();
+    let url = crm.start().await;
+    let text = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"state\"\n\n[[source]]\nkey = \"own\"\nadapter = {file:?}\ncache = false\n\
+         vars = {{ base_url = {url:?}, api_key = {{ header = \"x-crm-key\" }} }}\n"
+    );
+    let two = Two {
+        gateway: guarded::start(|_| text).await,
+        own: crm,
+        other: Crm::default(),
+        _folder: folder,
+    };
+    for _ in 0..3 {
+        for key in ["a", "b"] {
+            let name = format!("1 of tok-for-{key} after 0");
+            assert_eq!(first_name(&two.ask(key, LIST).await), name);
+        }
+    }
+    let seen = two.own.seen();
+    let fetched: Vec<&str> = seen
+        .iter()
+        .filter(|(_, line)| line == "token")
+        .map(|(secret, _)| secret.as_str())
+        .collect();
+    assert_eq!(fetched, ["a", "b"], "one token each");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
