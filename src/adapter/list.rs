@@ -161,7 +161,11 @@ impl Adapter {
             .push(&self.manifest, &plan.filter, plan.order, &mut draft)
             .map_err(unplaceable)?;
         let follow = listing.pages.place(at, size, &self.hosts, &mut draft)?;
-        let from = follow.clone().or_else(|| draft.address(&self.base));
+        let from = match &follow {
+            Some(url) => Some(url.clone()),
+            None if listing.pages.reads_links() => draft.address(&self.base),
+            None => None,
+        };
         let reply = self
             .exchange(call, draft, follow, Repeat::Harmless)
             .await

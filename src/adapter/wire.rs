@@ -26,6 +26,9 @@ pub fn read_time(leaf: &Leaf<'_>, format: &WireFormat) -> Option<Timestamp> {
 /// RFC 3339; without an offset it is taken as UTC, a day alone as its midnight.
 fn read_iso(text: &str) -> Option<Timestamp> {
     let text = text.trim();
+    if let Some(time) = read_plain(text) {
+        return Some(time);
+    }
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(time);
     }
@@ -37,6 +40,62 @@ fn read_iso(text: &str) -> Option<Timestamp> {
     text.parse::<civil::DateTime>()
         .ok()
         .and_then(|time| Offset::UTC.to_timestamp(time).ok())
+}
+
+/// `2024-01-15T10:30:00Z`, with or without a part of a second: the form nearly every CRM writes, read without looking for others.
+fn read_plain(text: &str) -> Option<Timestamp> {
+    let (moment, rest) = text.as_bytes().split_first_chunk::<19>()?;
+    let [
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+    ] = moment.map(|byte| byte)
+    else {
+        return None;
+    };
+    let second_part = match rest {
+        [b'Z'] => 0,
+        [b'.', digits @ .., b'Z'] if matches!(digits.len(), 1..=9) => {
+            let power = 9 - u32::try_from(digits.len()).ok()?;
+            number(digits)? * 10_i32.pow(power)
+        }
+        _ => return None,
+    };
+    let two = |tens: u8, ones: u8| i8::try_from(number(&[tens, ones])?).ok();
+    let time = civil::DateTime::new(
+        i16::try_from(number(&[y1, y2, y3, y4])?).ok()?,
+        two(m1, m2)?,
+        two(d1, d2)?,
+        two(h1, h2)?,
+        two(n1, n2)?,
+        two(s1, s2)?,
+        second_part,
+    );
+    Offset::UTC.to_timestamp(time.ok()?).ok()
+}
+
+/// Digits, at most nine, as a number.
+fn number(digits: &[u8]) -> Option<i32> {
+    digits.iter().try_fold(0, |number, digit| {
+        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
+        Some(number * 10 + i32::from(digit))
+    })
 }
 
 fn read_float_epoch(leaf: &Leaf<'_>) -> Option<Timestamp> {
@@ -177,6 +236,32 @@ mod tests {
     )]
     fn time(leaf: Leaf<'_>, format: &WireFormat) -> Option<String> {
         read_time(&leaf, format).map(|time| time.to_string())
+    }
+
+    #[test]
+    fn the_plain_form_is_read_as_any_other() {
+        for text in [
+            "2024-02-29T23:59:59Z",
+            "2024-02-29T23:59:59.5Z",
+            "1969-12-31T00:00:00.123456789Z",
+            "0000-01-01T00:00:00Z",
+            "9999-12-30T22:00:00.000Z",
+            "2023-02-29T00:00:00Z",
+            "2023-13-01T00:00:00Z",
+            "2023-01-01T24:00:00Z",
+            "2016-12-31T23:59:60Z",
+            "2023-01-01T00:00:00.Z",
+            "2023-01-01T00:00:00.1234567890Z",
+            "2023-01-01T00:00:00.1x3Z",
+            "2023-01-01T00:00:00",
+            "2023-01-01 00:00:00Z",
+            "202a-01-01T00:00:00Z",
+        ] {
+            if let Some(time) = read_plain(text) {
+                assert_eq!(Ok(time), text.parse().map_err(|_| ()), "{text}");
+            }
+        }
+        assert!(read_plain("2024-02-29T23:59:59.5Z").is_some());
     }
 
     #[test]

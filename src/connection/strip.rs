@@ -111,6 +111,7 @@ impl Strip {
     /// Tells rows that are in hand already. A row without an id cannot be recognized.
     fn compared(&mut self, mut rows: Vec<Raw>) -> (Vec<Raw>, bool) {
         let (mut new, mut old) = (0, 0);
+        self.ids.reserve(rows.len());
         for raw in &mut rows {
             let (Row::Customer { customer, .. } | Row::Gone { customer, .. }) = &raw.row else {
                 continue;

@@ -15,8 +15,8 @@ use crate::source::{SourceEntry, Sources};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
 use async_graphql::{
-    Context, ContextSelectionSet, Error, ErrorExtensions, Object, OutputType, Positioned,
-    ServerResult, SimpleObject, Value,
+    Context, ContextSelectionSet, Error, ErrorExtensions, Lookahead, Object, OutputType,
+    Positioned, ServerResult, SimpleObject, Value,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -128,9 +128,13 @@ impl OutputType for CustomerConnection {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        match plain::connection(&self.0, ctx.item) {
-            Some(written) => Ok(written),
-            None => OutputType::resolve(&self.0, ctx, field).await,
+        match (plain::connection(&self.0, ctx), plain::asked(ctx)) {
+            (Some(written), _) => Ok(written),
+            (None, None) => OutputType::resolve(&self.0, ctx, field).await,
+            (None, Some(field)) => {
+                let ctx = ctx.with_selection_set(&field.node.selection_set);
+                OutputType::resolve(&self.0, &ctx, field).await
+            }
         }
     }
 }
@@ -250,7 +254,13 @@ fn choose(all: &Sources, keys: Option<&[String]>) -> Result<Vec<Arc<SourceEntry>
 
 /// What the selection needs to know, so that the rest costs no call.
 fn wanted(ctx: &Context<'_>) -> Want {
-    let selected = ctx.look_ahead();
+    match plain::asked(ctx) {
+        Some(field) => wanted_of(&ctx.with_field(field).look_ahead()),
+        None => wanted_of(&ctx.look_ahead()),
+    }
+}
+
+fn wanted_of(selected: &Lookahead<'_>) -> Want {
     let page_info = selected.field("pageInfo");
     Want {
         total: selected.field("totalCount").exists(),

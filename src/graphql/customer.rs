@@ -233,9 +233,13 @@ impl OutputType for CustomerNode {
         ctx: &ContextSelectionSet<'_>,
         _field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        match plain::customer(self, ctx.item) {
-            Some(written) => Ok(written),
-            None => resolve_container(ctx, self).await,
+        match (plain::customer(self, ctx), plain::asked(ctx)) {
+            (Some(written), _) => Ok(written),
+            (None, None) => resolve_container(ctx, self).await,
+            (None, Some(field)) => {
+                let set = &field.node.selection_set;
+                resolve_container(&ctx.with_selection_set(set), self).await
+            }
         }
     }
 }

@@ -209,7 +209,7 @@ impl Gateway {
         let brought = arrival.brought.clone();
         let operation = operation(arrival, self.inner.limits.upstream_calls);
         let request = self.request(document, &operation, caller, &brought);
-        let request = request.data(Arc::clone(&notes));
+        let request = request.data(Arc::clone(&notes)).data(prepared.lifted());
         let running = AssertUnwindSafe(Arc::clone(&self.inner.executor).execute(request))
             .catch_unwind()
             .map(Result::ok);

@@ -9,6 +9,7 @@ mod customer;
 pub mod document;
 mod filter;
 pub mod gateway;
+mod hidden;
 mod id;
 mod input;
 mod mutation;

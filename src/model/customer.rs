@@ -322,7 +322,7 @@ impl Customer {
         let first = said(self.first_name.as_ref());
         let last = said(self.last_name.as_ref());
         let full = match (first, last) {
-            (Some(first), Some(last)) => Some(format!("{first} {last}")),
+            (Some(first), Some(last)) => Some([first, " ", last].concat()),
             (one, other) => one.or(other).map(str::to_owned),
         };
         said(self.name.as_ref())

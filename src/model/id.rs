@@ -44,7 +44,8 @@ impl LocalId {
         if matches!(&*text, "." | "..") {
             return Err(IdError::DotSegment);
         }
-        if text.chars().any(char::is_control) {
+        let is_plain = |plain, byte: u8| plain & matches!(byte, b' '..=b'~');
+        if !text.bytes().fold(true, is_plain) && text.chars().any(char::is_control) {
             return Err(IdError::Control);
         }
         Ok(Self(text))

@@ -63,6 +63,11 @@ pub struct Said<'a, 'de> {
 }
 
 impl Pages {
+    /// Whether answers say the next page by its address.
+    pub fn reads_links(&self) -> bool {
+        matches!(self.paginator.style, Style::Link { .. })
+    }
+
     /// Adds the paginator's pointers to the envelope's picker.
     pub fn new(paginator: &Paginator, envelope: &mut Picker) -> Self {
         let mut slot = |pointer: Option<&Pointer>| match pointer {

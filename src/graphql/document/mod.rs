@@ -16,9 +16,10 @@ mod translate;
 
 pub use contract::ContractError;
 pub use error::{RequestCode, RequestError};
-pub(super) use translate::is_hidden;
 
+use super::plain::Lifted;
 use crate::limits::Limits;
+use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::Operation;
 use apollo_compiler::parser::{Parser, SourceMap};
 use apollo_compiler::validation::Valid;
@@ -50,6 +51,11 @@ impl Prepared {
     pub(super) fn is_repeatable(&self) -> bool {
         self.checked.repeatable && !self.is_mutation()
     }
+
+    /// What the executor does not see of it.
+    pub(super) fn lifted(&self) -> Arc<Lifted> {
+        Arc::clone(&self.checked.lifted)
+    }
 }
 
 /// The answer that a bound operation must have.
@@ -73,6 +79,8 @@ struct Checked {
     sources: SourceMap,
     /// In the executor's types, variables still in it.
     template: executor::ExecutableDocument,
+    /// What the executor need not see.
+    lifted: Arc<Lifted>,
     shape: Shape,
     cost: cost::Cost,
     /// Whether it asks for `__schema` or `__type`.
@@ -157,15 +165,34 @@ impl Documents {
             matches!(field.name.as_str(), "upstreamCalls" | "fromCache")
                 || field.ty().inner_named_type() == "SourceStatus"
         });
+        let conditional = text.contains('@');
+        let mut template = translate::translate(&self.schema, &document, &operation);
+        let lifted = if operation.is_query() && !conditional {
+            self.lift(&mut template)
+        } else {
+            Lifted::default()
+        };
         Ok(Checked {
             repeatable,
-            template: translate::translate(&self.schema, &document, &operation),
+            template,
+            lifted: Arc::new(lifted),
             shape: Shape::of(&document, &operation.selection_set),
             cost: cost::Cost::of(&document, &operation),
             introspects,
             sources: Arc::clone(&document.sources),
-            conditional: text.contains("@"),
+            conditional,
             operation,
+        })
+    }
+
+    fn lift(&self, template: &mut executor::ExecutableDocument) -> Lifted {
+        let executor::DocumentOperations::Single(operation) = &mut template.operations else {
+            return Lifted::default();
+        };
+        let query = self.schema.root_operation(OperationType::Query);
+        Lifted::out_of(&mut operation.node, |field| {
+            let field = self.schema.type_field(query?, field).ok()?;
+            Some(field.ty.inner_named_type().as_str())
         })
     }
 

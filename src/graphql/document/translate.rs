@@ -4,6 +4,7 @@
 //! sets that may come out empty get a hidden `__typename`: the executor answers `null` for an object without a field, and
 //! `{}` is right. [`super::shape`] takes it out of the answer again.
 
+use crate::graphql::hidden::hidden;
 use apollo_compiler::executable as from;
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{ExecutableDocument, Node, Schema};
@@ -11,9 +12,6 @@ use async_graphql::parser::types as to;
 use async_graphql::{Name, Number, Pos, Positioned, indexmap::IndexMap};
 use async_graphql_value::Value as InputValue;
 use std::collections::HashMap;
-
-/// The alias of the hidden `__typename`.
-const HIDDEN: &str = "__crmql_present";
 
 /// The operation without fragment spreads: what stands under one response key is one field, wherever the document has it.
 /// (The executor would resolve it as often as it is written.) It still holds its variables; see [`super::bind`].
@@ -239,25 +237,6 @@ fn at(name: &apollo_compiler::Name, pos: Pos) -> Positioned<Name> {
 
 fn type_condition(on: &apollo_compiler::Name, pos: Pos) -> Positioned<to::TypeCondition> {
     Positioned::new(to::TypeCondition { on: at(on, pos) }, pos)
-}
-
-fn hidden(pos: Pos) -> Positioned<to::Field> {
-    let field = to::Field {
-        alias: Some(Positioned::new(Name::new(HIDDEN), pos)),
-        name: Positioned::new(Name::new("__typename"), pos),
-        arguments: Vec::new(),
-        directives: Vec::new(),
-        selection_set: Positioned::new(to::SelectionSet { items: Vec::new() }, pos),
-    };
-    Positioned::new(field, pos)
-}
-
-/// Whether a field is the hidden `__typename`, which no answer shows.
-pub(in crate::graphql) fn is_hidden(field: &to::Field) -> bool {
-    field
-        .alias
-        .as_ref()
-        .is_some_and(|alias| alias.node == HIDDEN)
 }
 
 /// Whether a selection may be left out by its directives.

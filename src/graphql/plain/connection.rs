@@ -1,25 +1,32 @@
 //! The plain fields of a connection.
 
-use super::customer::{is_plain, object, source_object};
+use super::customer::{self, is_plain, source_object};
+use super::lifted::root_connection;
 use super::{Object, Write, json, leaf, raw};
 use crate::graphql::connection::{
     ConnectionFields, CustomerEdge, PageInfo, SourceErrorFields, SourceReport,
 };
 use async_graphql::parser::types::{Field, SelectionSet};
-use async_graphql::{Positioned, Value};
+use async_graphql::{ContextSelectionSet, Positioned, Value};
 
 /// A connection as text; `None` where the selection or any record is not plain.
 pub(in crate::graphql) fn connection(
     connection: &ConnectionFields,
-    set: &Positioned<SelectionSet>,
+    ctx: &ContextSelectionSet<'_>,
 ) -> Option<Value> {
     if !connection.edges.iter().all(|edge| is_plain(&edge.node)) {
         return None;
     }
-    let object = Object::of(set, "CustomerConnection", field)?;
     let mut out = Vec::with_capacity(256 + 512 * connection.edges.len());
-    object.write(connection, &mut out);
+    match root_connection(ctx) {
+        Some(object) => object.write(connection, &mut out),
+        None => object(ctx.item)?.write(connection, &mut out),
+    }
     Some(raw(out))
+}
+
+pub(super) fn object(set: &Positioned<SelectionSet>) -> Option<Object<ConnectionFields>> {
+    Object::of(set, "CustomerConnection", field)
 }
 
 pub(super) fn field(asked: &Field) -> Option<Write<ConnectionFields>> {
@@ -32,7 +39,7 @@ pub(super) fn field(asked: &Field) -> Option<Write<ConnectionFields>> {
             })
         }
         "nodes" => {
-            let inner = object(set)?;
+            let inner = customer::object(set)?;
             leaf(move |list: &ConnectionFields, out| {
                 json::list(list.edges.iter(), out, |edge, out| {
                     inner.write(&edge.node, out);
@@ -61,7 +68,7 @@ fn edge(asked: &Field) -> Option<Write<CustomerEdge>> {
     match asked.name.node.as_str() {
         "cursor" => leaf(|edge: &CustomerEdge, out| json::text(&edge.cursor, out)),
         "node" => {
-            let inner = object(&asked.selection_set)?;
+            let inner = customer::object(&asked.selection_set)?;
             leaf(move |edge: &CustomerEdge, out| inner.write(&edge.node, out))
         }
         _ => None,

@@ -3,25 +3,28 @@
 //! Not among them: relatives, which are loaded; the raw record, custom fields and identity numbers, which not every caller
 //! may see.
 
+use super::lifted::root_customer;
 use super::{Object, Write, json, leaf, raw};
 use crate::graphql::customer::CustomerNode;
 use crate::graphql::id;
 use crate::graphql::source::SourceNode;
 use crate::model::{Customer, Owner, PhoneNumber};
 use async_graphql::parser::types::{Field, SelectionSet};
-use async_graphql::{Positioned, Value};
+use async_graphql::{ContextSelectionSet, Positioned, Value};
 
 /// A customer as text; `None` where the selection or the record is not plain.
 pub(in crate::graphql) fn customer(
     customer: &CustomerNode,
-    set: &Positioned<SelectionSet>,
+    ctx: &ContextSelectionSet<'_>,
 ) -> Option<Value> {
     if !is_plain(customer) {
         return None;
     }
-    let object = object(set)?;
     let mut out = Vec::with_capacity(512);
-    object.write(customer, &mut out);
+    match root_customer(ctx) {
+        Some(object) => object.write(customer, &mut out),
+        None => object(ctx.item)?.write(customer, &mut out),
+    }
     Some(raw(out))
 }
 

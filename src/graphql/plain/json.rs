@@ -16,7 +16,15 @@ pub(super) fn plain(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
 
 /// A string.
 pub(super) fn text(text: &str, out: &mut Vec<u8>) {
-    plain(text, out);
+    // Every byte is looked at, without a way out: so the compiler looks at many at once.
+    let escaped = |found, byte: u8| found | matches!(byte, 0..=0x1f | b'"' | b'\\');
+    if text.bytes().fold(false, escaped) {
+        return plain(text, out);
+    }
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
 }
 
 /// A value, or `null`.

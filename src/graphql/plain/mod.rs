@@ -8,12 +8,14 @@
 mod connection;
 mod customer;
 mod json;
+mod lifted;
 #[cfg(test)]
 mod tests;
 
 pub(super) use connection::connection;
 pub(super) use customer::customer;
 pub(super) use json::write_value;
+pub(super) use lifted::{Lifted, asked};
 
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::{Positioned, Value};
@@ -74,7 +76,7 @@ impl<T: 'static> Object<T> {
         if !asked.directives.is_empty() || !asked.arguments.is_empty() {
             return None;
         }
-        if super::document::is_hidden(asked) {
+        if super::hidden::is_hidden(asked) {
             return Some(());
         }
         let write = match asked.name.node.as_str() {
