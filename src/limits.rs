@@ -103,7 +103,7 @@ limits! {
     seek_pages: u32 = 16, 0 ..= 100;
     /// Rows of a source that is read whole to be sorted by the gateway. Enforced by `connection`.
     whole_rows: u32 = 1_000, 0 ..= 100_000;
-    /// Remembered positions of chains, for walking back. Enforced by `connection`.
+    /// Remembered positions of chains, for walking back, for each tenant. Enforced by `connection`.
     remembered_positions: u64 = 10_000, 0 ..= 10_000_000;
     /// The longest cursor accepted, in bytes of its text. Enforced by `connection`.
     cursor_bytes: usize = 8_192, 256 ..= 65_536;

@@ -146,7 +146,7 @@ pub struct Timeouts {
     pub connect: Duration,
     /// To answer one call.
     pub attempt: Duration,
-    /// To answer a call with all its retries.
+    /// For one use of the source in all: every page of a list or every id of a batch, waiting, signing in, and repeats.
     pub total: Duration,
 }
 

@@ -248,7 +248,7 @@ fn timeouts(mut table: Table<'_>) -> Timeouts {
     let connect = table.duration("connect", CONNECT_RANGE);
     let attempt = table.duration("attempt", ATTEMPT_RANGE);
     let total = table.duration("total", TOTAL_RANGE);
-    // A shorter one that is not given gives way to a longer one that is.
+    // A default never contradicts what is given: `connect` gives way to a shorter `attempt`, and `attempt` to a shorter `total`.
     let total = total.unwrap_or(default.total);
     let attempt = attempt.unwrap_or_else(|| default.attempt.min(total));
     let timeouts = Timeouts {

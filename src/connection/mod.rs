@@ -164,7 +164,8 @@ pub struct Connection {
     pub drift_unresolved: bool,
 }
 
-/// Makes connections. One for the whole process: it remembers what chains of pages taught it.
+/// Makes connections. One for each tenant, anew with each reading of the configuration: it remembers what chains of pages taught
+/// it.
 pub struct Connector {
     limits: Limits,
     keys: Keys,

@@ -42,7 +42,7 @@ codes! {
     NotFound = "NOT_FOUND",
     /// The values clash with another customer, or the idempotency key was used for another write.
     Conflict = "CONFLICT",
-    /// The CRM says that nothing would change.
+    /// Nothing would change: the CRM says so, or the update names no field.
     NoChanges = "NO_CHANGES",
     /// The source cannot serve this filter; see `capabilities.filters`.
     FilterNotSupported = "FILTER_NOT_SUPPORTED",

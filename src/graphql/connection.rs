@@ -49,7 +49,8 @@ pub struct PageInfo {
     pub(super) has_next_page: bool,
     /// Whether customers stand before.
     pub(super) has_previous_page: bool,
-    /// The cursor of the first edge.
+    /// The cursor of the first edge. Where a filtered list read backwards was cut short it may be given without any edge: go on
+    /// from it.
     pub(super) start_cursor: Option<String>,
     /// The cursor of the last edge. Where a filtered list was cut short it may be given without any edge: go on from it.
     pub(super) end_cursor: Option<String>,

@@ -25,7 +25,8 @@ pub struct PhoneNumber {
 
 #[ComplexObject]
 impl PhoneNumber {
-    /// The number in E.164 form, for example `+4512345678`; null where it is not clear which country it belongs to.
+    /// The number in E.164 form, for example `+4512345678`; null where it is not clear which country
+    /// it belongs to, or where it is no valid number there.
     async fn e164(&self) -> Option<String> {
         self.to_e164()
     }

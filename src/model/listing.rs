@@ -39,10 +39,10 @@ pub enum ConnectionOrder {
 pub enum SourceOutcome {
     /// It gave everything it was asked for.
     Complete,
-    /// The budget of pages ended before the window was filled. The end cursor goes on from there.
+    /// The budget of pages ended before the window was filled. The end cursor goes on from there, backwards the start cursor.
     Truncated,
     /// It failed; see the error. The list holds what was read before.
     Failed,
-    /// It cannot serve this filter or order; it was not asked.
+    /// It cannot serve this filter; or it cannot serve this order and has too many rows for the gateway to order them. It gave none.
     Unsupported,
 }

@@ -4,7 +4,7 @@ use super::PhoneNumber;
 use phonenumber::country;
 
 impl PhoneNumber {
-    /// The number in E.164 form; `None` where its country is not clear or the number is not a possible one.
+    /// The number in E.164 form; `None` where its country is not clear or the number is no valid one there.
     pub fn to_e164(&self) -> Option<String> {
         let country: Option<country::Id> = self
             .country_code

@@ -1,7 +1,7 @@
 //! Load with faults for a while: what the process holds afterwards is what it held before. Memory, open files and threads
 //! are the kernel's figures of the real command; tasks are counted by the runtime of a gateway in this process.
 //!
-//! Twenty seconds; `SOAK_SECONDS=3600 cargo test --test it soak -- --nocapture` goes on for an hour and prints figures.
+//! Sixteen seconds; `SOAK_SECONDS=3600 cargo test --test it soak -- --nocapture` goes on for an hour and prints figures.
 
 use super::support::gateway::{Running, SOURCES, start_with};
 use super::support::process::{Process, configuration, spawn};
