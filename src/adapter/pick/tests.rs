@@ -1,3 +1,5 @@
+//! What is picked out of answers, held against a reader that makes the whole tree.
+
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
