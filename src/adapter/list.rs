@@ -1,7 +1,6 @@
 //! One page of a list: asked, judged and mapped in a single pass over the answer's bytes.
 
 use super::Adapter;
-use super::exchange::Repeat;
 use super::faults::{self, malformed};
 use super::honest;
 use super::judge::Judge;
@@ -9,9 +8,10 @@ use super::manifest::{Gone, ListRoute, Manifest, Success};
 use super::mapping::{Came, CustomerMap};
 use super::native;
 use super::paging::{Asked, Pages, Said};
-use super::pick::{Leaf, Picker, Rows, RowsSeen};
+use super::pick::{Element, Leaf, Picker, Rows, RowsSeen};
 use super::place::JsonPath;
 use super::request::Prepared;
+use super::unchanged::Heard;
 use crate::model::{CustomerOrderField, DateTime, Filter, Native, NativeFinder, Order};
 use crate::source::{Call, ListPlan, Page, Position, Row, SourceError, Unsupported};
 use crate::upstream::Reply;
@@ -166,37 +166,57 @@ impl Adapter {
             None if listing.pages.reads_links() => draft.address(&self.base),
             None => None,
         };
-        let reply = self
-            .exchange(call, draft, follow, Repeat::Harmless)
-            .await
-            .map_err(super::exchange::Failed::into_error)?;
-        let success = self.success(route.route.ok.as_ref());
-        if !faults::status_is_good(success, reply.status) {
-            if listing.pages.is_past_end(&reply)
-                && *at != Position::Start
-                && *at != Position::Index(0)
-            {
-                return Ok(Page {
-                    past_end: true,
-                    ..Page::default()
-                });
+        // The way on from a page may be good for a while only: what is said again then must be new.
+        let known = call.known_page().filter(|page| page.lasts.is_none());
+        let stamp = known.and_then(|page| page.stamp.as_ref());
+        let method = &route.route.method;
+        let reply = match self.hear(call, method, (draft, follow), stamp).await? {
+            Heard::Answer(reply) => reply,
+            Heard::Unchanged(stamp) => {
+                let mut page = known.map_or_else(Page::default, |page| (**page).clone());
+                page.stamp = Some(stamp);
+                return Ok(page);
             }
-            if listing.pages.is_too_deep(&reply) {
-                let kind = crate::source::SourceErrorKind::DepthLimit;
-                return Err(
-                    SourceError::new(kind, faults::sentence(kind)).with_status(reply.status)
-                );
-            }
-            if let Err(refusal) = self.judge_status(success, &reply) {
-                return Err(refused_list(refusal.error));
-            }
+        };
+        if let Some(page) = self.odd_status(route, listing, at, &reply)? {
+            return Ok(page);
         }
         let asked = Asked { at, size, from };
         let mut page = self.page_of(route, listing, &reply, &asked)?;
         honest::check(plan, &page)?;
         page.complete = route.complete;
         page.lasts = route.page.lasts();
+        page.stamp = self.stamp(method, &reply);
         Ok(page)
+    }
+
+    /// What the status of an answer says that is no success: an error, or that the position lies past the end.
+    fn odd_status(
+        &self,
+        route: &ListRoute,
+        listing: &Listing,
+        at: &Position,
+        reply: &Reply,
+    ) -> Result<Option<Page>, SourceError> {
+        let success = self.success(route.route.ok.as_ref());
+        if faults::status_is_good(success, reply.status) {
+            return Ok(None);
+        }
+        let not_the_first = *at != Position::Start && *at != Position::Index(0);
+        if listing.pages.is_past_end(reply) && not_the_first {
+            return Ok(Some(Page {
+                past_end: true,
+                ..Page::default()
+            }));
+        }
+        if listing.pages.is_too_deep(reply) {
+            let kind = crate::source::SourceErrorKind::DepthLimit;
+            return Err(SourceError::new(kind, faults::sentence(kind)).with_status(reply.status));
+        }
+        match self.judge_status(success, reply) {
+            Ok(()) => Ok(None),
+            Err(refusal) => Err(refused_list(refusal.error)),
+        }
     }
 
     /// Maps the body of a good answer as if it had just come for this page. Nothing is sent; for measuring and trying out.
@@ -287,6 +307,7 @@ pub struct Batch {
     judge: Judge,
     items: JsonPath,
     unwrap: JsonPath,
+    null_is_absent: bool,
 }
 
 impl Batch {
@@ -294,7 +315,7 @@ impl Batch {
     pub fn new(
         manifest: &Manifest,
         gone: Option<&Gone>,
-        (items, unwrap): (&JsonPath, &JsonPath),
+        (items, unwrap, null_is_absent): (&JsonPath, &JsonPath, bool),
         success: &Success,
         prepared: Prepared,
     ) -> Self {
@@ -305,6 +326,7 @@ impl Batch {
             map: CustomerMap::new_below(manifest, gone, None, unwrap),
             items: items.clone(),
             unwrap: unwrap.clone(),
+            null_is_absent,
             envelope,
             prepared,
         }
@@ -318,6 +340,7 @@ impl Batch {
             self.items.clone(),
             self.unwrap.clone(),
         );
+        rows.null_is_absent = self.null_is_absent;
         let broken = |_| malformed("the CRM's answer is not JSON").with_status(reply.status);
         let picked = self.envelope.pick(&reply.body, &mut rows).map_err(broken)?;
         self.judge
@@ -357,6 +380,9 @@ struct Mapped<'m> {
     body: Bytes,
     native: Arc<NativeFinder>,
     rows: Vec<Row>,
+    /// Elements that stand for no record at all.
+    passed: usize,
+    null_is_absent: bool,
     last_key: Option<Box<str>>,
     at: DateTime,
 }
@@ -372,6 +398,8 @@ impl<'m> Mapped<'m> {
             body: native::own(body),
             native: native::in_array(items, unwrap),
             rows: Vec::new(),
+            passed: 0,
+            null_is_absent: false,
             last_key: None,
             at: DateTime(jiff::Timestamp::now()),
         }
@@ -381,6 +409,7 @@ impl<'m> Mapped<'m> {
 impl<'de> Rows<'de> for Mapped<'_> {
     fn begin(&mut self) {
         self.rows.clear();
+        self.passed = 0;
         self.last_key = None;
     }
 
@@ -388,13 +417,21 @@ impl<'de> Rows<'de> for Mapped<'_> {
         self.map.picker()
     }
 
-    fn row(&mut self, leaves: &mut [Leaf<'de>], is_object: bool) {
-        let native = Native::new(self.body.clone(), self.rows.len(), Arc::clone(&self.native));
+    fn row(&mut self, leaves: &mut [Leaf<'de>], element: Element) {
+        if element == Element::Null && self.null_is_absent {
+            self.passed += 1;
+            return;
+        }
+        let native = Native::new(
+            self.body.clone(),
+            self.rows.len() + self.passed,
+            Arc::clone(&self.native),
+        );
         let came = Came {
             at: self.at,
             native: Some(native),
         };
-        let read = self.map.read(leaves, is_object, came);
+        let read = self.map.read(leaves, element == Element::Object, came);
         self.last_key.clone_from(&read.key);
         let key = read.key;
         self.rows.push(match read.customer {

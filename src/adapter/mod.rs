@@ -24,6 +24,7 @@ mod place;
 mod reader;
 mod request;
 mod status;
+mod unchanged;
 mod wire;
 mod write;
 
@@ -34,7 +35,7 @@ pub use reader::read;
 pub use request::Vars;
 
 use crate::metrics::SourceMeter;
-use crate::model::{Capabilities, Change, Filter, LocalId, Order};
+use crate::model::{Capabilities, Change, CustomerOrderField, Filter, LocalId, Order};
 use crate::source::{
     Call, CustomerRef, CustomerSource, ListPlan, Page, Position, SourceError, SourceStatus,
     Unsupported, Written,
@@ -82,7 +83,7 @@ pub enum BuildError {
     #[error("the vars of none of the adapter's ways to sign in are all given")]
     NoAuth,
     /// The base is no address.
-    #[error("the adapter's base is no http or https address")]
+    #[error("the adapter's base is no http or https address without user, query and fragment")]
     Base,
     /// A var cannot stand where the adapter puts it.
     #[error("a var holds what cannot stand in a header or an address")]
@@ -138,6 +139,7 @@ impl Adapter {
         let url = Url::parse(&base)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+            .filter(is_bare)
             .ok_or(BuildError::Base)?;
         let auth =
             auth::Auth::choose(&manifest.http.auth, &vars, tokens).ok_or(BuildError::NoAuth)?;
@@ -183,6 +185,12 @@ impl Adapter {
     }
 }
 
+/// Paths are put behind the base, and what signs a request has its own place.
+fn is_bare(url: &Url) -> bool {
+    let signed = !url.username().is_empty() || url.password().is_some();
+    !signed && url.query().is_none() && url.fragment().is_none()
+}
+
 /// Fills in the vars of a route.
 type Prepare<'p> = dyn Fn(&manifest::Route) -> Result<Prepared, BuildError> + 'p;
 
@@ -207,13 +215,14 @@ fn reading_several(
         gone,
         items,
         unwrap,
+        null_is_absent,
         ..
     }) = &manifest.get_many
     else {
         return Ok(None);
     };
     let success = route.ok.as_ref().unwrap_or(&manifest.http.ok);
-    let (prepared, below) = (prepare(route)?, (items, unwrap));
+    let (prepared, below) = (prepare(route)?, (items, unwrap, *null_is_absent));
     Ok(Some(Batch::new(
         manifest,
         gone.as_ref(),
@@ -298,6 +307,13 @@ impl CustomerSource for Adapter {
 
     fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {
         self.plan_list(filter, order)
+    }
+
+    fn shows(&self, field: CustomerOrderField) -> bool {
+        let mut words = CustomerOrderField::ALL.iter();
+        let word = words.find_map(|(word, known)| (*known == field).then_some(*word));
+        let read = word.and_then(|word| self.manifest.fields.get(word));
+        read.is_some_and(|read| !read.read.is_empty())
     }
 
     async fn list(

@@ -17,7 +17,7 @@ macro_rules! codes {
 
         impl ErrorCode {
             /// Every word that an error may have, that of persisted documents too.
-            pub const WORDS: &'static [&'static str] = &[$($word,)+ "PERSISTED_QUERY_NOT_FOUND"];
+            pub const WORDS: &'static [&'static str] = &[$($word,)+ "PERSISTED_QUERY_NOT_FOUND", "PERSISTED_QUERY_NOT_SUPPORTED"];
 
             /// The word, as in the schema.
             pub const fn as_str(self) -> &'static str {

@@ -242,7 +242,10 @@ fn status(answer: &Answer, media: Media) -> StatusCode {
         (None, _) => StatusCode::OK,
         (
             Some(
-                RequestCode::InvalidInput | RequestCode::TooComplex | RequestCode::DocumentNotFound,
+                RequestCode::InvalidInput
+                | RequestCode::TooComplex
+                | RequestCode::DocumentNotFound
+                | RequestCode::DocumentsNotKept,
             ),
             media,
         ) => match media {

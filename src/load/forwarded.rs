@@ -6,7 +6,9 @@
 //! no header.
 
 use crate::metrics::SourceMeter;
-use crate::model::{Capabilities, Change, Filter, LocalId, Order, SourceHealth, WriteOutcome};
+use crate::model::{
+    Capabilities, Change, CustomerOrderField, Filter, LocalId, Order, SourceHealth, WriteOutcome,
+};
 use crate::source::{
     Brought, Call, CustomerRef, CustomerSource, ListPlan, Page, Position, Print, SourceError,
     SourceErrorKind, SourceStatus, Unfit, Unsupported, WriteProblem, Written,
@@ -100,6 +102,10 @@ impl CustomerSource for ForwardedSource {
         self.closed.plan(filter, order)
     }
 
+    fn shows(&self, field: CustomerOrderField) -> bool {
+        self.closed.shows(field)
+    }
+
     async fn list(
         &self,
         call: &Call,
@@ -174,6 +180,10 @@ impl CustomerSource for Own {
         Ok(plan)
     }
 
+    fn shows(&self, field: CustomerOrderField) -> bool {
+        self.inner.shows(field)
+    }
+
     async fn list(
         &self,
         call: &Call,
@@ -237,6 +247,10 @@ impl CustomerSource for Closed {
 
     fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {
         self.base.plan(filter, order)
+    }
+
+    fn shows(&self, field: CustomerOrderField) -> bool {
+        self.base.shows(field)
     }
 
     async fn list(
