@@ -111,7 +111,28 @@ impl Adapter {
     /// # Errors
     /// [`BuildError`] names what the configuration lacks.
     pub fn new(manifest: Arc<Manifest>, site: Site) -> Result<Self, BuildError> {
-        let vars = complete_vars(&manifest, site.vars)?;
+        let upstream = Upstream::new(settings(&manifest, site.settings));
+        let upstream = upstream.map_err(|_| BuildError::Client)?;
+        Self::over(manifest, site.vars, upstream, site.total, &site.tokens)
+    }
+
+    /// The same CRM for somebody with other vars. Connections and places are shared, nothing else.
+    ///
+    /// # Errors
+    /// As [`Adapter::new`].
+    pub fn beside(&self, vars: Vars) -> Result<Self, BuildError> {
+        let (manifest, upstream) = (Arc::clone(&self.manifest), self.upstream.beside());
+        Self::over(manifest, vars, upstream, self.total, &TokenStore::default())
+    }
+
+    fn over(
+        manifest: Arc<Manifest>,
+        vars: Vars,
+        upstream: Upstream,
+        total: Duration,
+        tokens: &TokenStore,
+    ) -> Result<Self, BuildError> {
+        let vars = complete_vars(&manifest, vars)?;
         let get = |name: &str| vars.get(name).map(String::as_str);
         let base = manifest.http.base.fill(get).ok_or(BuildError::Base)?;
         let base = base.trim_end_matches('/').to_owned();
@@ -120,8 +141,8 @@ impl Adapter {
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
             .filter(is_bare)
             .ok_or(BuildError::Base)?;
-        let auth = auth::Auth::choose(&manifest.http.auth, &vars, &site.tokens)
-            .ok_or(BuildError::NoAuth)?;
+        let auth =
+            auth::Auth::choose(&manifest.http.auth, &vars, tokens).ok_or(BuildError::NoAuth)?;
         let headers = constant_headers(&manifest, &vars)?;
         let prepare = |route: &manifest::Route| {
             Prepared::new(route, &vars, &manifest.http.query, &headers)
@@ -139,10 +160,7 @@ impl Adapter {
             .collect::<Result<_, BuildError>>()?;
         Ok(Self {
             capabilities: capabilities::derive(&manifest),
-            upstream: Arc::new(
-                Upstream::new(settings(&manifest, site.settings))
-                    .map_err(|_| BuildError::Client)?,
-            ),
+            upstream: Arc::new(upstream),
             hosts: Hosts {
                 base: url,
                 others: link_hosts(&manifest),
@@ -151,7 +169,7 @@ impl Adapter {
             create: writing(manifest.create.as_ref())?,
             update: writing(manifest.update.as_ref())?,
             delete: writing(manifest.delete.as_ref())?,
-            total: site.total,
+            total,
             lists,
             get: reading_one(&manifest, &prepare)?,
             get_many: reading_several(&manifest, &prepare)?,
