@@ -5,7 +5,7 @@ use super::sources::Cache;
 use crate::adapter::{Adapter, BuildError, Manifest, Site};
 use crate::config::{Forwarded, SourceConfig};
 use crate::document::Problems;
-use crate::load::{CachedSource, ForwardedSource, Make};
+use crate::load::{CachedSource, Caching, ForwardedSource, Make, Times};
 use crate::source::CustomerSource;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,6 +38,15 @@ pub(super) fn running(
     let base = Arc::new(Adapter::new(Arc::clone(manifest), site)?);
     let headers = forwarded.iter();
     let headers = headers.map(|(var, from)| (var.clone(), from.header.clone()));
+    // A credential is used for what its caller asks, and not in the background.
+    let quiet = |times| Times {
+        ahead: None,
+        ..times
+    };
+    let caching = Caching {
+        times: cache.caching.times.map(quiet),
+        ..cache.caching
+    };
     let writes = Arc::default();
     let (origin, counted) = (Arc::clone(&base), Arc::clone(&writes));
     let make: Make = Box::new(move |brought| {
@@ -46,7 +55,7 @@ pub(super) fn running(
         vars.extend(given.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
         let adapter = Arc::new(origin.beside(vars).ok()?);
         let (store, counted) = (cache.store.clone(), Arc::clone(&counted));
-        let source = CachedSource::counting(adapter, cache.caching, store, counted);
+        let source = CachedSource::counting(adapter, caching, store, counted);
         Some(Arc::new(source))
     });
     let source = ForwardedSource::new(base, headers.collect(), most, writes, make);
