@@ -3,6 +3,7 @@
 //! Safe is: every read; a write that provably was not applied; a write that the CRM itself can tell from its repeat.
 
 use super::Adapter;
+use super::body::mended;
 use super::faults::{self, Refusal};
 use super::judge::{note_warnings, refused_in_body};
 use super::manifest::Success;
@@ -11,7 +12,6 @@ use crate::metrics::Away;
 use crate::source::{Call, SourceError, SourceErrorKind};
 use crate::trace::{Role, Span, Told};
 use crate::upstream::{self, Fault, Reply, Request, Sign, Turn};
-use bytes::Buf;
 use http::{HeaderValue, Method};
 use serde_json::Value;
 use std::sync::Arc;
@@ -193,7 +193,7 @@ impl Adapter {
         let (sign, kind) = self.sign_of(&outcome, started.elapsed());
         self.tell(leave.note(sign), kind, call);
         outcome
-            .map(|reply| (without_mark(reply), used))
+            .map(|reply| (readable(reply), used))
             .map_err(Failed::Fault)
     }
 
@@ -361,10 +361,9 @@ fn resting(wait: Duration) -> Failed {
     Failed::Unsent(error)
 }
 
-/// A byte order mark is no part of a JSON text; some servers send one nonetheless (RFC 8259, section 8.1).
-fn without_mark(mut reply: Reply) -> Reply {
-    if reply.body.starts_with(b"\xef\xbb\xbf") {
-        reply.body.advance(3);
+fn readable(reply: Reply) -> Reply {
+    Reply {
+        body: mended(reply.body),
+        ..reply
     }
-    reply
 }

@@ -5,6 +5,7 @@
 //! cannot be said in a file, the format gets a new word, never this code a branch.
 
 mod auth;
+mod body;
 mod capabilities;
 mod exchange;
 mod faults;

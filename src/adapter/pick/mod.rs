@@ -5,13 +5,13 @@
 //! small tree at the point where they leave plain members.
 
 mod leaf;
-mod scan;
+mod walk;
 
 pub use leaf::Leaf;
-pub use scan::NotJson;
 
 use super::place::{JsonPath, Step, find};
-use scan::Scanner;
+use serde::de::DeserializeSeed;
+use walk::{RowSeed, Walk};
 
 /// One place the tree of names leads to.
 #[derive(Clone, Debug, Default)]
@@ -76,24 +76,42 @@ impl Picker {
     /// Picks from a document. `rows` is called for each element of the rows' array, in order.
     ///
     /// # Errors
-    /// The text is not JSON.
-    pub fn pick<'de, R>(&self, text: &'de [u8], rows: &mut R) -> Result<Picked<'de>, NotJson>
+    /// When the text is not JSON.
+    pub fn pick<'de, R>(
+        &self,
+        text: &'de [u8],
+        rows: &mut R,
+    ) -> Result<Picked<'de>, serde_json::Error>
     where
         R: Rows<'de>,
     {
         let mut leaves = vec![Leaf::Absent; self.slots];
+        let mut rows_seen = RowsSeen::Absent;
         // Once for the whole text is much cheaper than once for each string in it.
-        let text = std::str::from_utf8(text).map_err(|_| NotJson)?;
-        let mut scanner = Scanner::new(text);
-        let mut walk = Walk {
-            scanner: &mut scanner,
+        let text = std::str::from_utf8(text).map_err(serde::de::Error::custom)?;
+        let mut from = serde_json::Deserializer::from_str(text);
+        Walk {
+            branch: &self.root,
+            leaves: &mut leaves,
             rows,
-            seen: RowsSeen::Absent,
-        };
-        walk.value(&self.root, &mut leaves)?;
-        let rows = walk.seen;
-        scanner.end()?;
-        Ok(Picked { leaves, rows })
+            seen: &mut rows_seen,
+        }
+        .deserialize(&mut from)?;
+        from.end()?;
+        Ok(Picked {
+            leaves,
+            rows: rows_seen,
+        })
+    }
+
+    /// Fills the slots from the next element of an array.
+    fn seed<'p, 'l, 'de>(&'p self, leaves: &'l mut Vec<Leaf<'de>>) -> RowSeed<'p, 'l, 'de> {
+        leaves.clear();
+        leaves.resize(self.slots, Leaf::Absent);
+        RowSeed {
+            picker: self,
+            leaves,
+        }
     }
 }
 
@@ -158,123 +176,6 @@ impl<'de> Rows<'de> for NoRows {
     }
 
     fn row(&mut self, _: &mut [Leaf<'de>], _: Element) {}
-}
-
-/// Walks an answer along the tree of names.
-struct Walk<'w, 'de, R> {
-    scanner: &'w mut Scanner<'de>,
-    rows: &'w mut R,
-    seen: RowsSeen,
-}
-
-impl<'de, R: Rows<'de>> Walk<'_, 'de, R> {
-    fn value(&mut self, branch: &Branch, leaves: &mut [Leaf<'de>]) -> Result<(), NotJson> {
-        if !branch.slots.is_empty() {
-            keep(branch, self.scanner.leaf()?, leaves);
-            return Ok(());
-        }
-        let first = self.scanner.peek()?;
-        if branch.rows {
-            self.seen = match first {
-                b'[' => return self.elements(),
-                b'n' => RowsSeen::Null,
-                _ => RowsSeen::Other,
-            };
-        }
-        match first {
-            b'{' => self.members(branch, leaves),
-            _ => self.scanner.skip(),
-        }
-    }
-
-    fn members(&mut self, branch: &Branch, leaves: &mut [Leaf<'de>]) -> Result<(), NotJson> {
-        let mut more = self.scanner.enter(b'{', b'}')?;
-        while more {
-            let name = self.scanner.name()?.read()?;
-            let known = branch.members.iter().find(|(known, _)| **known == *name);
-            match known {
-                Some((_, below)) => self.value(below, leaves)?,
-                None => self.scanner.skip()?,
-            }
-            more = self.scanner.goes_on(b'}')?;
-        }
-        Ok(())
-    }
-
-    fn elements(&mut self) -> Result<(), NotJson> {
-        self.seen = RowsSeen::Array;
-        self.rows.begin();
-        let mut leaves = Vec::new();
-        let mut more = self.scanner.enter(b'[', b']')?;
-        while more {
-            let element = self.element(&mut leaves)?;
-            self.rows.row(&mut leaves, element);
-            more = self.scanner.goes_on(b']')?;
-        }
-        Ok(())
-    }
-
-    /// Fills the slots from the next element.
-    fn element(&mut self, leaves: &mut Vec<Leaf<'de>>) -> Result<Element, NotJson> {
-        let picker = self.rows.picker();
-        leaves.clear();
-        leaves.resize(picker.slots, Leaf::Absent);
-        let element = match self.scanner.peek()? {
-            b'{' => Element::Object,
-            b'n' => Element::Null,
-            _ => Element::Other,
-        };
-        if element != Element::Object {
-            return self.scanner.skip().map(|()| element);
-        }
-        let mut row = Walk {
-            scanner: self.scanner,
-            rows: &mut NoRows::new(),
-            seen: RowsSeen::Absent,
-        };
-        row.value(&picker.root, leaves).map(|()| element)
-    }
-}
-
-/// Puts a value into the slots of a branch, and of the branches below it.
-fn keep<'de>(branch: &Branch, leaf: Leaf<'de>, leaves: &mut [Leaf<'de>]) {
-    // Nearly every field is read from one place, and that place is a plain value.
-    if let [(slot, tail)] = &branch.slots[..]
-        && tail.is_empty()
-        && branch.members.is_empty()
-    {
-        return set(leaves, *slot, leaf);
-    }
-    if let Leaf::Tree(tree) = &leaf {
-        for (name, below) in &branch.members {
-            if let Some(value) = tree.get(&**name) {
-                keep(below, Leaf::of(value), leaves);
-            }
-        }
-        for (slot, tail) in &branch.slots {
-            let found = find(tail, tree).map_or(Leaf::Absent, Leaf::of);
-            set(leaves, *slot, found);
-        }
-        return;
-    }
-    let mut whole = branch
-        .slots
-        .iter()
-        .filter(|(_, tail)| tail.is_empty())
-        .map(|(slot, _)| *slot);
-    let first = whole.next();
-    for slot in whole {
-        set(leaves, slot, leaf.clone());
-    }
-    if let Some(slot) = first {
-        set(leaves, slot, leaf);
-    }
-}
-
-fn set<'de>(leaves: &mut [Leaf<'de>], slot: usize, leaf: Leaf<'de>) {
-    if let Some(place) = leaves.get_mut(slot) {
-        *place = leaf;
-    }
 }
 
 #[cfg(test)]

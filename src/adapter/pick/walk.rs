@@ -1,0 +1,293 @@
+//! The walk through an answer, along the tree of names: what `serde` calls while it reads.
+
+use super::{Branch, Element, Leaf, NoRows, Picker, Rows, RowsSeen, find};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::fmt;
+
+/// One place of the walk.
+pub(super) struct Walk<'w, 'de, R> {
+    pub(super) branch: &'w Branch,
+    pub(super) leaves: &'w mut [Leaf<'de>],
+    pub(super) rows: &'w mut R,
+    pub(super) seen: &'w mut RowsSeen,
+}
+
+impl<'de, R: Rows<'de>> DeserializeSeed<'de> for Walk<'_, 'de, R> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        if self.branch.slots.is_empty() {
+            return from.deserialize_any(self);
+        }
+        let leaf = LeafSeed.deserialize(from)?;
+        keep(self.branch, leaf, self.leaves);
+        Ok(())
+    }
+}
+
+/// Puts a value into the slots of a branch, and of the branches below it.
+fn keep<'de>(branch: &Branch, leaf: Leaf<'de>, leaves: &mut [Leaf<'de>]) {
+    // Nearly every field is read from one place, and that place is a plain value.
+    if let [(slot, tail)] = &branch.slots[..]
+        && tail.is_empty()
+        && branch.members.is_empty()
+    {
+        return set(leaves, *slot, leaf);
+    }
+    if let Leaf::Tree(tree) = &leaf {
+        for (name, below) in &branch.members {
+            if let Some(value) = tree.get(&**name) {
+                keep(below, Leaf::of(value), leaves);
+            }
+        }
+        for (slot, tail) in &branch.slots {
+            let found = find(tail, tree).map_or(Leaf::Absent, Leaf::of);
+            set(leaves, *slot, found);
+        }
+        return;
+    }
+    let mut whole = branch
+        .slots
+        .iter()
+        .filter(|(_, tail)| tail.is_empty())
+        .map(|(slot, _)| *slot);
+    let first = whole.next();
+    for slot in whole {
+        set(leaves, slot, leaf.clone());
+    }
+    if let Some(slot) = first {
+        set(leaves, slot, leaf);
+    }
+}
+
+fn set<'de>(leaves: &mut [Leaf<'de>], slot: usize, leaf: Leaf<'de>) {
+    if let Some(place) = leaves.get_mut(slot) {
+        *place = leaf;
+    }
+}
+
+impl<'de, R: Rows<'de>> Visitor<'de> for Walk<'_, 'de, R> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        if self.branch.rows {
+            *self.seen = RowsSeen::Other;
+        }
+        while let Some(name) = map.next_key_seed(NameSeed(&self.branch.members))? {
+            match name {
+                Some(below) => map.next_value_seed(Walk {
+                    branch: below,
+                    leaves: self.leaves,
+                    rows: self.rows,
+                    seen: self.seen,
+                })?,
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        if !self.branch.rows {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
+        *self.seen = RowsSeen::Array;
+        self.rows.begin();
+        let mut leaves = Vec::new();
+        loop {
+            let seed = self.rows.picker().seed(&mut leaves);
+            let Some(element) = seq.next_element_seed(seed)? else {
+                return Ok(());
+            };
+            self.rows.row(&mut leaves, element);
+        }
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.note(RowsSeen::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        self.note(RowsSeen::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        self.note(RowsSeen::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        self.note(RowsSeen::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        self.note(RowsSeen::Other)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        self.note(RowsSeen::Other)
+    }
+}
+
+impl<R> Walk<'_, '_, R> {
+    fn note<E>(self, seen: RowsSeen) -> Result<(), E> {
+        if self.branch.rows {
+            *self.seen = seen;
+        }
+        Ok(())
+    }
+}
+
+/// Finds the branch of a member's name without keeping the name.
+struct NameSeed<'b>(&'b [(Box<str>, Branch)]);
+
+impl<'b, 'de> DeserializeSeed<'de> for NameSeed<'b> {
+    type Value = Option<&'b Branch>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl<'b> Visitor<'_> for NameSeed<'b> {
+    type Value = Option<&'b Branch>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self
+            .0
+            .iter()
+            .find(|(known, _)| **known == *name)
+            .map(|(_, branch)| branch))
+    }
+}
+
+/// One element of the rows' array.
+pub(super) struct RowSeed<'p, 'l, 'de> {
+    pub(super) picker: &'p Picker,
+    pub(super) leaves: &'l mut Vec<Leaf<'de>>,
+}
+
+impl<'de> DeserializeSeed<'de> for RowSeed<'_, '_, 'de> {
+    type Value = Element;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Element, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RowSeed<'_, '_, 'de> {
+    type Value = Element;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Element, A::Error> {
+        let mut seen = RowsSeen::Absent;
+        let mut none = NoRows::new();
+        Walk {
+            branch: &self.picker.root,
+            leaves: self.leaves,
+            rows: &mut none,
+            seen: &mut seen,
+        }
+        .visit_map(map)?;
+        Ok(Element::Object)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Element, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Element::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Element, E> {
+        Ok(Element::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Element, E> {
+        Ok(Element::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Element, E> {
+        Ok(Element::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Element, E> {
+        Ok(Element::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Element, E> {
+        Ok(Element::Other)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Element, E> {
+        Ok(Element::Other)
+    }
+}
+
+/// Any value, as a leaf.
+struct LeafSeed;
+
+impl<'de> DeserializeSeed<'de> for LeafSeed {
+    type Value = Leaf<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Leaf<'de>, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for LeafSeed {
+    type Value = Leaf<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Leaf<'de>, E> {
+        Ok(Leaf::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Leaf<'de>, E> {
+        Ok(Leaf::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Leaf<'de>, E> {
+        Ok(Leaf::Int(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Leaf<'de>, E> {
+        Ok(i64::try_from(value).map_or(Leaf::Uint(value), Leaf::Int))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Leaf<'de>, E> {
+        Ok(Leaf::Float(value))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Leaf<'de>, E> {
+        Ok(Leaf::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Leaf<'de>, E> {
+        Ok(Leaf::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Leaf<'de>, A::Error> {
+        use serde::Deserialize;
+        Box::<Value>::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Leaf::Tree)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Leaf<'de>, A::Error> {
+        use serde::Deserialize;
+        Box::<Value>::deserialize(serde::de::value::SeqAccessDeserializer::new(seq)).map(Leaf::Tree)
+    }
+}
