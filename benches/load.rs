@@ -10,6 +10,9 @@
     reason = "a bench that cannot be set up ends, reads how much CPU its threads used, and prints what it measured"
 )]
 
+#[path = "load/growth.rs"]
+mod growth;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
@@ -36,6 +39,8 @@ const CONNECTIONS: usize = 64;
 const REQUESTS: usize = 4_000;
 const REPEATS: usize = 5;
 const CUSTOMERS: usize = 2_000;
+/// Customers that the CRM has.
+const TOTAL: usize = 1_000_000;
 
 const FILE: &str = r#"
 format = 1
@@ -79,6 +84,12 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
+    if std::env::args().any(|argument| argument == "growth") {
+        let numbers = std::env::args().filter_map(|argument| argument.parse().ok());
+        let numbers: Vec<usize> = numbers.collect();
+        let number = |index: usize, default| numbers.get(index).copied().unwrap_or(default);
+        return growth::report(number(0, REQUESTS), number(1, TOTAL));
+    }
     let upstream = Server::start(upstream);
     let base = upstream.url();
     let proxy = Server::start({
@@ -98,7 +109,7 @@ fn main() {
         let kept = Limits::default().kept_answers_bytes;
         move |listener| gateway(listener, base, Some(HOUR), kept)
     });
-    let client = Client::new();
+    let client = Client::new(REQUESTS);
     let list = |first: usize| client.pages(&off, first);
     let (list_20, list_100, ones) = (list(20), list(100), client.ones(&off));
     let proxied = vec![(String::from("/customers?page=7&limit=20"), Bytes::new())];
@@ -216,10 +227,8 @@ async fn upstream(listener: TcpListener) {
         };
         let (page, limit) = (number("page"), number("limit"));
         let from = (page - 1) * limit;
-        let data: Vec<_> = (from..(from + limit).min(CUSTOMERS))
-            .map(customer)
-            .collect();
-        let pagination = json!({ "page": page, "limit": limit, "total": CUSTOMERS });
+        let data: Vec<_> = (from..(from + limit).min(TOTAL)).map(customer).collect();
+        let pagination = json!({ "page": page, "limit": limit, "total": TOTAL });
         axum::Json(json!({ "success": true, "data": data, "pagination": pagination }))
     };
     let one = |axum::extract::Path(id): axum::extract::Path<String>| async move {
@@ -267,43 +276,51 @@ async fn proxy(listener: TcpListener, base: String) {
 
 /// The gateway over the upstream, with rows and whole answers kept or not.
 async fn gateway(listener: TcpListener, base: String, ttl: Option<Duration>, answers: u64) {
+    let setup = Setup {
+        ttl,
+        answers,
+        ..Setup::default()
+    };
+    gateway_of(listener, base, setup).await;
+}
+
+/// What a gateway is like.
+struct Setup {
+    /// The adapter file.
+    file: String,
+    /// How long rows are kept.
+    ttl: Option<Duration>,
+    /// Bytes of whole answers that are kept.
+    answers: u64,
+    /// Bytes of rows that are kept.
+    cache: u64,
+    /// How many sources there are, all of the same CRM.
+    sources: usize,
+}
+
+impl Default for Setup {
+    /// One source, nothing kept.
+    fn default() -> Self {
+        Self {
+            file: FILE.to_owned(),
+            ttl: None,
+            answers: 0,
+            cache: Limits::default().cache_bytes,
+            sources: 1,
+        }
+    }
+}
+
+async fn gateway_of(listener: TcpListener, base: String, setup: Setup) {
     let limits = Limits {
-        kept_answers_bytes: answers,
+        kept_answers_bytes: setup.answers,
+        cache_bytes: setup.cache,
         ..Limits::default()
     };
-    let manifest = Arc::new(read("acme.toml", FILE, &Problems::new()).expect("a sound file"));
-    let site = Site {
-        vars: Vars::from([("base_url".to_owned(), base)]),
-        settings: Settings {
-            concurrency: 1_000,
-            ..Settings::default()
-        },
-        total: Duration::from_secs(20),
-        tokens: TokenStore::default(),
-    };
-    let caching = Caching {
-        times: ttl.map(|ttl| Times {
-            ttl,
-            stale_if_error: ttl,
-            absent_ttl: ttl,
-        }),
-        patience: Duration::from_secs(20),
-        flights: limits.flights,
-    };
-    let adapter = Arc::new(Adapter::new(manifest, site).expect("all its vars are given"));
-    let entry = SourceEntry {
-        key: "acme".into(),
-        name: "Acme".into(),
-        adapter: "acme".into(),
-        rank: 0,
-        source: Arc::new(CachedSource::new(
-            adapter,
-            caching,
-            Store::new(limits.cache_bytes),
-        )),
-    };
+    let store = Store::new(limits.cache_bytes);
+    let sources = (0..setup.sources).map(|rank| source(rank, &base, &setup, &limits, &store));
+    let sources = Sources::new(sources.collect());
     let readiness = Readiness::new();
-    let sources = Sources::new(vec![Arc::new(entry)]);
     let routes = routes(sources, b"a key for benches", &limits, &readiness).expect("the schema");
     serve(
         listener,
@@ -315,17 +332,63 @@ async fn gateway(listener: TcpListener, base: String, ttl: Option<Duration>, ans
     .await;
 }
 
+fn source(
+    rank: usize,
+    base: &str,
+    setup: &Setup,
+    limits: &Limits,
+    store: &Store,
+) -> Arc<SourceEntry> {
+    let manifest = read("acme.toml", &setup.file, &Problems::new()).expect("a sound file");
+    let manifest = Arc::new(manifest);
+    let site = Site {
+        vars: Vars::from([("base_url".to_owned(), base.to_owned())]),
+        settings: Settings {
+            concurrency: 1_000,
+            ..Settings::default()
+        },
+        total: Duration::from_secs(20),
+        tokens: TokenStore::default(),
+    };
+    let caching = Caching {
+        times: setup.ttl.map(|ttl| Times {
+            ttl,
+            stale_if_error: ttl,
+            absent_ttl: ttl,
+            ahead: None,
+        }),
+        patience: Duration::from_secs(20),
+        flights: limits.flights,
+        background: limits.background_reads,
+    };
+    let adapter = Arc::new(Adapter::new(manifest, site).expect("all its vars are given"));
+    let key = match rank {
+        0 => "acme".to_owned(),
+        _ => format!("acme-{rank}"),
+    };
+    Arc::new(SourceEntry {
+        key: key.into(),
+        name: "Acme".into(),
+        adapter: "acme".into(),
+        rank,
+        source: Arc::new(CachedSource::new(adapter, caching, store.clone())),
+    })
+}
+
 // === Load ===
 
 /// Sixty-four connections that ask as fast as they are answered.
 struct Client {
     runtime: tokio::runtime::Runtime,
     http: reqwest::Client,
+    requests: usize,
 }
 
 impl Client {
-    fn new() -> Self {
+    /// Sends so many requests a run.
+    fn new(requests: usize) -> Self {
         Self {
+            requests,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
@@ -390,7 +453,7 @@ impl Client {
             let asking = (0..CONNECTIONS).map(|_| async {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= REQUESTS {
+                    if number >= self.requests {
                         return;
                     }
                     let (path, body) = &requests[number % requests.len()];
@@ -410,6 +473,6 @@ impl Client {
         });
         assert!(started.elapsed() < Duration::from_secs(600), "far too slow");
         let used = u32::try_from((server.used() - before) / 1_000).unwrap_or(u32::MAX);
-        f64::from(used) / REQUESTS as f64
+        f64::from(used) / self.requests as f64
     }
 }

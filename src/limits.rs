@@ -109,6 +109,8 @@ limits! {
     /// Reads of one source under way that others can join, pages and customers each; beyond them every operation reads for
     /// itself. Enforced by `load`.
     flights: usize = 10_000, 0 ..= 1_000_000;
+    /// Reads of one source in the background, which renew what callers keep asking for before it grows stale. Enforced by `load`.
+    background_reads: usize = 8, 0 ..= 10_000;
     /// Upstream calls that one operation may start, over all sources, repeats included. Enforced by `source`.
     upstream_calls: u32 = 500, 1 ..= 1_000_000;
     /// Calls to one source that may wait for a place; more are refused at once. Enforced by `upstream`.
@@ -118,3 +120,7 @@ limits! {
     /// The largest answer of a CRM, in bytes. Enforced by `upstream`.
     answer_bytes: usize = 8_388_608, 65_536 ..= 268_435_456;
 }
+
+/// The longest name of a version (`ETag`, `Last-Modified`) that is kept with an answer, in bytes; a longer one is left alone.
+/// Enforced by `adapter`.
+pub const VALIDATOR_BYTES: usize = 256;

@@ -11,7 +11,8 @@ use super::mapping::{Came, CustomerMap};
 use super::native;
 use super::pick::NoRows;
 use super::place::JsonPath;
-use crate::model::{Customer, DateTime, Filter, LocalId, Native, NativeFinder};
+use super::unchanged::Heard;
+use crate::model::{Customer, DateTime, Filter, LocalId, Native, NativeFinder, Stamp};
 use crate::source::{
     Call, CustomerRef, CustomerSource, Paging, Position, Row, SourceError, SourceErrorKind,
 };
@@ -89,10 +90,12 @@ impl Adapter {
         match (&self.manifest.get, &self.get) {
             (Some(Get::Route { route, .. }), Some((prepared, single))) => {
                 let draft = prepared.draft(Some(id.as_str()));
-                let reply = self
-                    .exchange(call, draft, None, Repeat::Harmless)
-                    .await
-                    .map_err(Failed::into_error)?;
+                let known = call.known_customer(id);
+                let stamp = known.and_then(|known| known.stamp.as_ref());
+                let reply = match self.hear(call, &route.method, (draft, None), stamp).await? {
+                    Heard::Answer(reply) => reply,
+                    Heard::Unchanged(stamp) => return Ok(known.map(|one| renewed(one, stamp))),
+                };
                 match self
                     .judge_status(self.success(route.ok.as_ref()), &reply)
                     .and_then(|()| single.read(&self.manifest, &reply))
@@ -101,7 +104,10 @@ impl Adapter {
                         Err(malformed("the CRM answered another customer than asked")
                             .with_status(reply.status))
                     }
-                    Ok(customer) => Ok(customer.map(Arc::new)),
+                    Ok(customer) => Ok(customer.map(|mut customer| {
+                        customer.stamp = self.stamp(&route.method, &reply);
+                        Arc::new(customer)
+                    })),
                     Err(refusal) if refusal.error.kind == SourceErrorKind::NotFound => Ok(None),
                     Err(refusal) => Err(refusal.error),
                 }
@@ -225,6 +231,17 @@ impl Adapter {
                 .is_some_and(|total| total > page.rows.len() as u64);
         Ok((page.rows, !more))
     }
+}
+
+/// A customer that is known, with what the CRM says now of using its record again.
+fn renewed(known: &CustomerRef, stamp: Arc<Stamp>) -> CustomerRef {
+    if known.stamp.as_ref() == Some(&stamp) {
+        return Arc::clone(known);
+    }
+    Arc::new(Customer {
+        stamp: Some(stamp),
+        ..(**known).clone()
+    })
 }
 
 /// Puts rows in the order of the ids asked. Where the rows are not all, or one of them was not asked for (so that the CRM

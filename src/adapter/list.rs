@@ -1,7 +1,6 @@
 //! One page of a list: asked, judged and mapped in a single pass over the answer's bytes.
 
 use super::Adapter;
-use super::exchange::Repeat;
 use super::faults::{self, malformed};
 use super::honest;
 use super::judge::Judge;
@@ -12,6 +11,7 @@ use super::paging::{Asked, Pages, Said};
 use super::pick::{Leaf, Picker, Rows, RowsSeen};
 use super::place::JsonPath;
 use super::request::Prepared;
+use super::unchanged::Heard;
 use crate::model::{CustomerOrderField, DateTime, Filter, Native, NativeFinder, Order};
 use crate::source::{Call, ListPlan, Page, Position, Row, SourceError, Unsupported};
 use crate::upstream::Reply;
@@ -166,37 +166,57 @@ impl Adapter {
             None if listing.pages.reads_links() => draft.address(&self.base),
             None => None,
         };
-        let reply = self
-            .exchange(call, draft, follow, Repeat::Harmless)
-            .await
-            .map_err(super::exchange::Failed::into_error)?;
-        let success = self.success(route.route.ok.as_ref());
-        if !faults::status_is_good(success, reply.status) {
-            if listing.pages.is_past_end(&reply)
-                && *at != Position::Start
-                && *at != Position::Index(0)
-            {
-                return Ok(Page {
-                    past_end: true,
-                    ..Page::default()
-                });
+        // The way on from a page may be good for a while only: what is said again then must be new.
+        let known = call.known_page().filter(|page| page.lasts.is_none());
+        let stamp = known.and_then(|page| page.stamp.as_ref());
+        let method = &route.route.method;
+        let reply = match self.hear(call, method, (draft, follow), stamp).await? {
+            Heard::Answer(reply) => reply,
+            Heard::Unchanged(stamp) => {
+                let mut page = known.map_or_else(Page::default, |page| (**page).clone());
+                page.stamp = Some(stamp);
+                return Ok(page);
             }
-            if listing.pages.is_too_deep(&reply) {
-                let kind = crate::source::SourceErrorKind::DepthLimit;
-                return Err(
-                    SourceError::new(kind, faults::sentence(kind)).with_status(reply.status)
-                );
-            }
-            if let Err(refusal) = self.judge_status(success, &reply) {
-                return Err(refused_list(refusal.error));
-            }
+        };
+        if let Some(page) = self.odd_status(route, listing, at, &reply)? {
+            return Ok(page);
         }
         let asked = Asked { at, size, from };
         let mut page = self.page_of(route, listing, &reply, &asked)?;
         honest::check(plan, &page)?;
         page.complete = route.complete;
         page.lasts = route.page.lasts();
+        page.stamp = self.stamp(method, &reply);
         Ok(page)
+    }
+
+    /// What the status of an answer says that is no success: an error, or that the position lies past the end.
+    fn odd_status(
+        &self,
+        route: &ListRoute,
+        listing: &Listing,
+        at: &Position,
+        reply: &Reply,
+    ) -> Result<Option<Page>, SourceError> {
+        let success = self.success(route.route.ok.as_ref());
+        if faults::status_is_good(success, reply.status) {
+            return Ok(None);
+        }
+        let not_the_first = *at != Position::Start && *at != Position::Index(0);
+        if listing.pages.is_past_end(reply) && not_the_first {
+            return Ok(Some(Page {
+                past_end: true,
+                ..Page::default()
+            }));
+        }
+        if listing.pages.is_too_deep(reply) {
+            let kind = crate::source::SourceErrorKind::DepthLimit;
+            return Err(SourceError::new(kind, faults::sentence(kind)).with_status(reply.status));
+        }
+        match self.judge_status(success, reply) {
+            Ok(()) => Ok(None),
+            Err(refusal) => Err(refused_list(refusal.error)),
+        }
     }
 
     /// Maps the body of a good answer as if it had just come for this page. Nothing is sent; for measuring and trying out.

@@ -24,6 +24,7 @@ mod place;
 mod reader;
 mod request;
 mod status;
+mod unchanged;
 mod wire;
 mod write;
 
@@ -34,7 +35,7 @@ pub use reader::read;
 pub use request::Vars;
 
 use crate::metrics::SourceMeter;
-use crate::model::{Capabilities, Change, Filter, LocalId, Order};
+use crate::model::{Capabilities, Change, CustomerOrderField, Filter, LocalId, Order};
 use crate::source::{
     Call, CustomerRef, CustomerSource, ListPlan, Page, Position, SourceError, SourceStatus,
     Unsupported, Written,
@@ -280,6 +281,13 @@ impl CustomerSource for Adapter {
 
     fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {
         self.plan_list(filter, order)
+    }
+
+    fn shows(&self, field: CustomerOrderField) -> bool {
+        let mut words = CustomerOrderField::ALL.iter();
+        let word = words.find_map(|(word, known)| (*known == field).then_some(*word));
+        let read = word.and_then(|word| self.manifest.fields.get(word));
+        read.is_some_and(|read| !read.read.is_empty())
     }
 
     async fn list(

@@ -127,9 +127,11 @@ pub fn caching(times: Option<&CacheTimes>, patience: Duration, limits: &Limits) 
             ttl: times.ttl,
             stale_if_error: times.stale_if_error,
             absent_ttl: times.absent_ttl,
+            ahead: times.refresh_after_percent,
         }),
         patience,
         flights: limits.flights,
+        background: limits.background_reads,
     }
 }
 

@@ -144,6 +144,8 @@ pub struct CacheTimes {
     pub stale_if_error: Duration,
     /// That it has no such customer.
     pub absent_ttl: Duration,
+    /// From this part of `ttl` on, in percent, what callers keep asking for is asked again in the background; `None` never.
+    pub refresh_after_percent: Option<u32>,
 }
 
 /// `breaker`: when a CRM that keeps failing is left alone.
@@ -185,6 +187,8 @@ pub const TTL_RANGE: RangeInclusive<Duration> = milliseconds(1_000, 86_400_000);
 pub const STALE_RANGE: RangeInclusive<Duration> = milliseconds(0, 86_400_000);
 /// The range of `source.cache.absent_ttl`.
 pub const ABSENT_RANGE: RangeInclusive<Duration> = milliseconds(0, 3_600_000);
+/// The range of `source.cache.refresh_after_percent`.
+pub const AHEAD_RANGE: RangeInclusive<u32> = 10..=99;
 /// The range of `telemetry.sample_percent`.
 pub const PERCENT_RANGE: RangeInclusive<u32> = 0..=100;
 /// The shortest `cursor_key` in bytes.
@@ -228,6 +232,7 @@ impl Default for CacheTimes {
             ttl: Duration::from_secs(30),
             stale_if_error: Duration::from_secs(600),
             absent_ttl: Duration::from_secs(5),
+            refresh_after_percent: None,
         }
     }
 }

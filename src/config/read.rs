@@ -5,10 +5,10 @@ use super::documents::documents;
 use super::outside::Outside;
 use super::telemetry::telemetry;
 use super::{
-    ABSENT_RANGE, ATTEMPT_RANGE, Adapter, BreakerTimes, CONCURRENCY, CONCURRENCY_RANGE,
-    CONNECT_RANGE, CURSOR_KEY_BYTES, CacheTimes, Config, FAILURES_RANGE, REST_RANGE, RETRIES,
-    RETRIES_RANGE, STALE_RANGE, Server, SourceConfig, TOTAL_RANGE, TTL_RANGE, Timeouts, Var,
-    WINDOW_RANGE,
+    ABSENT_RANGE, AHEAD_RANGE, ATTEMPT_RANGE, Adapter, BreakerTimes, CONCURRENCY,
+    CONCURRENCY_RANGE, CONNECT_RANGE, CURSOR_KEY_BYTES, CacheTimes, Config, FAILURES_RANGE,
+    REST_RANGE, RETRIES, RETRIES_RANGE, STALE_RANGE, Server, SourceConfig, TOTAL_RANGE, TTL_RANGE,
+    Timeouts, Var, WINDOW_RANGE,
 };
 use crate::document::{Document, Problems, Table, Text, Value};
 use crate::limits::Limits;
@@ -313,11 +313,13 @@ fn cache(source: &mut Table<'_>) -> Option<CacheTimes> {
         let ttl = table.duration("ttl", TTL_RANGE);
         let stale_if_error = table.duration("stale_if_error", STALE_RANGE);
         let absent_ttl = table.duration("absent_ttl", ABSENT_RANGE);
+        let refresh_after_percent = table.integer("refresh_after_percent", AHEAD_RANGE);
         table.finish();
         CacheTimes {
             ttl: ttl.unwrap_or(default.ttl),
             stale_if_error: stale_if_error.unwrap_or(default.stale_if_error),
             absent_ttl: absent_ttl.unwrap_or(default.absent_ttl),
+            refresh_after_percent,
         }
     })
 }

@@ -85,7 +85,7 @@ fn every_setting_is_read() {
         adapter = 'adapters/mine.toml'
         vars = { base_url = 'https://crm.example', api_key = { env = 'KEY' }, token = { file = 'secret' } }
         timeouts = { connect = '1s', attempt = '500ms', total = '1m' }
-        cache = { ttl = '10s', stale_if_error = '0s' }
+        cache = { ttl = '10s', stale_if_error = '0s', refresh_after_percent = 80 }
         concurrency = 3
         [[source]]
         key = '2'
@@ -117,6 +117,7 @@ fn every_setting_is_read() {
     assert_eq!(cache.ttl, Duration::from_secs(10));
     assert_eq!(cache.stale_if_error, Duration::ZERO);
     assert_eq!(cache.absent_ttl, Duration::from_secs(5));
+    assert_eq!(cache.refresh_after_percent, Some(80));
     assert_eq!((first.concurrency, second.cache.is_none()), (3, true));
 }
 

@@ -5,7 +5,9 @@ use super::memory::Memory;
 use super::scan;
 use super::{Asked, AskedSource, ConnectionError};
 use crate::limits::Limits;
-use crate::model::{ConnectionOrder, DeletedFilter, Filter, Order, UnsupportedFilterPolicy};
+use crate::model::{
+    ConnectionOrder, CustomerOrderField, DeletedFilter, Filter, Order, UnsupportedFilterPolicy,
+};
 use crate::source::{Call, ListPlan, Operation, SourceEntry, Unsupported};
 use std::sync::Arc;
 
@@ -109,7 +111,8 @@ struct Resolved {
 }
 
 /// Decides how a source's list is read. One source alone orders its list as it does; only an order that every system
-/// compares alike is left to several. What is left to nobody the gateway orders itself, where it may read whole lists.
+/// compares alike is left to several. What is left to nobody the gateway orders itself, where it may read whole lists and the
+/// records tell what they are ordered by.
 fn resolve(
     asked: &Asked,
     source: &AskedSource,
@@ -119,7 +122,8 @@ fn resolve(
     let Some(order) = asked.order else {
         return planned(asked, source, None, None);
     };
-    let alike = |plan: &ListPlan| order.field.compared_alike() && !plan.numeric_ids;
+    let shows = source.entry.source.shows(order.field);
+    let alike = |plan: &ListPlan| shows && order.field.compared_alike() && !plan.numeric_ids;
     let why = match planned(asked, source, Some(order), None) {
         Ok(resolved) if !merges || alike(&resolved.plan) => return Ok(resolved),
         Ok(_) => Unsupported::Order {
@@ -131,7 +135,24 @@ fn resolve(
     if limits.whole_rows == 0 {
         return Err(why);
     }
+    if !shows {
+        let supported = orders(source, merges);
+        return Err(Unsupported::Order { supported });
+    }
     planned(asked, source, None, Some(why))
+}
+
+/// What a source's list can be ordered by, by itself or by the gateway. What its records do not tell cannot put them in order:
+/// all would be alike, and come by their ids.
+fn orders(source: &AskedSource, merges: bool) -> Vec<String> {
+    let source = &source.entry.source;
+    let own = &source.capabilities().orderings;
+    let serves = |field| !merges && own.iter().any(|order| order.field == field);
+    let fields = CustomerOrderField::ALL.iter().map(|(_, field)| *field);
+    fields
+        .filter(|field| source.shows(*field) || serves(*field))
+        .map(|field| field.schema_word().to_owned())
+        .collect()
 }
 
 fn planned(

@@ -6,13 +6,13 @@
 use super::gone::Gone;
 use super::weight;
 use crate::metrics::CacheMoment;
-use crate::model::{Filter, LocalId, Order};
+use crate::model::{Filter, LocalId, Order, Reuse, Stamp};
 use crate::source::{CustomerRef, Page, Position, Row};
 use moka::Expiry;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,64 @@ pub struct Times {
     pub stale_if_error: Duration,
     /// That there is no such customer.
     pub absent_ttl: Duration,
+    /// From this part of its time on, in percent, what callers keep asking for is asked again in the background.
+    pub ahead: Option<u32>,
+}
+
+/// How long one thing that was said is used again, from now on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Life {
+    /// Without asking again.
+    pub fresh: Duration,
+    /// The part of that time in which nobody asks again in the background either.
+    pub quiet: Duration,
+    /// After it was fresh, while the CRM fails.
+    stands_in: Duration,
+    /// After it was fresh, because the CRM can be asked whether it is still so.
+    held: Duration,
+}
+
+impl Times {
+    /// How long this is used again; nothing of it where it may not be kept.
+    pub fn life(&self, said: &Said) -> Life {
+        let page = match said {
+            Said::Page(page) => Some(Arc::clone(page)),
+            Said::Row(page, _) => page.upgrade(),
+            Said::Customer(_) => None,
+        };
+        let stamp = said.stamp();
+        let reuse = page.as_ref().and_then(|page| page.stamp.as_ref());
+        let reuse = stamp
+            .as_ref()
+            .or(reuse)
+            .map_or_else(Reuse::default, |stamp| stamp.reuse);
+        let (ttl, stale) = match said {
+            Said::Customer(None) => (self.absent_ttl, Duration::ZERO),
+            _ => (self.ttl, self.stale_if_error),
+        };
+        // A page whose token is no longer good leads nowhere.
+        let lasts = page.and_then(|page| page.lasts).unwrap_or(Duration::MAX);
+        let fresh = ttl.min(lasts).min(reuse.fresh.unwrap_or(Duration::MAX));
+        let stale = stale.min(lasts - fresh);
+        let known = stamp.is_some_and(|stamp| stamp.names_a_version());
+        if !reuse.keep || (fresh.is_zero() && !known) {
+            return Life::default();
+        }
+        Life {
+            fresh,
+            quiet: self.ahead.map_or(fresh, |percent| fresh / 100 * percent),
+            stands_in: if reuse.stands_in {
+                stale
+            } else {
+                Duration::ZERO
+            },
+            held: if known || reuse.stands_in {
+                stale
+            } else {
+                Duration::ZERO
+            },
+        }
+    }
 }
 
 /// Whose answers, and since which write. Two sources never share a scope, whatever their names; callers that bring
@@ -88,6 +146,20 @@ impl Said {
         }
     }
 
+    /// What the CRM said of using this again: of the thing itself, not of the page that a row came in.
+    fn stamp(&self) -> Option<Arc<Stamp>> {
+        match self {
+            Self::Page(page) => page.stamp.clone(),
+            Self::Customer(customer) => customer.as_ref()?.stamp.clone(),
+            Self::Row(..) => None,
+        }
+    }
+
+    /// Whether the CRM can be asked if this is still so.
+    pub fn names_a_version(&self) -> bool {
+        self.stamp().is_some_and(|stamp| stamp.names_a_version())
+    }
+
     /// The customer, or that there is none; `None` where that is no longer known.
     pub fn customer(&self) -> Option<Option<CustomerRef>> {
         match self {
@@ -102,7 +174,7 @@ impl Said {
 }
 
 /// Something that was said, and when.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Kept {
     /// What was said.
     pub said: Said,
@@ -112,7 +184,43 @@ pub struct Kept {
     pub fresh_until: Instant,
     /// Until when it may stand in for a failing CRM.
     pub usable_until: Instant,
+    /// From when on it is asked again in the background.
+    quiet_until: Instant,
+    /// Until when it is held.
+    held_until: Instant,
+    /// Somebody asked for it before.
+    asked_again: AtomicBool,
+    /// It was asked again in the background.
+    renewing: AtomicBool,
     weight: u32,
+}
+
+impl Kept {
+    /// For how long it is used before anybody asks again.
+    pub fn quiet_for(&self) -> Duration {
+        self.quiet_until.saturating_duration_since(Instant::now())
+    }
+
+    /// Notes that it was used. Whether it should be asked again now: it is about to grow stale, and nobody's first wish.
+    pub fn is_due(&self) -> bool {
+        if !self.asked_again.load(Ordering::Relaxed) {
+            self.asked_again.store(true, Ordering::Relaxed);
+            return false;
+        }
+        self.quiet_until < self.fresh_until
+            && self.quiet_until <= Instant::now()
+            && !self.renewing.load(Ordering::Relaxed)
+    }
+
+    /// Takes it on oneself to ask again; `false` where somebody else has.
+    pub fn take_renewal(&self) -> bool {
+        !self.renewing.swap(true, Ordering::AcqRel)
+    }
+
+    /// Leaves that to the next.
+    pub fn leave_renewal(&self) {
+        self.renewing.store(false, Ordering::Release);
+    }
 }
 
 /// What all sources said.
@@ -159,24 +267,22 @@ impl Store {
 
     /// Keeps something that was just said, unless what is kept was asked for later.
     pub fn keep(&self, key: Key, said: Said, began: Instant, times: &Times) {
-        let (life, stale) = match said {
-            Said::Customer(None) => (times.absent_ttl, Duration::ZERO),
-            _ => (times.ttl, times.stale_if_error),
-        };
-        // A page whose token is no longer good leads nowhere.
-        let lasts = said.page().and_then(|page| page.lasts);
-        let lasts = lasts.unwrap_or(Duration::MAX);
-        let life = life.min(lasts);
-        if life.is_zero() {
+        let life = times.life(&said);
+        if life == Life::default() {
             return;
         }
-        let fresh_until = Instant::now() + jittered(life, &key);
+        let now = Instant::now();
+        let fresh_until = now + jittered(life.fresh, &key);
         let kept = Arc::new(Kept {
             weight: weight::of(&key, &said),
             said,
             began,
             fresh_until,
-            usable_until: fresh_until + stale.min(lasts - life),
+            usable_until: fresh_until + life.stands_in,
+            quiet_until: now + jittered(life.quiet, &key),
+            held_until: fresh_until + life.held,
+            asked_again: AtomicBool::new(false),
+            renewing: AtomicBool::new(false),
         });
         self.kept.entry(key).and_upsert_with(|there| match there {
             Some(there) if there.value().began > began => there.into_value(),
@@ -216,12 +322,12 @@ fn jittered(life: Duration, key: &Key) -> Duration {
     life - life / 10 * steps / 256
 }
 
-/// Entries go when not even a failing CRM makes them useful.
+/// Entries go when not even a failing CRM, or one that can tell whether they are still so, makes them useful.
 struct UntilUnusable;
 
 impl Expiry<Key, Arc<Kept>> for UntilUnusable {
     fn expire_after_create(&self, _: &Key, kept: &Arc<Kept>, now: Instant) -> Option<Duration> {
-        Some(kept.usable_until.saturating_duration_since(now))
+        Some(kept.held_until.saturating_duration_since(now))
     }
 
     fn expire_after_update(
@@ -231,6 +337,6 @@ impl Expiry<Key, Arc<Kept>> for UntilUnusable {
         now: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        Some(kept.usable_until.saturating_duration_since(now))
+        Some(kept.held_until.saturating_duration_since(now))
     }
 }

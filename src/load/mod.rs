@@ -3,6 +3,7 @@
 //!
 //! It knows sources and customers, and neither GraphQL types nor CRMs.
 
+mod ahead;
 mod answers;
 mod batch;
 mod cache;

@@ -60,6 +60,10 @@ fn page(page: &Page) -> usize {
     size_of::<Page>()
         + page.rows.len() * (size_of::<Row>() + PLACE)
         + body(shared)
+        + page
+            .stamp
+            .as_ref()
+            .map_or(0, |stamp| stamp.bytes() + 3 * ALLOCATION)
         + customers().map(|one| customer(one)).sum::<usize>()
 }
 

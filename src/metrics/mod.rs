@@ -15,4 +15,4 @@ pub use count::{Counts, Word};
 pub use latency::Latency;
 pub use page::{CacheMoment, Moment, SourceMoment, page};
 pub use requests::{Ended, KeyUse, Kind, RequestMeter, SpanFate};
-pub use source::{Answered, Away, Changed, Purpose, Read, SourceMeter, Unsent};
+pub use source::{Answered, Asked, Away, Changed, Purpose, Read, Renewal, SourceMeter, Unsent};

@@ -222,6 +222,16 @@ fn of_uses(families: &mut Vec<Family>, sources: &[SourceMoment]) {
             each(sources, "from", |meter| &meter.customers),
         ),
         count(
+            "crmql_conditional_reads",
+            "Reads that asked a CRM only for what it had not said before, by what it answered.",
+            each(sources, "result", |meter| &meter.conditional),
+        ),
+        count(
+            "crmql_background_reads",
+            "Reads that were to renew what is kept before it grew stale.",
+            each(sources, "result", |meter| &meter.renewals),
+        ),
+        count(
             "crmql_writes",
             "Writes, by what came of them.",
             each(sources, "outcome", |meter| &meter.writes),

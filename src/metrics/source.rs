@@ -69,6 +69,28 @@ words! {
 }
 
 words! {
+    /// What came of asking a CRM for what it has not said before.
+    Asked {
+        /// There is nothing new.
+        Unchanged = "not_modified",
+        /// It answered as it does without the condition.
+        Answered = "answered",
+        /// It called another version unchanged, and was asked once more.
+        Confused = "other_version",
+    }
+}
+
+words! {
+    /// What became of a read in the background.
+    Renewal {
+        /// It was begun.
+        Begun = "begun",
+        /// It was left to the next caller, because the CRM had other things to do.
+        HeldBack = "held_back",
+    }
+}
+
+words! {
     /// What came of a write.
     Changed {
         /// It was made.
@@ -97,6 +119,10 @@ pub struct SourceMeter {
     pub pages: Counts<Read>,
     /// Customers that were read by their id.
     pub customers: Counts<Read>,
+    /// Reads that asked only for what is new.
+    pub conditional: Counts<Asked>,
+    /// Reads in the background.
+    pub renewals: Counts<Renewal>,
     /// Writes.
     pub writes: Counts<Changed>,
     /// Calls that were not sent.

@@ -3,7 +3,7 @@
 //! The struct holds what a record says. What needs other parts of the gateway (the global id, the source, loaded
 //! relatives, freshness) is added by the schema.
 
-use super::{CustomerStatus, CustomerTier, CustomerType, Date, DateTime, Gender, LocalId};
+use super::{CustomerStatus, CustomerTier, CustomerType, Date, DateTime, Gender, LocalId, Stamp};
 use async_graphql::{ComplexObject, SimpleObject};
 use bytes::Bytes;
 use std::sync::{Arc, LazyLock};
@@ -131,6 +131,9 @@ pub struct Customer {
     /// When the CRM sent the record.
     #[graphql(skip)]
     pub fetched_at: DateTime,
+    /// What the CRM said of using the record again, where it was read by itself.
+    #[graphql(skip)]
+    pub stamp: Option<Arc<Stamp>>,
     /// It is shown although it is older than the configured time, because the CRM fails.
     #[graphql(skip)]
     pub stale: bool,
@@ -221,6 +224,7 @@ impl Customer {
             parent_name: None,
             native: None,
             fetched_at: DateTime(jiff::Timestamp::now()),
+            stamp: None,
             stale: false,
             problems: Vec::new(),
             name: None,
@@ -312,7 +316,9 @@ impl Customer {
         let ids: usize = ids.map(|id| id.as_str().len() + ALLOCATION).sum();
         let problems = self.problems.capacity() * size_of::<FieldProblem>();
         let custom = self.custom_fields.as_ref().map_or(0, json_bytes);
-        texts + tags + more + ids + problems + custom
+        let stamp = self.stamp.as_ref();
+        let stamp = stamp.map_or(0, |stamp| stamp.bytes() + 3 * ALLOCATION);
+        texts + tags + more + ids + problems + custom + stamp
     }
 
     /// What to call this customer: the name, else first and last name, else company, e-mail, phone or id.

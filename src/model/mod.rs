@@ -15,6 +15,7 @@ mod matching;
 mod order;
 mod phone;
 mod scalar;
+mod stamp;
 
 pub use capabilities::{Assumption, Capabilities, FilterCapability, OrderCapability, PagingStyle};
 pub use change::{Change, FieldValue, WriteField, WriteOutcome};
@@ -26,3 +27,4 @@ pub use id::{IdError, LocalId};
 pub use listing::{ConnectionOrder, SourceFailurePolicy, SourceOutcome, UnsupportedFilterPolicy};
 pub use order::{CustomerOrderField, Order, OrderDirection, OrderKey};
 pub use scalar::{Date, DateTime};
+pub use stamp::{Reuse, Stamp};

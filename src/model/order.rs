@@ -5,7 +5,7 @@ use async_graphql::Enum;
 use std::cmp::Ordering;
 
 /// What customers can be ordered by. The list of a source that cannot order by it (see `capabilities.orderings`) is ordered by
-/// the gateway where it is small, and refused otherwise.
+/// the gateway where it is small and its records tell the field (see `capabilities.readableFields`), and refused otherwise.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CustomerOrderField {
     /// The customer's id in its CRM, compared as text.

@@ -1,8 +1,9 @@
 //! What a call to a source carries along: its operation, its deadline, and a count of what it cost.
 
-use super::{SourceError, SourceErrorKind};
-use crate::model::DateTime;
+use super::{CustomerRef, Page, SourceError, SourceErrorKind};
+use crate::model::{DateTime, LocalId};
 use crate::trace::{Role, Span, Trace};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -148,8 +149,19 @@ pub struct Call {
     ends: Arc<OnceLock<Instant>>,
     /// Names a write to the CRM, so that it can tell a repeat.
     token: Option<Arc<str>>,
+    /// What is known of the answer.
+    known: Option<Known>,
     /// The span it belongs to.
     trace: Option<Trace>,
+}
+
+/// What was answered before to what is asked now: the CRM may say that it is still so.
+#[derive(Clone, Debug)]
+pub enum Known {
+    /// The page.
+    Page(Arc<Page>),
+    /// Some of the customers.
+    Customers(Arc<HashMap<LocalId, CustomerRef>>),
 }
 
 /// What a use of a source came to so far.
@@ -184,6 +196,7 @@ impl Call {
             }),
             ends: Arc::default(),
             token: None,
+            known: None,
         }
     }
 
@@ -196,6 +209,28 @@ impl Call {
     /// The name of the write.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
+    }
+
+    /// The same use, with what was answered before.
+    #[must_use]
+    pub fn knowing(self, known: Option<Known>) -> Self {
+        Self { known, ..self }
+    }
+
+    /// The page, as it was answered before.
+    pub fn known_page(&self) -> Option<&Arc<Page>> {
+        match &self.known {
+            Some(Known::Page(page)) => Some(page),
+            _ => None,
+        }
+    }
+
+    /// A customer, as it was answered before.
+    pub fn known_customer(&self, id: &LocalId) -> Option<&CustomerRef> {
+        match &self.known {
+            Some(Known::Customers(customers)) => customers.get(id),
+            _ => None,
+        }
     }
 
     /// The operation this is part of.

@@ -8,13 +8,14 @@ mod error;
 pub mod memory;
 mod status;
 
-pub use call::{Call, CallBudget, Operation};
+pub use call::{Call, CallBudget, Known, Operation};
 pub use error::{SourceError, SourceErrorKind};
 pub use status::{QuotaLeft, SourceStatus};
 
 use crate::metrics::SourceMeter;
 use crate::model::{
-    Capabilities, Change, Customer, Filter, LocalId, Order, WriteField, WriteOutcome,
+    Capabilities, Change, Customer, CustomerOrderField, Filter, LocalId, Order, Stamp, WriteField,
+    WriteOutcome,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -57,6 +58,11 @@ pub trait CustomerSource: Send + Sync {
 
     /// Makes one change.
     async fn write(&self, call: &Call, change: &Change) -> Written;
+
+    /// Whether its records tell what a list is to be ordered by, so that the gateway can order them.
+    fn shows(&self, _: CustomerOrderField) -> bool {
+        true
+    }
 
     /// Grows with every write through this source: what was read in an earlier epoch may be of the past.
     fn epoch(&self) -> u64 {
@@ -188,6 +194,8 @@ pub struct Page {
     pub lasts: Option<Duration>,
     /// A row says all that the source says of the customer when it is read by its id.
     pub complete: bool,
+    /// What the CRM said of using the page again.
+    pub stamp: Option<Arc<Stamp>>,
 }
 
 /// One raw row of a page.

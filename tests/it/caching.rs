@@ -18,6 +18,7 @@ const LONG: CacheTimes = CacheTimes {
     ttl: HOUR,
     stale_if_error: HOUR,
     absent_ttl: HOUR,
+    refresh_after_percent: None,
 };
 /// Fresh for a moment, usable for long.
 const BRIEF: CacheTimes = CacheTimes {
@@ -267,9 +268,9 @@ async fn counting() -> Crm {
 }
 
 /// A gateway over it.
-struct Over {
-    url: String,
-    client: reqwest::Client,
+pub struct Over {
+    pub url: String,
+    pub client: reqwest::Client,
 }
 
 impl Over {
@@ -278,16 +279,23 @@ impl Over {
     }
 
     async fn of(crm: &Crm, adapter: &str, times: Option<&CacheTimes>) -> Self {
+        Self::before(crm, &file("", adapter), times).await
+    }
+
+    /// A gateway over a CRM with this whole adapter file.
+    pub async fn before(crm: &Crm, adapter: &str, times: Option<&CacheTimes>) -> Self {
         let caching = Caching {
             times: times.map(|times| Times {
                 ttl: times.ttl,
                 stale_if_error: times.stale_if_error,
                 absent_ttl: times.absent_ttl,
+                ahead: times.refresh_after_percent,
             }),
             patience: Duration::from_secs(10),
             flights: 100,
+            background: 8,
         };
-        let adapter = Arc::new(source(crm, &file("", adapter)));
+        let adapter = Arc::new(source(crm, adapter));
         let entry = SourceEntry {
             key: "acme".into(),
             name: "Acme".into(),
@@ -320,7 +328,7 @@ impl Over {
     }
 
     /// The answer's `Cache-Control` and data.
-    async fn ask(&self, query: &str, cache_control: &str) -> (String, Value) {
+    pub async fn ask(&self, query: &str, cache_control: &str) -> (String, Value) {
         let mut request = self
             .client
             .post(&self.url)
@@ -339,14 +347,14 @@ impl Over {
     }
 
     /// The number that a customer's name tells.
-    async fn number(&self, cache_control: &str) -> u64 {
+    pub async fn number(&self, cache_control: &str) -> u64 {
         let query = format!("{{ customer(id: {:?}) {{ name }} }}", id("acme", "a"));
         let (_, data) = self.ask(&query, cache_control).await;
         data["customer"]["name"].as_str().unwrap().parse().unwrap()
     }
 
     /// The same by the list.
-    async fn listed(&self, arguments: &str, cache_control: &str) -> u64 {
+    pub async fn listed(&self, arguments: &str, cache_control: &str) -> u64 {
         let query = format!("{{ customers(first: 2{arguments}) {{ nodes {{ name }} }} }}");
         let (_, data) = self.ask(&query, cache_control).await;
         data["customers"]["nodes"][1]["name"]

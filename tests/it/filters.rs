@@ -324,6 +324,46 @@ async fn a_source_that_cannot_serve_a_filter_does_not_hide_those_that_can() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_the_records_do_not_tell_is_refused_before_any_call() {
+    let gateway = start(30).await;
+    gateway.forget();
+    for (key, field) in [
+        ("gtateth", "NAME"),
+        ("gormic", "OPERATOR_NAME"),
+        ("flextell", "TYPE"),
+        ("spirii", "LAST_NAME"),
+        ("gtateth", "OWNER_NAME"),
+    ] {
+        let query = format!(
+            "{{ customers(sources: [{key:?}], orderBy: {{ field: {field} }}) {{ nodes {{ id }} }} }}"
+        );
+        let answer = gateway.ask(&query).await;
+        assert_eq!(codes(&answer), ["ORDER_NOT_SUPPORTED"], "{key}: {answer:#}");
+        let message = answer["errors"][0]["message"].as_str().unwrap();
+        let words: Vec<&str> = message.split([' ', ',']).collect();
+        assert!(words.contains(&key) && !words.contains(&field), "{message}");
+        assert!(words.contains(&"CREATED_AT"), "what it can: {message}");
+    }
+    assert_eq!(gateway.call_count(), 0);
+    let query = "{ customers(first: 100, orderBy: { field: NAME }) { nodes { name source { key } } \
+        sources { source { key } outcome upstreamCalls error { code } } } }";
+    let data = gateway.data(query, json!({})).await;
+    for report in data["customers"]["sources"].as_array().unwrap() {
+        let tells = report["source"]["key"] == "spirii";
+        let outcome = if tells { "COMPLETE" } else { "UNSUPPORTED" };
+        assert_eq!(report["outcome"], outcome, "{report}");
+        let code = report["error"]["code"].as_str();
+        assert_eq!(code, (!tells).then_some("ORDER_NOT_SUPPORTED"), "{report}");
+        assert_eq!(report["upstreamCalls"] == 0, !tells, "{report}");
+    }
+    let nodes = data["customers"]["nodes"].as_array().unwrap().iter();
+    let names: Vec<String> = nodes
+        .map(|node| node["name"].as_str().unwrap().to_lowercase())
+        .collect();
+    assert!(names.len() > 20 && names.is_sorted(), "{names:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn filters_that_can_hold_for_nobody_are_wrong_input() {
     let gateway = start(5).await;
     gateway.forget();

@@ -4,7 +4,7 @@ use super::support::process::{Process, ask, configuration, spawn};
 use crmql::demo::{self, Demo, Fault, Options};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const ALL: &str = "{ customers(first: 100) { nodes { id } sources { source { key } outcome } } }";
 
@@ -37,6 +37,51 @@ async fn wait_for_a_call(demo: &Demo, key: &str) {
     {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_in_the_background_keeps_nobody_from_ending() {
+    let demo = small_demo().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (text, environment) = configuration(&demo);
+    let cache = "cache = { ttl = \"10s\", refresh_after_percent = 10 }\nkey = \"gtateth\"";
+    let text = text.replace("key = \"gtateth\"", cache);
+    std::fs::write(folder.path().join("crmql.toml"), text).unwrap();
+    let mut process = spawn(folder.path(), &["serve"], &environment);
+    let address = served(&process).await;
+    let query = "{ customers(sources: [\"gtateth\"], first: 2) { nodes { id } } }";
+    let calls = || {
+        let crm = demo.crms.iter().find(|crm| crm.key == "gtateth").unwrap();
+        crm.log().len()
+    };
+    for _ in 0..2 {
+        ask(&address, query, json!({})).await;
+    }
+    assert_eq!(calls(), 1);
+    for crm in &demo.crms {
+        crm.set_fault(Some(Fault::Latency(Duration::from_secs(60))));
+    }
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let started = Instant::now();
+    while calls() == 1 {
+        let asked = Instant::now();
+        let answer = ask(&address, query, json!({})).await;
+        let nodes = answer["data"]["customers"]["nodes"].as_array();
+        assert_eq!(nodes.map(Vec::len), Some(2), "{answer:#}");
+        assert!(
+            asked.elapsed() < Duration::from_secs(2),
+            "it waited for the CRM"
+        );
+        assert!(started.elapsed() < Duration::from_secs(5), "nobody asked");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    process.signal("TERM");
+    let asked = Instant::now();
+    assert_eq!(process.ended().await, Some(0), "{}", process.err());
+    assert!(
+        asked.elapsed() < Duration::from_secs(10),
+        "it waited for the CRM"
+    );
 }
 
 async fn served(process: &Process) -> String {

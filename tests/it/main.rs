@@ -37,6 +37,7 @@ mod paging_moving;
 mod privacy;
 mod query;
 mod readme;
+mod renewing;
 mod running;
 mod schema;
 mod soak;

@@ -114,6 +114,7 @@ const ID_DOWN: &str = ", orderBy: { field: ID, direction: DESC }";
 const NEWEST: &str = ", orderBy: { field: CREATED_AT, direction: DESC }";
 const OLDEST: &str = ", orderBy: { field: CREATED_AT }";
 const NAMED: &str = ", orderBy: { field: NAME }";
+const FIRST_NAMED: &str = ", orderBy: { field: FIRST_NAME }";
 
 /// Customers in each CRM.
 const COUNT: usize = 60;
@@ -247,7 +248,8 @@ async fn one_crm_at_a_time_forward() {
         forward(&["spirii"], ""),
         forward(&["spirii"], ID_DOWN),
         forward(&["spirii"], NEWEST),
-        forward(&["gtateth"], NAMED),
+        forward(&["spirii"], NAMED),
+        forward(&["gtateth"], FIRST_NAMED),
     ] {
         walk_while_others_write(&walk).await;
     }
@@ -274,7 +276,7 @@ async fn all_crms_together_grouped_and_merged() {
         forward(&SOURCES, NEWEST),
         forward(&SOURCES, OLDEST),
         backward(&SOURCES, OLDEST),
-        forward(&SOURCES, NAMED),
+        forward(&["gtateth", "gormic", "flextell"], FIRST_NAMED),
     ] {
         walk_while_others_write(&walk).await;
     }

@@ -81,12 +81,32 @@ pub struct Http {
     pub query: Vec<(String, Template)>,
     /// What makes an answer a success.
     pub ok: Success,
+    /// What it says of using its answers again.
+    pub reuse: ReuseRules,
     /// The CRM's own warnings.
     pub warnings: Option<Pointer>,
     /// Words that are routes and never ids.
     pub reserved_ids: Vec<String>,
     /// The CRM's limits and how it says them.
     pub limits: RateLimits,
+}
+
+/// What the CRM says of using its answers again, as far as it is to be heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReuseRules {
+    /// `ETag` names the version.
+    pub etag: bool,
+    /// `Last-Modified` names it.
+    pub last_modified: bool,
+    /// `Cache-Control` says for how long it is good.
+    pub cache_control: bool,
+}
+
+impl ReuseRules {
+    /// Whether anything is to be heard.
+    pub const fn any(self) -> bool {
+        self.etag || self.last_modified || self.cache_control
+    }
 }
 
 /// A way to sign in.

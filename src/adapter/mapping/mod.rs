@@ -243,6 +243,7 @@ impl CustomerMap {
             id,
             native: came.native,
             fetched_at: came.at,
+            stamp: None,
             stale: false,
             name: row.text(&map.name),
             first_name: row.text(&map.first_name),

@@ -1,3 +1,5 @@
+//! Picking leaves out of a text, held against a parser that reads all of it, and against texts that are no JSON.
+
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};

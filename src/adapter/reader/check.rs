@@ -16,6 +16,7 @@ pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
     check_filters(manifest, &note);
     check_compose(manifest, &note);
     check_writes(manifest, &note);
+    check_reuse(manifest, &note);
     if manifest
         .fields
         .get("id")
@@ -42,6 +43,23 @@ pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
         note(
             "id",
             "the file names neither a list nor a way to read one customer".into(),
+        );
+    }
+}
+
+/// "Not modified" must mean one thing.
+fn check_reuse(manifest: &Manifest, note: &dyn Fn(&str, String)) {
+    let rules = manifest.http.reuse;
+    let empty = manifest.lists.iter().any(|list| {
+        let ok = list.route.ok.as_ref().unwrap_or(&manifest.http.ok);
+        list.missing_is_empty && ok.status.contains(&304)
+    });
+    if (rules.etag || rules.last_modified) && empty {
+        note(
+            "http",
+            "with `http.reuse.validators`, a 304 says that nothing has changed; it cannot be a success of a list too, with \
+             `missing_items = \"empty\"`"
+                .into(),
         );
     }
 }

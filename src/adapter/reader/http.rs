@@ -1,7 +1,7 @@
 //! The `[http]` part of an adapter file.
 
 use super::{Reading, any_name, header_name, parsed, pointers, required, statuses, templates};
-use crate::adapter::manifest::{AuthRule, Http, OAuthRule, RateLimits, Wait, WaitUnit};
+use crate::adapter::manifest::{AuthRule, Http, OAuthRule, RateLimits, ReuseRules, Wait, WaitUnit};
 use crate::adapter::place::{Pointer, Template};
 use crate::document::{Table, Value as Item};
 use http::header::AUTHORIZATION;
@@ -14,6 +14,16 @@ const UNITS: &[(&str, WaitUnit)] = &[
     ("epoch_ms", WaitUnit::EpochMilliseconds),
     ("http_date", WaitUnit::HttpDate),
 ];
+
+/// What may name a version, by its word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Validator {
+    Tag,
+    Date,
+}
+
+const VALIDATORS: &[(&str, Validator)] =
+    &[("etag", Validator::Tag), ("last_modified", Validator::Date)];
 
 /// Ways to sign in, by their words.
 #[derive(Clone, Copy)]
@@ -51,6 +61,10 @@ impl Reading {
                 .table("ok")
                 .map(|inner| self.success(inner))
                 .unwrap_or_default(),
+            reuse: table
+                .table("reuse")
+                .map(|inner| self.reuse(inner))
+                .unwrap_or_default(),
             warnings: parsed(&mut table, "warnings", Pointer::parse),
             reserved_ids: table
                 .strings("reserved_ids")
@@ -64,6 +78,19 @@ impl Reading {
         };
         table.finish();
         Some(http)
+    }
+
+    fn reuse(&self, mut table: Table<'_>) -> ReuseRules {
+        self.assumed(&mut table);
+        let named = table.words("validators", VALIDATORS);
+        let names = |wanted| named.iter().any(|(word, _)| *word == wanted);
+        let rules = ReuseRules {
+            etag: names(Validator::Tag),
+            last_modified: names(Validator::Date),
+            cache_control: table.bool("cache_control").unwrap_or(false),
+        };
+        table.finish();
+        rules
     }
 
     fn auth(&self, table: &mut Table<'_>) -> Vec<AuthRule> {

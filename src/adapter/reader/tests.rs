@@ -56,6 +56,33 @@ fn problems_with(from: &str, to: &str) -> String {
 }
 
 #[test]
+fn a_304_means_one_thing() {
+    let base = "[http]";
+    let both = |words: &str, list: &str| {
+        let problems = Problems::new();
+        let good = GOOD.replacen(base, &format!("[http]\n{words}"), 1);
+        let text = good.replacen("[[list]]", &format!("[[list]]\n{list}"), 1);
+        drop(read("a.toml", &text, &problems));
+        problems.to_string()
+    };
+    let words = "reuse = { validators = [\"etag\", \"last_modified\"], cache_control = true }";
+    assert_eq!(both(words, ""), "");
+    let empty = "missing_items = \"empty\"\nok = { status = [200, 304] }";
+    assert!(
+        both(words, empty).contains("a 304 says that nothing has changed"),
+        "{}",
+        both(words, empty)
+    );
+    assert_eq!(both("reuse = { cache_control = true }", empty), "");
+    let wrong = both("reuse = { validators = [\"md5\"], max_age = 3 }", "");
+    assert!(
+        wrong.contains("`md5`") && wrong.contains("etag, last_modified"),
+        "{wrong}"
+    );
+    assert!(wrong.contains("max_age"), "{wrong}");
+}
+
+#[test]
 fn a_good_file_has_no_problems() {
     assert_eq!(problems_with("Acme", "Acme"), "");
 }

@@ -192,6 +192,48 @@ proptest! {
 }
 
 #[test]
+fn what_the_records_do_not_tell_merges_nothing() {
+    let tells = Shape {
+        orders: vec![CustomerOrderField::CreatedAt],
+        ..Shape::new(Paging::Page(Sizes { min: 1, max: 100 }))
+    };
+    let orders_without_telling = Shape {
+        hidden: vec![CustomerOrderField::CreatedAt],
+        ..tells.clone()
+    };
+    let neither = Shape {
+        orders: Vec::new(),
+        ..orders_without_telling.clone()
+    };
+    let oldest = Order {
+        field: CustomerOrderField::CreatedAt,
+        direction: OrderDirection::Asc,
+    };
+    let rows = || dated(&[Some(3), Some(1)], 900);
+    let sources = vec![
+        MemorySource::new(orders_without_telling.clone(), rows()),
+        MemorySource::new(tells, dated(&[Some(2)], 500)),
+        MemorySource::new(neither.clone(), rows()),
+    ];
+    let mut world = World::with(sources, Limits::default());
+    world.asked.order = Some(oldest);
+    let page = world.first(5, None).unwrap();
+    assert_eq!(ids(&page).len(), 1);
+    let outcomes: Vec<_> = page.reports.iter().map(|report| report.outcome).collect();
+    let refused = SourceOutcome::Unsupported;
+    assert_eq!(outcomes, [refused, SourceOutcome::Complete, refused]);
+    for (shape, serves) in [(orders_without_telling, true), (neither, false)] {
+        let mut world = World::with(vec![MemorySource::new(shape, rows())], Limits::default());
+        world.asked.order = Some(oldest);
+        assert_eq!(
+            world.first(5, None).is_ok(),
+            serves,
+            "alone it orders its list itself"
+        );
+    }
+}
+
+#[test]
 fn a_source_that_cannot_order_is_read_whole_or_reported() {
     let big = Shape {
         total: TotalKind::Exact,

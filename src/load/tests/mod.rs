@@ -191,11 +191,13 @@ const LONG: Times = Times {
     ttl: Duration::from_secs(3_600),
     stale_if_error: Duration::from_secs(3_600),
     absent_ttl: Duration::from_secs(3_600),
+    ahead: None,
 };
 const SHORT: Times = Times {
     ttl: Duration::from_millis(20),
     stale_if_error: Duration::from_secs(3_600),
     absent_ttl: Duration::from_millis(20),
+    ahead: None,
 };
 
 fn cached(told: &Arc<Told>, times: Option<Times>) -> Arc<CachedSource> {
@@ -212,6 +214,7 @@ fn caching(times: Option<Times>) -> Caching {
         times,
         patience: Duration::from_secs(5),
         flights: 1_000,
+        background: 8,
     }
 }
 

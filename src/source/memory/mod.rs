@@ -212,6 +212,10 @@ impl CustomerSource for MemorySource {
         SourceStatus::default()
     }
 
+    fn shows(&self, field: CustomerOrderField) -> bool {
+        !self.shape.hidden.contains(&field)
+    }
+
     fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {
         let parts = filter.parts();
         if self.shape.filtering == Filtering::Refused && !parts.is_empty() {

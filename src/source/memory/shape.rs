@@ -63,6 +63,8 @@ pub struct Shape {
     pub token_padding: usize,
     /// The orders it serves.
     pub orders: Vec<CustomerOrderField>,
+    /// What its records do not tell.
+    pub hidden: Vec<CustomerOrderField>,
     /// The order its rows come in where none is asked for; `None` where they come as they were put.
     pub own_order: Option<Order>,
     /// Whether it compares ids as numbers.
@@ -90,6 +92,7 @@ impl Shape {
             own_size: 20,
             token_padding: 0,
             orders: Vec::new(),
+            hidden: Vec::new(),
             own_order: None,
             numeric_ids: false,
             unique_order: false,

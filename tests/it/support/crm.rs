@@ -44,6 +44,8 @@ pub enum Play {
     Reset,
     /// Says it will answer more than it does.
     Truncated,
+    /// Answers after a while.
+    Late(Duration, Box<Play>),
     /// Never answers.
     Hang,
 }
@@ -116,7 +118,15 @@ where
         notes.push(seen);
         played
     };
+    let played = match played {
+        Play::Late(wait, then) => {
+            tokio::time::sleep(wait).await;
+            *then
+        }
+        at_once => at_once,
+    };
     let (status, headers, body) = match played {
+        Play::Late(..) => panic!("late twice"),
         Play::Reset => return,
         Play::Hang => {
             tokio::time::sleep(Duration::from_secs(60)).await;
