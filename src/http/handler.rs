@@ -60,6 +60,15 @@ fn span(shared: &Shared, headers: &HeaderMap) -> Span {
     shared.policy.tracer.request("graphql", only)
 }
 
+/// Puts who is asking into every line of the request.
+fn named(caller: &Caller) {
+    let span = tracing::Span::current();
+    span.record("tenant", &*caller.tenant);
+    if let Some(key) = &caller.key {
+        span.record("key", &**key);
+    }
+}
+
 async fn respond(
     shared: &Shared,
     id: &str,
@@ -89,7 +98,7 @@ async fn respond(
         return Err(Malformed::new(StatusCode::FORBIDDEN, message));
     }
     let caller = caller(shared, &parts.headers).await?;
-    tracing::Span::current().record("tenant", &*caller.tenant);
+    named(&caller);
     let share = shared.shares.get(&caller.tenant);
     let full = |places: &Semaphore| places.available_permits() == 0;
     if full(&shared.permits) || share.is_some_and(full) {
