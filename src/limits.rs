@@ -52,6 +52,11 @@ limits! {
     requests: usize = 1_024, 1 ..= 100_000;
     /// Requests in work at the same time for one tenant, where there are several; more are refused with 503. Enforced by `http`.
     requests_per_tenant: usize = 512, 1 ..= 100_000;
+    /// Credentials from one address that may be refused within a minute; after them whoever comes from there is refused with 429,
+    /// before a credential is looked at; 0 for no bound. Enforced by `http`.
+    failed_tries: u32 = 30, 0 ..= 1_000_000;
+    /// Addresses whose refused credentials are counted. Enforced by `http`.
+    failing_addresses: usize = 10_000, 2 ..= 1_000_000;
     /// Tokens of a document. Enforced by `graphql`.
     document_tokens: usize = 15_000, 100 ..= 1_000_000;
     /// How deep selections, lists, objects and types may nest in a document. Enforced by `graphql`.
@@ -113,10 +118,17 @@ limits! {
     background_reads: usize = 8, 0 ..= 10_000;
     /// Upstream calls that one operation may start, over all sources, repeats included. Enforced by `source`.
     upstream_calls: u32 = 500, 1 ..= 1_000_000;
+    /// Credentials brought by callers for one source that are kept ready with what belongs to each; the one that was not used
+    /// for longest goes first. Enforced by `load`.
+    credentials: usize = 500, 1 ..= 100_000;
+    /// The longest credential that a caller may bring for a CRM, in bytes. Enforced by `http`.
+    credential_bytes: usize = 4_096, 64 ..= 65_536;
     /// Calls to one source that may wait for a place; more are refused at once. Enforced by `upstream`.
     queued_calls: usize = 2_000, 1 ..= 1_000_000;
     /// Idempotency keys that are kept; while there are so many, writes with a new one are refused. Enforced by `writes`.
     idempotency_keys: usize = 100_000, 1 ..= 100_000_000;
+    /// Spans that may wait for the collector; more are left out and counted. Enforced by `trace`.
+    waiting_spans: usize = 4_096, 1 ..= 1_000_000;
     /// The largest answer of a CRM, in bytes. Enforced by `upstream`.
     answer_bytes: usize = 8_388_608, 65_536 ..= 268_435_456;
 }

@@ -5,15 +5,19 @@
 
 mod caller;
 pub mod key;
+mod network;
 mod published;
 #[cfg(test)]
 mod tests;
 mod token;
+mod tries;
 
 pub use caller::{Caller, Scope, Scopes};
 pub use key::{ApiKey, KeyHash};
+pub use network::{Network, Peer};
 pub use published::{Fetch, Published};
 pub use token::{Algorithm, Issuer, Told, Verifier};
+pub use tries::Tries;
 
 use http::{HeaderMap, HeaderName, header};
 use std::collections::BTreeSet;
@@ -43,6 +47,14 @@ impl Denied {
             Self::Invalid(word) => word,
             Self::Tenant => "no such tenant",
             Self::Unavailable => "no keys",
+        }
+    }
+
+    /// Whether somebody may be trying credentials out. What was good once is no try, nor is nothing.
+    pub const fn is_try(self) -> bool {
+        match self {
+            Self::Invalid(word) => !matches!(word.as_bytes(), b"expired" | b"not valid yet"),
+            Self::Missing | Self::Tenant | Self::Unavailable => false,
         }
     }
 

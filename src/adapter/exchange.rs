@@ -181,7 +181,8 @@ impl Adapter {
         let method = request.method.clone();
         let outcome = place.send(request, deadline).await;
         let status = outcome.as_ref().map_or(0, |reply| reply.status);
-        tracing::debug!(adapter = %self.manifest.id, %method, status, ms = started.elapsed().as_millis(), request = %call.operation().request_id, "upstream call");
+        let source = &*self.upstream.settings().source;
+        tracing::debug!(source, adapter = %self.manifest.id, %method, status, ms = started.elapsed().as_millis(), request = %call.operation().request_id, "upstream call");
         if let Some(span) = &mut span {
             span.tell("http.response.status_code", u64::from(status));
             if !matches!(status, 200..400) {

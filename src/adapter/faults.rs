@@ -136,9 +136,10 @@ fn is_own_absence(
 pub const fn sentence(kind: SourceErrorKind) -> &'static str {
     match kind {
         SourceErrorKind::Credentials => {
-            "the CRM does not accept the configured credentials, or they do not allow this"
+            "the CRM does not accept the credentials, or they do not allow this"
         }
-        SourceErrorKind::Forbidden => "the configured credentials do not allow this",
+        SourceErrorKind::Unauthenticated => "the request brings no credential for this source",
+        SourceErrorKind::Forbidden => "the credentials do not allow this",
         SourceErrorKind::Throttled => "the CRM's rate limit is used up",
         SourceErrorKind::Timeout => "the CRM did not answer in time",
         SourceErrorKind::Unavailable => "the CRM cannot be reached or is failing",

@@ -60,7 +60,7 @@ impl Judge {
 /// Counts a CRM's own warnings in the log; their text may hold anything and is not shown.
 pub fn note_warnings(manifest: &Manifest, warnings: usize) {
     if warnings > 0 {
-        tracing::info!(adapter = %manifest.id, warnings, "the CRM's answer carries warnings");
+        tracing::debug!(adapter = %manifest.id, warnings, "the CRM's answer carries warnings");
     }
 }
 

@@ -8,7 +8,7 @@ use super::manifest::{Gone, ListRoute, Manifest, Success};
 use super::mapping::{Came, CustomerMap};
 use super::native;
 use super::paging::{Asked, Pages, Said};
-use super::pick::{Leaf, Picker, Rows, RowsSeen};
+use super::pick::{Element, Leaf, Picker, Rows, RowsSeen};
 use super::place::JsonPath;
 use super::request::Prepared;
 use super::unchanged::Heard;
@@ -307,6 +307,7 @@ pub struct Batch {
     judge: Judge,
     items: JsonPath,
     unwrap: JsonPath,
+    null_is_absent: bool,
 }
 
 impl Batch {
@@ -314,7 +315,7 @@ impl Batch {
     pub fn new(
         manifest: &Manifest,
         gone: Option<&Gone>,
-        (items, unwrap): (&JsonPath, &JsonPath),
+        (items, unwrap, null_is_absent): (&JsonPath, &JsonPath, bool),
         success: &Success,
         prepared: Prepared,
     ) -> Self {
@@ -325,6 +326,7 @@ impl Batch {
             map: CustomerMap::new_below(manifest, gone, None, unwrap),
             items: items.clone(),
             unwrap: unwrap.clone(),
+            null_is_absent,
             envelope,
             prepared,
         }
@@ -338,6 +340,7 @@ impl Batch {
             self.items.clone(),
             self.unwrap.clone(),
         );
+        rows.null_is_absent = self.null_is_absent;
         let broken = |_| malformed("the CRM's answer is not JSON").with_status(reply.status);
         let picked = self.envelope.pick(&reply.body, &mut rows).map_err(broken)?;
         self.judge
@@ -377,6 +380,9 @@ struct Mapped<'m> {
     body: Bytes,
     native: Arc<NativeFinder>,
     rows: Vec<Row>,
+    /// Elements that stand for no record at all.
+    passed: usize,
+    null_is_absent: bool,
     last_key: Option<Box<str>>,
     at: DateTime,
 }
@@ -392,6 +398,8 @@ impl<'m> Mapped<'m> {
             body: native::own(body),
             native: native::in_array(items, unwrap),
             rows: Vec::new(),
+            passed: 0,
+            null_is_absent: false,
             last_key: None,
             at: DateTime(jiff::Timestamp::now()),
         }
@@ -401,6 +409,7 @@ impl<'m> Mapped<'m> {
 impl<'de> Rows<'de> for Mapped<'_> {
     fn begin(&mut self) {
         self.rows.clear();
+        self.passed = 0;
         self.last_key = None;
     }
 
@@ -408,13 +417,21 @@ impl<'de> Rows<'de> for Mapped<'_> {
         self.map.picker()
     }
 
-    fn row(&mut self, leaves: &mut [Leaf<'de>], is_object: bool) {
-        let native = Native::new(self.body.clone(), self.rows.len(), Arc::clone(&self.native));
+    fn row(&mut self, leaves: &mut [Leaf<'de>], element: Element) {
+        if element == Element::Null && self.null_is_absent {
+            self.passed += 1;
+            return;
+        }
+        let native = Native::new(
+            self.body.clone(),
+            self.rows.len() + self.passed,
+            Arc::clone(&self.native),
+        );
         let came = Came {
             at: self.at,
             native: Some(native),
         };
-        let read = self.map.read(leaves, is_object, came);
+        let read = self.map.read(leaves, element == Element::Object, came);
         self.last_key.clone_from(&read.key);
         let key = read.key;
         self.rows.push(match read.customer {

@@ -89,7 +89,7 @@ pub enum BuildError {
     #[error("the address of the token endpoint, from {0}, is no http or https address")]
     TokenUrl(String),
     /// The base is no address.
-    #[error("the adapter's base is no http or https address")]
+    #[error("the adapter's base is no http or https address without user, query and fragment")]
     Base,
     /// A var cannot stand where the adapter puts it.
     #[error("a var holds what cannot stand in a header or an address")]
@@ -117,15 +117,37 @@ impl Adapter {
     /// # Errors
     /// [`BuildError`] names what the configuration lacks.
     pub fn new(manifest: Arc<Manifest>, site: Site) -> Result<Self, BuildError> {
-        let vars = complete_vars(&manifest, site.vars)?;
+        let upstream = Upstream::new(settings(&manifest, site.settings));
+        let upstream = upstream.map_err(|_| BuildError::Client)?;
+        Self::over(manifest, site.vars, upstream, site.total, &site.tokens)
+    }
+
+    /// The same CRM for somebody with other vars. Connections and places are shared, nothing else.
+    ///
+    /// # Errors
+    /// As [`Adapter::new`].
+    pub fn beside(&self, vars: Vars) -> Result<Self, BuildError> {
+        let (manifest, upstream) = (Arc::clone(&self.manifest), self.upstream.beside());
+        Self::over(manifest, vars, upstream, self.total, &TokenStore::default())
+    }
+
+    fn over(
+        manifest: Arc<Manifest>,
+        vars: Vars,
+        upstream: Upstream,
+        total: Duration,
+        tokens: &TokenStore,
+    ) -> Result<Self, BuildError> {
+        let vars = complete_vars(&manifest, vars)?;
         let get = |name: &str| vars.get(name).map(String::as_str);
         let base = manifest.http.base.fill(get).ok_or(BuildError::Base)?;
         let base = base.trim_end_matches('/').to_owned();
         let url = Url::parse(&base)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+            .filter(is_bare)
             .ok_or(BuildError::Base)?;
-        let auth = auth::Auth::choose(&manifest.http.auth, &vars, &site.tokens)?;
+        let auth = auth::Auth::choose(&manifest.http.auth, &vars, tokens)?;
         let headers = constant_headers(&manifest, &vars)?;
         let prepare = |route: &manifest::Route| {
             Prepared::new(route, &vars, &manifest.http.query, &headers)
@@ -143,10 +165,7 @@ impl Adapter {
             .collect::<Result<_, BuildError>>()?;
         Ok(Self {
             capabilities: capabilities::derive(&manifest),
-            upstream: Arc::new(
-                Upstream::new(settings(&manifest, site.settings))
-                    .map_err(|_| BuildError::Client)?,
-            ),
+            upstream: Arc::new(upstream),
             hosts: Hosts {
                 base: url,
                 others: link_hosts(&manifest),
@@ -155,7 +174,7 @@ impl Adapter {
             create: writing(manifest.create.as_ref())?,
             update: writing(manifest.update.as_ref())?,
             delete: writing(manifest.delete.as_ref())?,
-            total: site.total,
+            total,
             lists,
             get: reading_one(&manifest, &prepare)?,
             get_many: reading_several(&manifest, &prepare)?,
@@ -169,6 +188,12 @@ impl Adapter {
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
+}
+
+/// Paths are put behind the base, and what signs a request has its own place.
+fn is_bare(url: &Url) -> bool {
+    let signed = !url.username().is_empty() || url.password().is_some();
+    !signed && url.query().is_none() && url.fragment().is_none()
 }
 
 /// Fills in the vars of a route.
@@ -195,13 +220,14 @@ fn reading_several(
         gone,
         items,
         unwrap,
+        null_is_absent,
         ..
     }) = &manifest.get_many
     else {
         return Ok(None);
     };
     let success = route.ok.as_ref().unwrap_or(&manifest.http.ok);
-    let (prepared, below) = (prepare(route)?, (items, unwrap));
+    let (prepared, below) = (prepare(route)?, (items, unwrap, *null_is_absent));
     Ok(Some(Batch::new(
         manifest,
         gone.as_ref(),

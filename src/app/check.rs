@@ -6,7 +6,7 @@ use crate::cli::{Check, Exit};
 use crate::config;
 use crate::document::{Place, Problems};
 use crate::model::Filter;
-use crate::source::{Call, Operation, Paging, Position, SourceEntry, Sources};
+use crate::source::{Call, Operation, Paging, Position, SourceEntry, SourceErrorKind, Sources};
 use anyhow::Context as _;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -113,6 +113,13 @@ async fn live(entry: &SourceEntry) -> (String, bool) {
                 entry.key,
                 started.elapsed().as_millis(),
                 page.rows.len()
+            ),
+            true,
+        ),
+        Err(error) if error.kind == SourceErrorKind::Unauthenticated => (
+            format!(
+                "{}: its callers bring the credential, so nothing was read",
+                entry.key
             ),
             true,
         ),

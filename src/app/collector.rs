@@ -1,10 +1,11 @@
 //! The way of spans to the collector: a queue, and a task that empties it.
 
-use crate::config::Telemetry;
+use crate::config::{Config, Secrets};
 use crate::trace::{self, Deliver, Queue, Tracer};
 use crate::upstream::{Request, Settings, Upstream};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use url::Url;
@@ -15,14 +16,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ANSWER_BYTES: usize = 65_536;
 
 /// Makes spans as configured, and tells what has to run beside for them to arrive.
-pub fn tracer(telemetry: &Telemetry) -> (Tracer, Option<Queue>, Option<Sending>) {
+pub fn tracer(config: &Config) -> (Tracer, Option<Queue>, Option<Sending>) {
+    let telemetry = &config.telemetry;
     let percent = u64::from(telemetry.sample_percent);
     let pass = telemetry.traceparent;
-    let deliver = telemetry.otlp.as_ref().and_then(deliver);
+    let collector = telemetry.otlp.as_ref();
+    let deliver = collector.and_then(|url| deliver(url, headers(&telemetry.headers)?));
     let Some(deliver) = deliver else {
         return (Tracer::new(pass, percent, None), None, None);
     };
-    let (queue, waiting) = Queue::new();
+    let (queue, waiting) = Queue::new(config.limits.waiting_spans);
     let sending = trace::export(queue.clone(), waiting, deliver).boxed();
     let tracer = Tracer::new(pass, percent, Some(queue.clone()));
     (tracer, Some(queue), Some(sending))
@@ -31,7 +34,19 @@ pub fn tracer(telemetry: &Telemetry) -> (Tracer, Option<Queue>, Option<Sending>)
 /// Runs until nobody makes spans any more.
 pub type Sending = futures_util::future::BoxFuture<'static, ()>;
 
-fn deliver(url: &Url) -> Option<Deliver> {
+/// What every message carries. Configured headers are checked, so none is left out.
+fn headers(configured: &Secrets) -> Option<HeaderMap> {
+    let json = HeaderValue::from_static("application/json");
+    let mut headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
+    for (name, value) in configured.iter() {
+        let mut value: HeaderValue = value.expose_secret().parse().ok()?;
+        value.set_sensitive(true);
+        headers.insert(name.parse::<HeaderName>().ok()?, value);
+    }
+    Some(headers)
+}
+
+fn deliver(url: &Url, headers: HeaderMap) -> Option<Deliver> {
     let settings = Settings {
         attempt: PATIENCE,
         concurrency: 1,
@@ -41,11 +56,10 @@ fn deliver(url: &Url) -> Option<Deliver> {
     let upstream = Arc::new(Upstream::new(settings).ok()?);
     let url = url.clone();
     Some(Box::new(move |body| {
-        let json = HeaderValue::from_static("application/json");
         let request = Request {
             method: Method::POST,
             url: url.clone(),
-            headers: HeaderMap::from_iter([(header::CONTENT_TYPE, json)]),
+            headers: headers.clone(),
             body: Some(body),
         };
         let upstream = Arc::clone(&upstream);

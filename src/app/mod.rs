@@ -6,6 +6,7 @@ mod callers;
 mod check;
 mod collector;
 mod documents;
+mod forwarded;
 mod moment;
 mod reload;
 mod serve;

@@ -6,22 +6,26 @@ use super::collector::{self, Sending};
 use super::documents;
 use super::moment::Watched;
 use super::sources::{self, Running};
-use crate::access::Access;
+use crate::access::{Access, Tries};
 use crate::config::{self, Config};
 use crate::connection::Connector;
 use crate::document::Problems;
 use crate::graphql::{self, Gateway, Realm, Tenants};
-use crate::http::{self, Hosts, Library, Policy, Readiness, Router};
+use crate::http::{self, Forwarding, Hosts, Library, Policy, Readiness, Router};
 use crate::metrics::RequestMeter;
 use crate::source::Sources;
 use crate::trace::{Queue, Tracer};
 use crate::writes::{Keep, Ledger, Writes};
 use anyhow::Context as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Names the use of the cursor key for the tenants that have a name.
 const TENANT_KEY: &str = "crmql 2026-11 cursor key of a tenant";
+
+/// Names its use for telling credentials apart that callers bring.
+const CREDENTIAL_KEY: &str = "crmql 2026-11 credentials of callers";
 
 /// Everything that serves.
 pub struct Serving {
@@ -35,6 +39,8 @@ pub struct Serving {
     writes: Arc<Writes>,
     /// Counts requests, likewise.
     meter: Arc<RequestMeter>,
+    /// Counts refused credentials, likewise.
+    tries: Arc<Tries>,
     /// Makes the spans of requests, and keeps them until they are sent; likewise.
     spans: (Tracer, Option<Queue>),
     /// Sends spans, until somebody takes it over.
@@ -81,7 +87,7 @@ impl Serving {
         let (spans, sending) = match before {
             Some(before) => (before.spans.clone(), None),
             None => {
-                let (tracer, queue, sending) = collector::tracer(&config.telemetry);
+                let (tracer, queue, sending) = collector::tracer(&config);
                 ((tracer, queue), sending)
             }
         };
@@ -96,12 +102,14 @@ impl Serving {
             tracer: spans.0.clone(),
             moment: Box::new(move || watched.moment()),
             tenants: running.tenants.keys().cloned().collect(),
+            forwarding: forwarding(&config, &key),
             ..policy(&config, access)
         };
         if let Some(before) = before {
             policy.meter = Arc::clone(&before.meter);
+            policy.tries = Arc::clone(&before.tries);
         }
-        let meter = Arc::clone(&policy.meter);
+        let (meter, tries) = (Arc::clone(&policy.meter), Arc::clone(&policy.tries));
         let routes = http::router(gateway.clone(), &config.limits, readiness.clone(), policy);
         Ok(Some(Self {
             config,
@@ -109,6 +117,7 @@ impl Serving {
             gateway,
             writes,
             meter,
+            tries,
             spans,
             sending,
             routes,
@@ -141,6 +150,7 @@ fn policy(config: &Config, access: Access) -> Policy {
     };
     Policy {
         origins: config.server.origins.clone(),
+        proxies: config.server.proxies.clone(),
         access,
         introspection: config.server.introspection,
         library: library(config),
@@ -172,6 +182,21 @@ fn library(config: &Config) -> Library {
     }
 }
 
+/// Which headers the callers of each tenant bring credentials in.
+fn forwarding(config: &Config, key: &[u8; 32]) -> Forwarding {
+    let mut headers = BTreeMap::<Box<str>, BTreeSet<Box<str>>>::new();
+    for source in &config.sources {
+        let names = source.forwarded.values();
+        let names = names.map(|from| from.header.clone());
+        headers
+            .entry(source.tenant.clone())
+            .or_default()
+            .extend(names);
+    }
+    headers.retain(|_, names| !names.is_empty());
+    Forwarding::new(blake3::derive_key(CREDENTIAL_KEY, key), headers)
+}
+
 /// What a tenant's cursors are sealed with: nobody else's open with it.
 fn tenant_key(key: &[u8; 32], tenant: &str) -> [u8; 32] {
     if tenant.is_empty() {
@@ -201,6 +226,10 @@ fn stay(config: &mut Config, before: &Config) {
     for (name, changed) in [
         ("limits.connections", limits.connections != old.connections),
         ("limits.head_bytes", limits.head_bytes != old.head_bytes),
+        (
+            "limits.waiting_spans",
+            limits.waiting_spans != old.waiting_spans,
+        ),
         (
             "limits.idempotency_keys",
             limits.idempotency_keys != old.idempotency_keys,

@@ -1,10 +1,11 @@
 //! Configured sources become running ones: their adapter's file is read, their vars are checked, nothing is sent.
 
-use crate::adapter::{self, Adapter, BuildError, Manifest, Site, TokenStore, Vars};
+use super::forwarded;
+use crate::adapter::{self, BuildError, Manifest, Site, TokenStore, Vars};
 use crate::config::{self, CacheTimes, Config, SourceConfig};
 use crate::document::Problems;
 use crate::limits::Limits;
-use crate::load::{CachedSource, Caching, Store, Times};
+use crate::load::{Caching, Store, Times};
 use crate::source::{CustomerSource, SourceEntry, Sources};
 use crate::upstream::{BreakerSettings, Settings};
 use secrecy::ExposeSecret;
@@ -51,7 +52,8 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
             settings.meter = running.meter();
         }
         let caching = caching(source.cache.as_ref(), source.timeouts.total, &config.limits);
-        let print = fingerprint(source, &manifest, &vars, &settings, &caching);
+        let most = config.limits.credentials;
+        let print = fingerprint(source, &manifest, &vars, &settings, (&caching, most));
         // A new store needs new sources: one that goes on would keep to the old.
         let old = kept.and_then(|before| before.pool.get(&source.key));
         let running = match old.filter(|(old, _)| *old == print) {
@@ -63,10 +65,11 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
                     total: source.timeouts.total,
                     tokens: tokens(config, source, &manifest),
                 };
-                Adapter::new(Arc::clone(&manifest), site).map(|adapter| {
-                    let source = CachedSource::new(Arc::new(adapter), caching, store.clone());
-                    Arc::new(source) as Arc<dyn CustomerSource>
-                })
+                let cache = Cache {
+                    store: store.clone(),
+                    caching,
+                };
+                forwarded::running(&manifest, site, cache, &source.forwarded, most)
             }
         };
         match running {
@@ -96,11 +99,14 @@ fn fingerprint(
     manifest: &Manifest,
     vars: &Vars,
     settings: &Settings,
-    caching: &Caching,
+    (caching, most): (&Caching, usize),
 ) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     let vars: BTreeMap<_, _> = vars.iter().collect();
+    let forwarded = source.forwarded.iter();
+    let forwarded: Vec<_> = forwarded.map(|(var, from)| (var, &from.header)).collect();
     let parts = (
+        (forwarded, most),
         &source.tenant,
         &manifest.id,
         manifest.revision,
@@ -147,9 +153,8 @@ pub fn entry(
     site: Site,
     cache: Cache,
 ) -> Result<Arc<SourceEntry>, BuildError> {
-    let adapter = Arc::new(Adapter::new(Arc::clone(manifest), site)?);
-    let source = CachedSource::new(adapter, cache.caching, cache.store);
-    Ok(named(key, rank, manifest, Arc::new(source)))
+    let source = forwarded::running(manifest, site, cache, &BTreeMap::new(), 0)?;
+    Ok(named(key, rank, manifest, source))
 }
 
 fn named(
@@ -213,8 +218,11 @@ fn vars(source: &SourceConfig, manifest: &Manifest, problems: &Problems) -> Opti
             Some(_) => {}
         }
     }
+    forwarded::refuse_unfit(source, manifest, problems);
     for (name, _) in manifest.vars.iter().filter(|(name, var)| {
-        let given = source.vars.contains_key(*name) || source.unread.contains(*name);
+        let given = source.vars.contains_key(*name)
+            || source.forwarded.contains_key(*name)
+            || source.unread.contains(*name);
         var.default.is_none() && !var.optional && !given
     }) {
         problems.note(
@@ -252,8 +260,9 @@ pub fn settings(source: &SourceConfig, limits: &Limits) -> Settings {
 
 /// Where a source's rotated refresh token is kept. Without a state folder it lives as long as the process.
 fn tokens(config: &Config, source: &SourceConfig, manifest: &Manifest) -> TokenStore {
-    let mut rules = manifest.http.auth.iter();
-    let given = rules.find_map(|rule| source.vars.get(rule.refresh_var()?));
+    let given = manifest
+        .refresh_vars()
+        .find_map(|name| source.vars.get(name));
     let Some(given) = given else {
         return TokenStore::default();
     };
@@ -294,6 +303,7 @@ mod tests {
             adapter_at: at.clone(),
             vars: needed.map(|(name, _)| (name.clone(), var())).collect(),
             unread: Default::default(),
+            forwarded: Default::default(),
             vars_at: at.clone(),
             timeouts: Timeouts::default(),
             cache: Some(CacheTimes::default()),

@@ -17,14 +17,16 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod vars;
 
 pub use auth::{Auth, CLOCK_SKEW, CLOCK_SKEW_RANGE, IssuerConfig, KeyConfig, VerifierConfig};
 pub use documents::DocumentsConfig;
 pub use outside::{Stamp, log_filter, log_format, read_text, stamps};
 pub use state::{cursor_key, ledger_file, random_key, state_dir};
-pub use telemetry::Telemetry;
+pub use telemetry::{Secrets, Telemetry};
 pub use tokens::{Kept, token_store};
 
+use crate::access::Network;
 use crate::document::{Place, Problems};
 use crate::limits::Limits;
 use outside::Outside;
@@ -67,6 +69,8 @@ pub struct Server {
     pub hosts: Vec<Box<str>>,
     /// `origins`: whose pages may read answers.
     pub origins: Vec<Box<str>>,
+    /// `proxies`: what stands in front of the gateway, and is believed about where requests come from.
+    pub proxies: Vec<Network>,
     /// `introspection`: whether callers may ask for the schema.
     pub introspection: bool,
     /// `state_dir`: the folder for what must survive a restart. [`state_dir`] knows the default.
@@ -86,6 +90,8 @@ pub struct SourceConfig {
     pub adapter_at: Place,
     /// `vars`: what the adapter needs to know.
     pub vars: BTreeMap<String, Var>,
+    /// The vars that callers bring: `{ header = … }`.
+    pub forwarded: BTreeMap<String, Forwarded>,
     /// The vars that are given and could not be read, which was said already.
     pub unread: BTreeSet<String>,
     /// Where `vars` stands, or the source where it has none.
@@ -120,6 +126,15 @@ pub struct Var {
     pub value: SecretString,
     /// The value itself stands in the configuration. Refused for what the adapter calls secret.
     pub literal: bool,
+    /// Where it stands.
+    pub at: Place,
+}
+
+/// A var that callers bring along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forwarded {
+    /// The header of their requests, in small letters.
+    pub header: Box<str>,
     /// Where it stands.
     pub at: Place,
 }
@@ -200,6 +215,7 @@ impl Default for Server {
             listen: LISTEN,
             hosts: Vec::new(),
             origins: Vec::new(),
+            proxies: Vec::new(),
             introspection: true,
             state_dir: None,
         }

@@ -4,16 +4,18 @@ use super::auth::{self, auth};
 use super::documents::documents;
 use super::outside::Outside;
 use super::telemetry::telemetry;
+use super::vars;
 use super::{
     ABSENT_RANGE, AHEAD_RANGE, ATTEMPT_RANGE, Adapter, BreakerTimes, CONCURRENCY,
     CONCURRENCY_RANGE, CONNECT_RANGE, CURSOR_KEY_BYTES, CacheTimes, Config, FAILURES_RANGE,
     REST_RANGE, RETRIES, RETRIES_RANGE, STALE_RANGE, Server, SourceConfig, TOTAL_RANGE, TTL_RANGE,
-    Timeouts, Var, WINDOW_RANGE,
+    Timeouts, WINDOW_RANGE,
 };
+use crate::access::Network;
 use crate::document::{Document, Problems, Table, Text, Value};
 use crate::limits::Limits;
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// Reads a whole configuration.
@@ -33,7 +35,9 @@ pub(super) fn config(
     let documents = root
         .table("documents")
         .map(|table| documents(table, outside));
-    let telemetry = root.table("telemetry").map(telemetry);
+    let telemetry = root
+        .table("telemetry")
+        .map(|table| telemetry(table, outside));
     let limits = root.table("limits").map(limits);
     let tables = root.tables("source");
     if tables.is_empty() {
@@ -96,6 +100,11 @@ fn server(mut table: Table<'_>, guarded: bool, outside: &Outside<'_>) -> Server 
         .into_iter()
         .filter_map(|text| origin(&table, text))
         .collect();
+    let proxies = table.strings("proxies");
+    let proxies = proxies
+        .into_iter()
+        .filter_map(|text| network(&table, &text))
+        .collect();
     let introspection = table.bool("introspection");
     let state_dir = table
         .string("state_dir")
@@ -106,6 +115,7 @@ fn server(mut table: Table<'_>, guarded: bool, outside: &Outside<'_>) -> Server 
         listen: listen.unwrap_or(default.listen),
         hosts,
         origins,
+        proxies,
         introspection: introspection.unwrap_or(default.introspection),
         state_dir: state_dir.map(|text| outside.path(&text.value)),
     }
@@ -156,6 +166,15 @@ fn origin(table: &Table<'_>, text: Text) -> Option<Box<str>> {
     None
 }
 
+fn network(table: &Table<'_>, text: &Text) -> Option<Network> {
+    let network = Network::read(&text.value);
+    if network.is_none() {
+        let message = "`server.proxies`: an IP address, or a network such as 10.0.0.0/8";
+        table.problem(&text.at, message);
+    }
+    network
+}
+
 // === [limits] ===
 
 fn limits(mut table: Table<'_>) -> Limits {
@@ -184,10 +203,8 @@ fn source(mut table: Table<'_>, outside: &Outside<'_>) -> SourceConfig {
         .required_string("adapter")
         .and_then(|text| filled(&table, "adapter", text))
         .map(|text| adapter(&text.value, outside));
-    let mut unread = BTreeSet::new();
-    let vars = table
-        .table("vars")
-        .map(|vars| self::vars(vars, outside, &mut unread));
+    let vars = table.table("vars").map(|vars| vars::vars(vars, outside));
+    let vars = vars.unwrap_or_default();
     let timeouts = table.table("timeouts").map(timeouts);
     let cache = cache(&mut table);
     let concurrency = table.integer("concurrency", CONCURRENCY_RANGE);
@@ -198,8 +215,9 @@ fn source(mut table: Table<'_>, outside: &Outside<'_>) -> SourceConfig {
         tenant,
         adapter: adapter.unwrap_or(Adapter::BuiltIn(String::new())),
         adapter_at: table.place_of("adapter"),
-        vars: vars.unwrap_or_default(),
-        unread,
+        vars: vars.configured,
+        forwarded: vars.forwarded,
+        unread: vars.unread,
         vars_at: table.place_of("vars"),
         timeouts: timeouts.unwrap_or_default(),
         cache,
@@ -239,37 +257,6 @@ fn adapter(text: &str, outside: &Outside<'_>) -> Adapter {
     } else {
         Adapter::BuiltIn(text.to_owned())
     }
-}
-
-fn vars(
-    mut table: Table<'_>,
-    outside: &Outside<'_>,
-    unread: &mut BTreeSet<String>,
-) -> BTreeMap<String, Var> {
-    let mut vars = BTreeMap::new();
-    for entry in table.entries() {
-        let at = entry.value.at().clone();
-        let name = entry.key.value;
-        let (value, literal) = match entry.value {
-            Value::Text(text) => (Some(text.value.into()), true),
-            Value::Table(reference) => (outside.resolve(reference), false),
-            other => {
-                let message = format!(
-                    "`{}`: expected a string, {{ env = \"NAME\" }} or {{ file = \"PATH\" }}, found {}",
-                    table.path_of(&name),
-                    other.kind()
-                );
-                table.problem(&at, message);
-                (None, false)
-            }
-        };
-        match value {
-            Some(value) => drop(vars.insert(name, Var { value, literal, at })),
-            None => drop(unread.insert(name)),
-        }
-    }
-    table.finish();
-    vars
 }
 
 fn timeouts(mut table: Table<'_>) -> Timeouts {

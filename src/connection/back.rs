@@ -117,7 +117,10 @@ async fn previous(list: &List<'_>, strip: &mut Strip, at: Position, want: u32) -
     strip.total = page.total.or(strip.total);
     count_empty(list, strip, page.rows.is_empty() && page.prev.is_some())?;
     let begin = begin(strip).saturating_sub(page.rows.len() as u64);
-    let rows = placed(&at, begin, trail, size, page.rows, strip.first.as_ref());
+    // A page that was read backwards begins elsewhere when it is read with another size, so it is no way on.
+    let begins = |strip: &Strip| strip.rows.first().is_some_and(|raw| raw.spot.size == 0);
+    let follows = strip.first.as_ref().filter(|_| begins(strip));
+    let rows = placed(&at, begin, trail, size, page.rows, follows);
     strip.trail = trail;
     strip.at_start = page.prev.is_none();
     strip.prev = page.prev;

@@ -39,7 +39,7 @@ const SORTS: &[&str] = &[
     "updated_at",
 ];
 /// The requests per minute that are announced; the pages name no number.
-const PER_MINUTE: u64 = 600;
+const PER_MINUTE: u64 = 60_000;
 
 const WRITABLE: &[Field] = &[
     Field::new("first_name", Kind::Text(255)),

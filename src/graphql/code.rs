@@ -17,7 +17,7 @@ macro_rules! codes {
 
         impl ErrorCode {
             /// Every word that an error may have, that of persisted documents too.
-            pub const WORDS: &'static [&'static str] = &[$($word,)+ "PERSISTED_QUERY_NOT_FOUND"];
+            pub const WORDS: &'static [&'static str] = &[$($word,)+ "PERSISTED_QUERY_NOT_FOUND", "PERSISTED_QUERY_NOT_SUPPORTED"];
 
             /// The word, as in the schema.
             pub const fn as_str(self) -> &'static str {
@@ -56,11 +56,11 @@ codes! {
     DepthLimit = "DEPTH_LIMIT",
     /// Too many rows would have to be read to answer.
     ScanLimit = "SCAN_LIMIT",
-    /// Nobody knows who is asking.
+    /// Nobody knows who is asking; with a source: the request does not bring the credential that this source needs.
     Unauthenticated = "UNAUTHENTICATED",
-    /// Whoever is asking may not do this, or the configured credentials may not.
+    /// Whoever is asking may not do this, or the credentials used for the source may not.
     Forbidden = "FORBIDDEN",
-    /// The CRM does not accept the configured credentials.
+    /// The CRM does not accept the credentials: the configured ones, or those that the request brings.
     SourceCredentials = "SOURCE_CREDENTIALS",
     /// The CRM's rate limit is used up; wait.
     SourceRateLimited = "SOURCE_RATE_LIMITED",
@@ -84,6 +84,7 @@ impl From<SourceErrorKind> for ErrorCode {
     fn from(kind: SourceErrorKind) -> Self {
         match kind {
             SourceErrorKind::Credentials => Self::SourceCredentials,
+            SourceErrorKind::Unauthenticated => Self::Unauthenticated,
             SourceErrorKind::Forbidden => Self::Forbidden,
             SourceErrorKind::Throttled => Self::SourceRateLimited,
             SourceErrorKind::Timeout => Self::SourceTimeout,

@@ -234,13 +234,12 @@ fn choose(all: &Sources, keys: Option<&[String]>) -> Result<Vec<Arc<SourceEntry>
             "`sources` must not be empty; leave it out to ask all sources",
         ));
     }
-    if let Some(unknown) = keys.iter().find(|key| all.by_key(key).is_none()) {
+    if keys.iter().any(|key| all.by_key(key).is_none()) {
         let known: Vec<_> = all.all().iter().map(|entry| &*entry.key).collect();
-        let unknown: String = unknown.chars().take(64).collect();
         return Err(coded(
             ErrorCode::InvalidInput,
             format!(
-                "there is no source {unknown:?}; there are: {}",
+                "`sources` names one that is not there; there are: {}",
                 known.join(", ")
             ),
         ));

@@ -10,7 +10,7 @@ use crate::access::{Caller, Scope};
 use crate::limits::Limits;
 use crate::load::Answers;
 use crate::metrics::CacheMoment;
-use crate::source::{CallBudget, Operation};
+use crate::source::{Brought, CallBudget, Operation};
 use crate::trace::Trace;
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
@@ -43,6 +43,8 @@ pub struct Arrival {
     pub no_store: bool,
     /// The trace it is part of.
     pub trace: Option<Trace>,
+    /// The credentials it brings for the CRMs themselves.
+    pub brought: Brought,
 }
 
 impl Arrival {
@@ -55,6 +57,7 @@ impl Arrival {
             max_age: None,
             no_store: false,
             trace: None,
+            brought: Brought::default(),
         }
     }
 }
@@ -78,7 +81,7 @@ struct Inner {
 }
 
 /// Puts what resolvers need into a request's data.
-type Furnish = dyn Fn(&Arc<Operation>, &Caller, &mut Data) + Send + Sync;
+type Furnish = dyn Fn(&Arc<Operation>, &Caller, &Brought, &mut Data) + Send + Sync;
 
 /// Tells what grows with every write that a caller could see.
 type Epoch = dyn Fn(&Caller) -> u64 + Send + Sync;
@@ -123,7 +126,7 @@ where
 
 impl Gateway {
     /// Finishes and wraps a schema. `furnish` puts what resolvers need (loaders, ...) into each request's data, and nothing of
-    /// another tenant than the caller's; the [`Arc<Operation>`](Operation) and the [`Arc<Caller>`](Caller) are in it anyway.
+    /// another tenant than the caller's, and nothing of other credentials than they brought; the [`Arc<Operation>`](Operation) and the [`Arc<Caller>`](Caller) are in it anyway.
     /// `epoch` grows with every write that a caller could see.
     ///
     /// # Errors
@@ -131,7 +134,7 @@ impl Gateway {
     pub fn new<Q, M>(
         schema: SchemaBuilder<Q, M, EmptySubscription>,
         limits: &Limits,
-        furnish: impl Fn(&Arc<Operation>, &Caller, &mut Data) + Send + Sync + 'static,
+        furnish: impl Fn(&Arc<Operation>, &Caller, &Brought, &mut Data) + Send + Sync + 'static,
         epoch: impl Fn(&Caller) -> u64 + Send + Sync + 'static,
     ) -> Result<Self, ContractError>
     where
@@ -211,8 +214,9 @@ impl Gateway {
         let last = arrival.deadline + Duration::from_millis(self.inner.limits.grace_ms);
         let notes = Arc::new(Notes::default());
         let caller = Arc::clone(&arrival.caller);
+        let brought = arrival.brought.clone();
         let operation = operation(arrival, self.inner.limits.upstream_calls);
-        let request = self.request(document, &operation, caller);
+        let request = self.request(document, &operation, caller, &brought);
         let request = request.data(Arc::clone(&notes)).data(prepared.lifted());
         let running = AssertUnwindSafe(Arc::clone(&self.inner.executor).execute(request))
             .catch_unwind()
@@ -248,15 +252,18 @@ impl Gateway {
     }
 
     /// Where the answer to a request with this text would be kept; `None` where nothing is. To be asked for before
-    /// anything is read.
-    pub fn place(&self, caller: &Caller, text: &[u8]) -> Option<Place> {
+    /// anything is read. Other credentials, too, are another place.
+    pub fn place(&self, caller: &Caller, brought: &Brought, text: &[u8]) -> Option<Place> {
         self.inner.answers.as_ref()?;
-        let mut key = Vec::with_capacity(caller.tenant.len() + text.len() + 8);
+        let print = brought.print();
+        let mut key = Vec::with_capacity(caller.tenant.len() + text.len() + 40);
         key.extend_from_slice(caller.tenant.as_bytes());
         key.push(0);
         for (_, scope) in Scope::ALL {
             key.push(u8::from(caller.may(scope)));
         }
+        key.push(u8::from(print.is_some()));
+        key.extend(print.into_iter().flatten());
         key.extend_from_slice(text);
         Some(Place {
             key: key.into(),
@@ -301,11 +308,12 @@ impl Gateway {
         document: ExecutableDocument,
         operation: &Arc<Operation>,
         caller: Arc<Caller>,
+        brought: &Brought,
     ) -> Request {
         // The text is of no use to the executor any more.
         let mut request = Request::new("");
         request.set_parsed_query(document);
-        (self.inner.furnish)(operation, &caller, &mut request.data);
+        (self.inner.furnish)(operation, &caller, brought, &mut request.data);
         request.data.insert(Arc::clone(operation));
         request.data.insert(caller);
         request

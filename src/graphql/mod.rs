@@ -31,6 +31,7 @@ use crate::access::Caller;
 use crate::connection::Connector;
 use crate::limits::Limits;
 use crate::load::Load;
+pub use crate::source::Brought;
 use crate::source::{Operation, Sources};
 use crate::writes::{Keep, Ledger, Writes};
 use async_graphql::{Data, EmptySubscription, Schema};
@@ -79,12 +80,14 @@ pub fn gateway_of(
         .data(limits.clone());
     let tenants = Arc::new(tenants);
     let known = Arc::clone(&tenants);
-    let furnish = move |operation: &Arc<Operation>, caller: &Caller, data: &mut Data| {
-        if let Some(realm) = tenants.get(&caller.tenant) {
-            data.insert(Arc::clone(&realm.connector));
-            data.insert(Load::new(realm.sources.clone(), Arc::clone(operation)));
-        }
-    };
+    let furnish =
+        move |operation: &Arc<Operation>, caller: &Caller, brought: &Brought, data: &mut Data| {
+            if let Some(realm) = tenants.get(&caller.tenant) {
+                data.insert(Arc::clone(&realm.connector));
+                let sources = realm.sources.seen_by(brought);
+                data.insert(Load::new(sources, Arc::clone(operation)));
+            }
+        };
     let epoch = move |caller: &Caller| {
         let realm = known.get(&caller.tenant);
         realm.map_or(0, |realm| realm.sources.epoch())

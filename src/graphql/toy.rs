@@ -18,7 +18,7 @@ pub(crate) static SLOW_BUMPS: AtomicU32 = AtomicU32::new(0);
 /// The toy gateway with the default ceilings.
 pub(crate) fn gateway(limits: &Limits) -> Gateway {
     let schema = Schema::build(Query, Mutation, EmptySubscription);
-    Gateway::new(schema, limits, |_, _, _| {}, |_| 0).unwrap()
+    Gateway::new(schema, limits, |_, _, _, _| {}, |_| 0).unwrap()
 }
 
 #[derive(Clone, Copy, Enum, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! `/metrics`: the gateway's figures, for whoever may see those of all tenants.
 
-use super::guards::RequestId;
+use super::guards::{CameFrom, RequestId};
 use super::parameters::Malformed;
-use super::{Shared, handler};
+use super::{Shared, entry, handler};
 use crate::access::Scope;
 use crate::metrics;
 use axum::Extension;
@@ -17,9 +17,10 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 pub(super) async fn metrics(
     State(shared): State<Arc<Shared>>,
     Extension(RequestId(id)): Extension<RequestId>,
+    Extension(from): Extension<CameFrom>,
     headers: HeaderMap,
 ) -> Response {
-    let denied = match handler::caller(&shared, &headers).await {
+    let denied = match entry::caller(&shared, &headers, from).await {
         Ok(caller) if caller.may(Scope::ReadMetrics) => {
             return ([(header::CONTENT_TYPE, OPEN_METRICS)], page(&shared)).into_response();
         }

@@ -14,6 +14,8 @@
 use super::Shared;
 use super::handler;
 use super::parameters::Malformed;
+use super::server::Connection;
+use crate::access::{Network, Peer};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -26,6 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use tracing::{Instrument, field};
 
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Headers that no page can add to a request to another origin without a preflight.
@@ -37,15 +40,16 @@ const PREFLIGHTED: [&str; 4] = [
 ];
 
 /// Leave for a page of a welcome origin. No word of credentials: a browser's cookies and passwords stay at home.
-const PREFLIGHT: [(HeaderName, &str); 3] = [
+const PREFLIGHT: [(HeaderName, &str); 2] = [
     (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
-    (
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        "authorization, content-type, cache-control, x-api-key, x-request-id, graphql-require-preflight, \
-         apollo-require-preflight, x-apollo-operation-name, apollographql-client-name, apollographql-client-version",
-    ),
     (header::ACCESS_CONTROL_MAX_AGE, "600"),
 ];
+
+/// The headers that such a page may send, beside those that the configuration names.
+const ALLOWED: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, cache-control, x-api-key, x-request-id, graphql-require-preflight, \
+     apollo-require-preflight, x-apollo-operation-name, apollographql-client-name, apollographql-client-version",
+);
 
 /// What such a page may read beside the body.
 const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, retry-after");
@@ -87,6 +91,26 @@ fn without_port(host: &str) -> &str {
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) Box<str>);
 
+/// Whom a request counts as coming from, in its extensions; `None` where nobody can be told apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CameFrom(pub(super) Option<Peer>);
+
+impl CameFrom {
+    /// What the connection, and the proxies that are configured, say.
+    fn of(request: &Request, proxies: &[Network]) -> Self {
+        let lines = request.headers().get_all(FORWARDED_FOR).iter();
+        // What is no text stands for nobody.
+        let words: Vec<&str> = lines
+            .flat_map(|line| line.to_str().unwrap_or("?").split(','))
+            .collect();
+        let connected = request.extensions().get::<Connection>();
+        Self(
+            connected
+                .and_then(|Connection(address)| Peer::behind(*address, words.into_iter(), proxies)),
+        )
+    }
+}
+
 /// Around every route: the request's id, the name it was called by, panics, and the headers of every answer.
 pub(super) async fn around(
     State(shared): State<Arc<Shared>>,
@@ -95,6 +119,8 @@ pub(super) async fn around(
 ) -> Response {
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
+    let from = CameFrom::of(&request, &shared.policy.proxies);
+    request.extensions_mut().insert(from);
     let host = host(&request);
     let policy = &shared.policy;
     let welcome = policy.welcome_origin(request.headers()).cloned();
@@ -105,7 +131,7 @@ pub(super) async fn around(
         );
         handler::malformed(&shared, error, &id)
     } else if welcome.is_some() && is_preflight(&request) {
-        (StatusCode::NO_CONTENT, PREFLIGHT).into_response()
+        preflight(policy.forwarding.listed())
     } else {
         let span =
             tracing::info_span!("request", id = %id, tenant = field::Empty, key = field::Empty);
@@ -122,6 +148,9 @@ pub(super) async fn around(
     if !policy.origins.is_empty() {
         headers.append(header::VARY, HeaderValue::from_static("origin"));
     }
+    if let Some(listed) = policy.forwarding.listed() {
+        headers.append(header::VARY, listed.clone());
+    }
     if let Some(origin) = welcome {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
@@ -136,6 +165,15 @@ pub(super) async fn around(
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+fn preflight(more: Option<&HeaderValue>) -> Response {
+    let mut response = (StatusCode::NO_CONTENT, PREFLIGHT).into_response();
+    let headers = response.headers_mut();
+    for allowed in [Some(&ALLOWED), more].into_iter().flatten() {
+        headers.append(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed.clone());
+    }
     response
 }
 

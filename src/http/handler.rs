@@ -2,10 +2,11 @@
 
 use super::Shared;
 use super::caching::{self, Wish};
+use super::entry;
 use super::guards::{self, RequestId};
 use super::negotiate::Media;
 use super::parameters::{self, Malformed, Parameters};
-use crate::access::{Caller, Denied};
+use crate::access::Caller;
 use crate::graphql::{Answer, Arrival, Place, Prepared, RequestCode, RequestError};
 use crate::metrics::{Ended, Kind, Word};
 use crate::trace::{Span, Trace};
@@ -60,15 +61,6 @@ fn span(shared: &Shared, headers: &HeaderMap) -> Span {
     shared.policy.tracer.request("graphql", only)
 }
 
-/// Puts who is asking into every line of the request.
-fn named(caller: &Caller) {
-    let span = tracing::Span::current();
-    span.record("tenant", &*caller.tenant);
-    if let Some(key) = &caller.key {
-        span.record("key", &**key);
-    }
-}
-
 async fn respond(
     shared: &Shared,
     id: &str,
@@ -97,8 +89,7 @@ async fn respond(
         let message = "a GET from another origin needs the header graphql-require-preflight";
         return Err(Malformed::new(StatusCode::FORBIDDEN, message));
     }
-    let caller = caller(shared, &parts.headers).await?;
-    named(&caller);
+    let (caller, brought) = entry::known(shared, &parts).await?;
     let share = shared.shares.get(&caller.tenant);
     let full = |places: &Semaphore| places.available_permits() == 0;
     if full(&shared.permits) || share.is_some_and(full) {
@@ -111,7 +102,7 @@ async fn respond(
         parameters::body(&parts.headers, body, &shared.limits).await?
     };
     let wish = Wish::of(&parts.headers);
-    let place = shared.gateway.place(&caller, &text);
+    let place = shared.gateway.place(&caller, &brought, &text);
     let place = place.filter(|_| !wish.no_store);
     // Whoever wants news makes the next one's answer, and is not answered with the last one's.
     let old = place.as_ref().filter(|_| wish == Wish::default());
@@ -133,6 +124,7 @@ async fn respond(
     let trace = parts.extensions.get::<Trace>().cloned();
     let arrival = Arrival {
         trace,
+        brought,
         ..arrival(shared, id, caller, wish, started)
     };
     run(shared, parameters, reads_only, arrival, place, media).await
@@ -223,37 +215,6 @@ fn prepare(shared: &Shared, parameters: &Parameters) -> Result<Prepared, Vec<Req
     Ok(prepared)
 }
 
-/// Whoever sent these headers.
-pub(super) async fn caller(shared: &Shared, headers: &HeaderMap) -> Result<Arc<Caller>, Malformed> {
-    shared
-        .policy
-        .access
-        .caller(headers)
-        .await
-        .map_err(|denied| {
-            tracing::info!(reason = denied.word(), "denied");
-            let (status, message) = match denied {
-                Denied::Missing => (StatusCode::UNAUTHORIZED, "credentials are needed"),
-                Denied::Invalid("expired") => (StatusCode::UNAUTHORIZED, "the token has expired"),
-                Denied::Invalid(_) => (StatusCode::UNAUTHORIZED, "the credentials are not valid"),
-                Denied::Tenant => {
-                    let message = "the credentials belong to no tenant of this gateway";
-                    (StatusCode::FORBIDDEN, message)
-                }
-                Denied::Unavailable => {
-                    let message = "the credentials cannot be checked now";
-                    (StatusCode::SERVICE_UNAVAILABLE, message)
-                }
-            };
-            let mut error = Malformed::new(status, message);
-            error.challenge = Some(match denied {
-                Denied::Missing => "Bearer realm=\"crmql\"",
-                _ => "Bearer realm=\"crmql\", error=\"invalid_token\"",
-            });
-            error
-        })
-}
-
 fn overloaded() -> Malformed {
     let message = "too many requests are in work";
     Malformed::new(StatusCode::SERVICE_UNAVAILABLE, message)
@@ -266,13 +227,12 @@ fn arrival(
     wish: Wish,
     started: Instant,
 ) -> Arrival {
+    let deadline = started + Duration::from_millis(shared.limits.request_ms);
     Arrival {
-        request_id: id.into(),
         caller,
-        deadline: started + Duration::from_millis(shared.limits.request_ms),
         max_age: wish.max_age,
         no_store: wish.no_store,
-        trace: None,
+        ..Arrival::new(id, deadline)
     }
 }
 
@@ -282,7 +242,10 @@ fn status(answer: &Answer, media: Media) -> StatusCode {
         (None, _) => StatusCode::OK,
         (
             Some(
-                RequestCode::InvalidInput | RequestCode::TooComplex | RequestCode::DocumentNotFound,
+                RequestCode::InvalidInput
+                | RequestCode::TooComplex
+                | RequestCode::DocumentNotFound
+                | RequestCode::DocumentsNotKept,
             ),
             media,
         ) => match media {
@@ -332,6 +295,10 @@ pub(super) fn malformed(shared: &Shared, error: Malformed, id: &str) -> Response
         response
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    if let Some(seconds) = error.retry_after {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

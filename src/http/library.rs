@@ -110,11 +110,13 @@ impl Library {
         let text = trusted.cloned().or_else(kept);
         text.map(|text| Found { text, keep: None }).ok_or_else(|| {
             // The words that clients look for, to send the whole document next.
-            let message = match (&self.kept, self.trusted.is_empty()) {
-                (None, true) => "PersistedQueryNotSupported",
-                _ => "PersistedQueryNotFound",
-            };
-            RequestError::new(RequestCode::DocumentNotFound, message)
+            match (&self.kept, self.trusted.is_empty()) {
+                (None, true) => {
+                    let message = "PersistedQueryNotSupported";
+                    RequestError::new(RequestCode::DocumentsNotKept, message)
+                }
+                _ => RequestError::new(RequestCode::DocumentNotFound, "PersistedQueryNotFound"),
+            }
         })
     }
 
@@ -189,6 +191,16 @@ mod tests {
 
     fn code(found: Result<Found, RequestError>) -> &'static str {
         found.unwrap_err().code.as_str()
+    }
+
+    #[test]
+    fn where_none_is_kept_clients_are_told_to_stop_asking() {
+        let library = Library::trusting(BTreeMap::new(), false);
+        let unknown = asked(None, None, Some("two"));
+        assert_eq!(
+            code(library.find(&unknown)),
+            "PERSISTED_QUERY_NOT_SUPPORTED"
+        );
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! variable or a body.
 
 mod caching;
+mod entry;
 mod figures;
+mod forwarded;
 mod graphiql;
 mod guards;
 mod handler;
@@ -17,6 +19,7 @@ mod server;
 mod swap;
 
 pub use axum::Router;
+pub use forwarded::Forwarding;
 pub use guards::Hosts;
 pub use health::Readiness;
 pub use library::Library;
@@ -30,7 +33,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, extract::State};
-use guards::RequestId;
+use guards::{CameFrom, RequestId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -90,12 +93,13 @@ pub fn router(gateway: Gateway, limits: &Limits, readiness: Readiness, policy: P
 async fn schema(
     State(shared): State<Arc<Shared>>,
     Extension(RequestId(id)): Extension<RequestId>,
+    Extension(from): Extension<CameFrom>,
     headers: HeaderMap,
 ) -> Response {
     if !shared.policy.introspection {
         return not_found().await.into_response();
     }
-    match handler::caller(&shared, &headers).await {
+    match entry::caller(&shared, &headers, from).await {
         Ok(_) => {
             let text = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
             (text, shared.gateway.sdl().to_owned()).into_response()

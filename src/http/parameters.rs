@@ -32,13 +32,17 @@ pub(super) struct Malformed {
     pub(super) error: RequestError,
     /// How to prove who one is, where that is what was wrong.
     pub(super) challenge: Option<&'static str>,
+    /// After how many seconds trying again may help, where that is known.
+    pub(super) retry_after: Option<u64>,
 }
 
 impl Malformed {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         let code = match status {
             StatusCode::PAYLOAD_TOO_LARGE => RequestCode::TooLarge,
-            StatusCode::SERVICE_UNAVAILABLE => RequestCode::Overloaded,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                RequestCode::Overloaded
+            }
             StatusCode::UNAUTHORIZED => RequestCode::Unauthenticated,
             StatusCode::FORBIDDEN => RequestCode::Forbidden,
             _ => RequestCode::InvalidInput,
@@ -47,6 +51,7 @@ impl Malformed {
             status,
             error: RequestError::new(code, message),
             challenge: None,
+            retry_after: None,
         }
     }
 

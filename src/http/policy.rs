@@ -1,8 +1,9 @@
 //! What a deployment decides about its callers: who they are, by which names and from which origins they come, what they may send.
 
+use super::forwarded::Forwarding;
 use super::guards::Hosts;
 use super::library::Library;
-use crate::access::Access;
+use crate::access::{Access, Network, Tries};
 use crate::graphql::ErrorCode;
 use crate::metrics::{Moment, RequestMeter};
 use crate::trace::Tracer;
@@ -18,8 +19,14 @@ pub struct Policy {
     pub origins: Vec<Box<str>>,
     /// Who may call.
     pub access: Access,
+    /// What stands in front of the gateway and says where requests come from.
+    pub proxies: Vec<Network>,
+    /// Refused credentials by where they came from. One for the whole life of a process.
+    pub tries: Arc<Tries>,
     /// Tenants that get a share of the requests in work each.
     pub tenants: BTreeSet<Box<str>>,
+    /// Which credentials callers bring for the CRMs themselves.
+    pub forwarding: Forwarding,
     /// Whether callers may ask for the schema.
     pub introspection: bool,
     /// The documents that need not be sent.
@@ -39,7 +46,10 @@ impl Policy {
             hosts,
             origins: Vec::new(),
             access: Access::anybody(),
+            proxies: Vec::new(),
+            tries: Arc::default(),
             tenants: BTreeSet::new(),
+            forwarding: Forwarding::default(),
             introspection: true,
             library: Library::default(),
             meter: Arc::new(RequestMeter::new(ErrorCode::WORDS)),

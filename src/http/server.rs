@@ -7,15 +7,19 @@ use super::Readiness;
 use super::health::Connected;
 use crate::limits::Limits;
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
 
 /// What an HTTP/2 connection opens with.
 const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -46,9 +50,9 @@ pub async fn serve(
     let mut shutdown = std::pin::pin!(shutdown);
     readiness.set(true);
     loop {
-        let stream = tokio::select! {
+        let (stream, address) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     sleep(PAUSE).await;
@@ -61,7 +65,13 @@ pub async fn serve(
         if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
             let connection = server.clone();
             let held = (permit, readiness.connect());
-            tokio::spawn(connection.run(stream, graceful.watcher(), drained.clone(), held));
+            tokio::spawn(connection.run(
+                stream,
+                Connection(address.ip()),
+                graceful.watcher(),
+                drained.clone(),
+                held,
+            ));
         }
     }
     readiness.set(false);
@@ -93,6 +103,10 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
 }
 
+/// Where a request's connection comes from, in its extensions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Connection(pub(super) IpAddr);
+
 #[derive(Clone)]
 struct Server {
     builder: Builder<TokioExecutor>,
@@ -104,6 +118,7 @@ impl Server {
     async fn run(
         self,
         stream: TcpStream,
+        address: Connection,
         watcher: Watcher,
         mut draining: watch::Receiver<bool>,
         _held: (OwnedSemaphorePermit, Connected),
@@ -125,7 +140,13 @@ impl Server {
         } else {
             self.builder.http1_only()
         };
-        let service = TowerToHyperService::new(self.router);
+        let router = self
+            .router
+            .map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(address);
+                request
+            });
+        let service = TowerToHyperService::new(router);
         let connection = builder
             .serve_connection(TokioIo::new(stream), service)
             .into_owned();

@@ -86,7 +86,7 @@ impl Times {
 }
 
 /// Whose answers, and since which write. Two sources never share a scope, whatever their names; callers that bring
-/// credentials of their own would get one for each of these.
+/// credentials of their own get one for each of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Scope {
     /// The source with its credentials, numbered by the store.

@@ -9,6 +9,7 @@ mod batch;
 mod cache;
 mod cached;
 mod flight;
+mod forwarded;
 mod gone;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ mod weight;
 pub use answers::Answers;
 pub use cache::{Store, Times};
 pub use cached::{CachedSource, Caching};
+pub use forwarded::{ForwardedSource, Make};
 
 use crate::model::{Change, LocalId};
 use crate::source::{Call, CustomerRef, Operation, SourceEntry, SourceError, Sources, Written};

@@ -21,8 +21,10 @@ pub struct SourceError {
 /// What kind of failure, by what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SourceErrorKind {
-    /// The CRM does not accept the configured credentials, or they do not allow this: mend the configuration.
+    /// The CRM does not accept the credentials, or they do not allow this: mend the configuration, or what the caller brings.
     Credentials,
+    /// The caller must bring the credentials for this CRM, and did not.
+    Unauthenticated,
     /// The CRM knows the credentials, and they do not allow this.
     Forbidden,
     /// The CRM's rate limit is used up: wait.
@@ -89,6 +91,7 @@ impl SourceErrorKind {
     /// Every kind.
     const ALL: &'static [Self] = &[
         Self::Credentials,
+        Self::Unauthenticated,
         Self::Forbidden,
         Self::Throttled,
         Self::Timeout,
@@ -115,6 +118,7 @@ impl SourceErrorKind {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Credentials => "SOURCE_CREDENTIALS",
+            Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::Throttled => "SOURCE_RATE_LIMITED",
             Self::Timeout => "SOURCE_TIMEOUT",

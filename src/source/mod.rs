@@ -3,11 +3,13 @@
 //! Vectors in, vectors out: how a CRM batches, pages or retries is its implementation's business. What a source can do
 //! is decided by [`CustomerSource::plan`] and [`Capabilities`] before any call is made.
 
+mod brought;
 mod call;
 mod error;
 pub mod memory;
 mod status;
 
+pub use brought::{Brought, Print, Unfit};
 pub use call::{Call, CallBudget, Known, Operation};
 pub use error::{SourceError, SourceErrorKind};
 pub use status::{QuotaLeft, SourceStatus};
@@ -72,6 +74,16 @@ pub trait CustomerSource: Send + Sync {
     /// Counts what is done with this source.
     fn meter(&self) -> Arc<SourceMeter> {
         Arc::default()
+    }
+
+    /// The source of a caller who brings these credentials; `None` where it is the same for everybody.
+    fn seen_by(&self, _brought: &Brought) -> Option<Arc<dyn CustomerSource>> {
+        None
+    }
+
+    /// Stands for the credentials that a caller brought; `None` where they are the configured ones.
+    fn credential(&self) -> Option<Print> {
+        None
     }
 }
 
@@ -303,6 +315,25 @@ impl Sources {
     /// Every source, in order.
     pub fn all(&self) -> &[Arc<SourceEntry>] {
         &self.0
+    }
+
+    /// The sources as a caller sees them who brings these credentials.
+    #[must_use]
+    pub fn seen_by(&self, brought: &Brought) -> Self {
+        if brought.is_empty() {
+            return self.clone();
+        }
+        let own = |entry: &Arc<SourceEntry>| match entry.source.seen_by(brought) {
+            None => Arc::clone(entry),
+            Some(source) => Arc::new(SourceEntry {
+                source,
+                key: entry.key.clone(),
+                name: entry.name.clone(),
+                adapter: entry.adapter.clone(),
+                rank: entry.rank,
+            }),
+        };
+        Self(self.0.iter().map(own).collect())
     }
 
     /// Grows with every write through any of them.

@@ -69,7 +69,10 @@ mod tests {
         assert_eq!(context.header(), GOOD);
         let later = format!("cc{}-more", &GOOD[2..]);
         assert_eq!(Context::parse(&later), Some(context));
-        assert!(!Context::parse(&GOOD.replace("-01", "-02")).unwrap().sampled);
+        for (flags, sampled) in [("00", false), ("02", false), ("03", true), ("ff", true)] {
+            let context = Context::parse(&GOOD.replace("-01", &format!("-{flags}")));
+            assert_eq!(context.unwrap().sampled, sampled, "{flags}");
+        }
     }
 
     #[test]

@@ -11,8 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Spans that may wait to be sent.
-const WAITING: usize = 4_096;
 /// Spans that are sent together.
 const TOGETHER: usize = 512;
 /// How long spans are gathered before they are sent.
@@ -44,9 +42,9 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// An empty queue, and its other end.
-    pub fn new() -> (Self, mpsc::Receiver<Finished>) {
-        let (spans, waiting) = mpsc::channel(WAITING);
+    /// An empty queue for so many spans, and its other end.
+    pub fn new(most: usize) -> (Self, mpsc::Receiver<Finished>) {
+        let (spans, waiting) = mpsc::channel(most.max(1));
         let queue = Self {
             spans,
             fates: Arc::default(),
@@ -141,6 +139,8 @@ mod tests {
     use futures_util::FutureExt;
     use std::sync::Mutex;
 
+    const WAITING: usize = 4 * TOGETHER;
+
     fn fate(queue: &Queue, word: &str) -> u64 {
         let mut fates = queue.fates();
         fates.find(|(known, _)| *known == word).unwrap().1
@@ -148,7 +148,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_finds_no_room_is_left_out_and_the_rest_is_sent_together() {
-        let (queue, waiting) = Queue::new();
+        let (queue, waiting) = Queue::new(WAITING);
         let tracer = Tracer::new(true, 100, Some(queue.clone()));
         for _ in 0..WAITING + 7 {
             drop(tracer.request("r", None));
@@ -175,7 +175,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_chosen_part_is_recorded_unless_the_caller_records() {
-        let (queue, mut waiting) = Queue::new();
+        let (queue, mut waiting) = Queue::new(WAITING);
         let tracer = Tracer::new(true, 25, Some(queue));
         for _ in 0..1_000 {
             drop(tracer.request("r", None));

@@ -120,13 +120,18 @@ impl Fault {
 
 /// The way to one CRM.
 pub struct Upstream {
-    client: reqwest::Client,
+    line: Arc<Line>,
     settings: Settings,
+    breaker: Breaker,
+    quota: Quota,
+}
+
+/// What all who call one CRM share, whatever credentials they use.
+struct Line {
+    client: reqwest::Client,
     open: Semaphore,
     waiting: AtomicUsize,
     next_start: Mutex<Instant>,
-    breaker: Breaker,
-    quota: Quota,
     budget: RetryBudget,
 }
 
@@ -159,16 +164,30 @@ impl Upstream {
             .tcp_nodelay(true)
             .user_agent(concat!("crmql/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self {
+        let line = Line {
             client,
             open: Semaphore::new(settings.concurrency.max(1)),
             waiting: AtomicUsize::new(0),
             next_start: Mutex::new(Instant::now()),
+            budget: RetryBudget::new(),
+        };
+        Ok(Self::over(Arc::new(line), settings))
+    }
+
+    /// Another way to the same CRM, for other credentials: connections, places and repeats are shared; whether it is down,
+    /// and what is left of its rate limit, is not.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::over(Arc::clone(&self.line), self.settings.clone())
+    }
+
+    fn over(line: Arc<Line>, settings: Settings) -> Self {
+        Self {
+            line,
             breaker: Breaker::new(settings.breaker.clone()),
             quota: Quota::default(),
-            budget: RetryBudget::new(),
             settings,
-        })
+        }
     }
 
     /// How the CRM may be called.
@@ -194,7 +213,7 @@ impl Upstream {
         if deadline <= Instant::now() {
             return Err(Fault::Late);
         }
-        let permit = match self.open.try_acquire() {
+        let permit = match self.line.open.try_acquire() {
             Ok(permit) => permit,
             Err(_) => tokio::time::timeout_at(deadline.into(), self.queue())
                 .await
@@ -212,17 +231,17 @@ impl Upstream {
     }
 
     async fn queue(&self) -> Result<SemaphorePermit<'_>, Fault> {
-        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _waiting = Waiting(&self.waiting);
+        let before = self.line.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waiting = Waiting(&self.line.waiting);
         if before >= self.settings.queued {
             return Err(Fault::Saturated);
         }
-        self.open.acquire().await.map_err(|_| Fault::Saturated)
+        self.line.open.acquire().await.map_err(|_| Fault::Saturated)
     }
 
     /// The next turn, where starts are spaced. One that would come too late is not taken.
     async fn turn(&self, spacing: Duration, deadline: Instant) -> Result<Instant, Fault> {
-        let mut next = self.next_start.lock().await;
+        let mut next = self.line.next_start.lock().await;
         let turn = (*next).max(Instant::now());
         if turn >= deadline {
             return Err(Fault::Saturated);
@@ -246,8 +265,8 @@ impl Upstream {
     /// How many calls are open, and how many wait for a place.
     pub fn busy(&self) -> (usize, usize) {
         let most = self.settings.concurrency.max(1);
-        let open = most.saturating_sub(self.open.available_permits());
-        (open, self.waiting.load(Ordering::Relaxed))
+        let open = most.saturating_sub(self.line.open.available_permits());
+        (open, self.line.waiting.load(Ordering::Relaxed))
     }
 
     /// How the CRM is doing.
@@ -272,12 +291,12 @@ impl Upstream {
 
     /// Notes a call that is no repeat: it earns a part of one.
     pub fn earn(&self) {
-        self.budget.earn();
+        self.line.budget.earn();
     }
 
     /// Takes one repeat out of what was earned.
     pub fn spend(&self) -> bool {
-        let granted = self.budget.spend();
+        let granted = self.line.budget.spend();
         self.settings.meter.again(granted);
         granted
     }
@@ -310,6 +329,7 @@ impl Upstream {
 
     async fn exchange(&self, request: Request) -> Result<Reply, Fault> {
         let mut builder = self
+            .line
             .client
             .request(request.method, request.url)
             .headers(request.headers);

@@ -134,7 +134,7 @@ impl Ledger {
             SourceError::new(SourceErrorKind::Saturated, text)
         };
         let opened = self.opened().await.map_err(unusable)?;
-        let name = print::keyed(&opened.salt, asked.tenant, &asked.entry.key, key);
+        let name = print::keyed(&opened.salt, asked, key);
         let entry = Entry {
             content: print::content(&opened.salt, asked.change),
             at: (self.clock)(),

@@ -162,10 +162,11 @@ impl<'c> Wanted<'c> {
     }
 
     fn fits(&self, customer: &Customer) -> bool {
+        // Without its time of making it may have been there before.
         let new = customer
             .created_at
             .as_ref()
-            .is_none_or(|made| made.0 >= self.since);
+            .is_some_and(|made| made.0 >= self.since);
         let same = |said: &str, found: Option<&str>| {
             found.is_some_and(|found| found.trim().to_lowercase() == said.trim().to_lowercase())
         };

@@ -70,9 +70,7 @@ impl Writes {
             let name = print::unkeyed(&self.seed, number);
             return send(load, asked, &name).await;
         };
-        let turn = self
-            .turns
-            .take(print::turn(asked.tenant, &asked.entry.key, key));
+        let turn = self.turns.take(print::turn(asked, key));
         let deadline = load.operation().deadline;
         let Ok(_turn) = tokio::time::timeout_at(deadline.into(), turn).await else {
             self.keys.add(KeyUse::Refused);

@@ -1,5 +1,6 @@
 //! Hashes that stand for keys and for what is written. Neither can be read back from them.
 
+use super::Asked;
 use crate::model::{Change, FieldValue};
 use blake3::Hasher;
 use serde_json::Value;
@@ -7,15 +8,19 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// The name of a caller's key while its write runs.
-pub(super) fn turn(tenant: &str, source: &str, key: &str) -> [u8; 32] {
-    keyed(&[0; 32], tenant, source, key)
+pub(super) fn turn(asked: &Asked<'_>, key: &str) -> [u8; 32] {
+    keyed(&[0; 32], asked, key)
 }
 
-/// The name of a caller's key; `salt` is the ledger's own.
-pub(super) fn keyed(salt: &[u8; 32], tenant: &str, source: &str, key: &str) -> [u8; 32] {
+/// The name of a caller's key; `salt` is the ledger's own. The same key is another one in another tenant, for another source,
+/// and with another credential that the caller brings for it.
+pub(super) fn keyed(salt: &[u8; 32], asked: &Asked<'_>, key: &str) -> [u8; 32] {
     let mut hasher = Hasher::new_keyed(salt);
-    for part in [tenant, source, key] {
+    for part in [asked.tenant, &asked.entry.key, key] {
         text(&mut hasher, part);
+    }
+    if let Some(print) = asked.entry.source.credential() {
+        hasher.update(&print);
     }
     *hasher.finalize().as_bytes()
 }

@@ -81,7 +81,7 @@ impl Query {
 async fn the_first_query_shows_rows_in_a_real_browser() {
     let limits = Limits::default();
     let schema = Schema::build(Query, EmptyMutation, EmptySubscription);
-    let gateway = Gateway::new(schema, &limits, |_, _, _| {}, |_| 0).unwrap();
+    let gateway = Gateway::new(schema, &limits, |_, _, _, _| {}, |_| 0).unwrap();
     let readiness = Readiness::new();
     let routes = router(
         gateway,

@@ -4,6 +4,7 @@ use super::support::gateway::header;
 use super::support::guarded::{self, ALL, Guarded, api_key};
 use super::support::process::{ask, configuration, spawn};
 use axum::extract::State;
+use axum::http::HeaderMap;
 use crmql::demo::{self, Fault, Options};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -16,7 +17,7 @@ const PARENT: &str = "b7ad6b7169203331";
 
 /// What a collector was sent.
 #[derive(Clone, Default)]
-pub struct Collected(Arc<Mutex<Vec<Value>>>);
+pub struct Collected(Arc<Mutex<Vec<Value>>>, Arc<Mutex<Vec<HeaderMap>>>);
 
 impl Collected {
     /// All spans so far.
@@ -64,7 +65,8 @@ impl Collected {
 
 /// A collector, and its address.
 pub async fn collector() -> (Collected, String) {
-    async fn take(State(collected): State<Collected>, body: String) {
+    async fn take(State(collected): State<Collected>, headers: HeaderMap, body: String) {
+        collected.1.lock().unwrap().push(headers);
         let message = serde_json::from_str(&body).unwrap();
         collected.0.lock().unwrap().push(message);
     }
@@ -115,6 +117,33 @@ fn attribute<'a>(span: &'a Value, key: &str) -> &'a Value {
     let attributes = span["attributes"].as_array().unwrap();
     let found = attributes.iter().find(|attribute| attribute["key"] == key);
     found.map_or(&Value::Null, |attribute| &attribute["value"])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_collector_gets_its_headers_and_nobody_else_does() {
+    let (collected, url) = collector().await;
+    let (crm, keys) = (format!("Bearer {MARKER}"), tempfile::tempdir().unwrap());
+    let file = keys.path().join("key");
+    std::fs::write(&file, format!("{crm}\n")).unwrap();
+    let headers = format!(
+        "headers = {{ Authorization = {{ file = {file:?} }}, x-org = {{ file = {file:?} }} }}\n"
+    );
+    let gateway = traced(&format!("otlp = {url:?}\n{headers}")).await;
+    assert_eq!(list(&gateway, None, 2).await.status, 200);
+    collected.wait_for("graphql", 1).await;
+    for headers in &*collected.1.lock().unwrap() {
+        for name in ["authorization", "x-org"] {
+            let values: Vec<_> = headers.get_all(name).iter().collect();
+            assert_eq!(values, [&crm]);
+        }
+        assert_eq!(headers["content-type"], "application/json");
+    }
+    let logs = gateway.demo.crms.iter().flat_map(|crm| crm.log());
+    assert!(!format!("{:?}", logs.collect::<Vec<_>>()).contains(MARKER));
+    // The CRM itself wants an authorization; that one stays its own.
+    assert!(!collected.text().contains(MARKER));
+    let said = gateway.process.err() + &gateway.process.out();
+    assert!(!said.contains(MARKER), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

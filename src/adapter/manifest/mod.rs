@@ -139,6 +139,21 @@ pub enum AuthRule {
     OAuth(OAuthRule),
 }
 
+impl Manifest {
+    /// The vars that a CRM gives a new value by itself: first refresh tokens, where such a token is one var and nothing else.
+    pub fn refresh_vars(&self) -> impl Iterator<Item = &str> {
+        self.http.auth.iter().filter_map(|rule| {
+            let AuthRule::OAuth(rule) = rule else {
+                return None;
+            };
+            match rule.refresh_token.as_ref()?.parts() {
+                [Part::Hole(name)] => Some(&**name),
+                _ => None,
+            }
+        })
+    }
+}
+
 impl AuthRule {
     /// The vars it takes, in the order of its parts, each once.
     pub fn vars(&self) -> Vec<&str> {
@@ -159,15 +174,6 @@ impl AuthRule {
             }
         }
         names
-    }
-
-    /// The var of the first refresh token, where that is one var and nothing else.
-    pub fn refresh_var(&self) -> Option<&str> {
-        let Self::OAuth(rule) = self else { return None };
-        match rule.refresh_token.as_ref()?.parts() {
-            [Part::Hole(name)] => Some(name),
-            _ => None,
-        }
     }
 }
 
@@ -292,6 +298,8 @@ pub enum GetMany {
         unwrap: JsonPath,
         /// The most ids a call takes.
         max: usize,
+        /// A null stands for an id without a record.
+        null_is_absent: bool,
         /// Which records are deleted.
         gone: Option<Gone>,
     },

@@ -119,14 +119,25 @@ pub enum RowsSeen {
     Other,
 }
 
+/// What an element of the rows' array was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// An object, as a record should be.
+    Object,
+    /// A null.
+    Null,
+    /// Something else.
+    Other,
+}
+
 /// Takes the rows one by one.
 pub trait Rows<'de> {
     /// The rows' array begins. In a document that has it twice the last one counts, as for every other member.
     fn begin(&mut self);
     /// The picker of one row.
     fn picker(&self) -> &Picker;
-    /// One row's leaves; `is_object` is false where the element was no object.
-    fn row(&mut self, leaves: &mut [Leaf<'de>], is_object: bool);
+    /// One row's leaves, and what the element was; nothing is picked from one that is no object.
+    fn row(&mut self, leaves: &mut [Leaf<'de>], element: Element);
 }
 
 /// No rows are wanted.
@@ -146,7 +157,7 @@ impl<'de> Rows<'de> for NoRows {
         &self.0
     }
 
-    fn row(&mut self, _: &mut [Leaf<'de>], _: bool) {}
+    fn row(&mut self, _: &mut [Leaf<'de>], _: Element) {}
 }
 
 /// Walks an answer along the tree of names.
@@ -196,27 +207,32 @@ impl<'de, R: Rows<'de>> Walk<'_, 'de, R> {
         let mut leaves = Vec::new();
         let mut more = self.scanner.enter(b'[', b']')?;
         while more {
-            let is_object = self.element(&mut leaves)?;
-            self.rows.row(&mut leaves, is_object);
+            let element = self.element(&mut leaves)?;
+            self.rows.row(&mut leaves, element);
             more = self.scanner.goes_on(b']')?;
         }
         Ok(())
     }
 
-    /// Fills the slots from the next element; `false` where that is no object.
-    fn element(&mut self, leaves: &mut Vec<Leaf<'de>>) -> Result<bool, NotJson> {
+    /// Fills the slots from the next element.
+    fn element(&mut self, leaves: &mut Vec<Leaf<'de>>) -> Result<Element, NotJson> {
         let picker = self.rows.picker();
         leaves.clear();
         leaves.resize(picker.slots, Leaf::Absent);
-        if self.scanner.peek()? != b'{' {
-            return self.scanner.skip().map(|()| false);
+        let element = match self.scanner.peek()? {
+            b'{' => Element::Object,
+            b'n' => Element::Null,
+            _ => Element::Other,
+        };
+        if element != Element::Object {
+            return self.scanner.skip().map(|()| element);
         }
         let mut row = Walk {
             scanner: self.scanner,
             rows: &mut NoRows::new(),
             seen: RowsSeen::Absent,
         };
-        row.value(&picker.root, leaves).map(|()| true)
+        row.value(&picker.root, leaves).map(|()| element)
     }
 }
 

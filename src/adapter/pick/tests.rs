@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
-struct Seen<'de>(Picker, Vec<(Vec<Leaf<'de>>, bool)>);
+struct Seen<'de>(Picker, Vec<(Vec<Leaf<'de>>, Element)>);
 
 impl<'de> Rows<'de> for Seen<'de> {
     fn begin(&mut self) {
@@ -16,8 +16,8 @@ impl<'de> Rows<'de> for Seen<'de> {
         &self.0
     }
 
-    fn row(&mut self, leaves: &mut [Leaf<'de>], is_object: bool) {
-        self.1.push((leaves.to_vec(), is_object));
+    fn row(&mut self, leaves: &mut [Leaf<'de>], element: Element) {
+        self.1.push((leaves.to_vec(), element));
     }
 }
 
@@ -46,13 +46,13 @@ fn one_pass_fills_envelope_and_rows() {
     assert_eq!(picked.leaves[total], text("150"));
     assert_eq!(picked.rows, RowsSeen::Array);
     assert_eq!(seen.1.len(), 3, "a row that is no object takes its place");
-    let (leaves, is_object) = &seen.1[0];
-    assert!(is_object);
+    let (leaves, element) = &seen.1[0];
+    assert_eq!(*element, Element::Object);
     assert_eq!(
         (&leaves[id], &leaves[first], &leaves[primary]),
         (&Leaf::Int(7), &text("Zoë"), &text("b"))
     );
-    assert!(!seen.1[1].1 && !seen.1[2].1);
+    assert_eq!((seen.1[1].1, seen.1[2].1), (Element::Null, Element::Other));
 }
 
 #[test]
@@ -191,7 +191,8 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
-        (-1.0e9..1.0e9_f64).prop_map(Value::from),
+        // Whole eighths: a reader of trees is off by the last bit of others.
+        any::<i32>().prop_map(|eighths| Value::from(f64::from(eighths) / 8.0)),
         any::<String>().prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 40, 5, |inner| {

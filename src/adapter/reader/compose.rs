@@ -33,6 +33,10 @@ impl Reading {
         let mut text = |key: &str| table.string(key).map(|text| text.value).unwrap_or_default();
         let (join, filter_prefix, sort_prefix) =
             (text("join"), text("filter_prefix"), text("sort_prefix"));
+        let max = table.integer("max", 1..=10_000_u32).map(|max| max as usize);
+        // Conditions with nothing between them are another condition, or none.
+        let lone = matches!(each, Some(Each::Text(_))) && join.is_empty();
+        let max = if lone { Some(1) } else { max };
         let compose = Compose {
             join,
             filter_prefix,
@@ -44,7 +48,7 @@ impl Reading {
             }),
             each_in: parsed(&mut table, "each_in", condition),
             or: table.string("or").map(|text| text.value),
-            max: table.integer("max", 1..=10_000_u32).map(|max| max as usize),
+            max,
             into: into?,
             each: each?,
         };

@@ -481,7 +481,7 @@ impl Reading {
         let items = required(&mut table, "items", plain_path);
         let unwrap = parsed(&mut table, "unwrap", plain_path).unwrap_or_default();
         let gone = self.gone(&mut table);
-        table.word("missing", &[("absent", ()), ("null", ())]);
+        let missing = table.word("missing", &[("absent", false), ("null", true)]);
         table.finish();
         Some(GetMany::Route {
             route: Box::new(route?),
@@ -489,6 +489,7 @@ impl Reading {
             items: items?,
             unwrap,
             max: max?,
+            null_is_absent: missing.unwrap_or(false),
             gone,
         })
     }

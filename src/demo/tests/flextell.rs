@@ -259,7 +259,7 @@ async fn a_customer_is_made_and_changed_and_cannot_be_deleted() {
     );
     is_refusal(&visit.get(&format!("{LIST}/abc")).await, 404, "not_found");
     let got = visit.get(LIST).await;
-    assert_eq!(got.number("x-ratelimit-limit"), 600);
+    assert_eq!(got.number("x-ratelimit-limit"), 60_000);
 }
 
 #[rstest::rstest]

@@ -18,6 +18,8 @@ pub enum RequestCode {
     Forbidden,
     /// The client must send the whole document: it is not kept here.
     DocumentNotFound,
+    /// The client must send whole documents: none is kept here.
+    DocumentsNotKept,
     /// The request is larger than a request may be.
     TooLarge,
     /// The gateway has no room for this request now; trying again later helps.
@@ -38,6 +40,7 @@ impl RequestCode {
             Self::Forbidden => "FORBIDDEN",
             // The word that clients with persisted documents look for.
             Self::DocumentNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::DocumentsNotKept => "PERSISTED_QUERY_NOT_SUPPORTED",
             Self::TooLarge => "TOO_LARGE",
             Self::Overloaded => "OVERLOADED",
             Self::Timeout => "SOURCE_TIMEOUT",

@@ -54,7 +54,8 @@ struct Cached {
     caching: Caching,
     store: Store,
     source: u64,
-    writes: AtomicU64,
+    /// The epoch, which sources of one CRM may share.
+    writes: Arc<AtomicU64>,
     batches: Flights<Key, Batch>,
     pages: Flights<Key, PageRead>,
     ahead: Ahead,
@@ -64,12 +65,22 @@ struct Cached {
 impl CachedSource {
     /// Puts a source behind the store.
     pub fn new(inner: Arc<dyn CustomerSource>, caching: Caching, store: Store) -> Self {
+        Self::counting(inner, caching, store, Arc::default())
+    }
+
+    /// The same, with an epoch that others count in too: whatever is written through one of them, all forget.
+    pub fn counting(
+        inner: Arc<dyn CustomerSource>,
+        caching: Caching,
+        store: Store,
+        writes: Arc<AtomicU64>,
+    ) -> Self {
         Self(Arc::new(Cached {
             meter: inner.meter(),
             inner,
             source: store.source(),
             store,
-            writes: AtomicU64::new(0),
+            writes,
             batches: Flights::new(caching.flights),
             pages: Flights::new(caching.flights),
             ahead: Ahead::new(caching.background),

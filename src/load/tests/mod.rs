@@ -1,6 +1,7 @@
 //! The cache as its callers see it: what is asked again, what is shared, and for how long.
 
 mod bounds;
+mod forwarded;
 mod model;
 mod writes;
 

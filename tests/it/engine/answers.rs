@@ -150,6 +150,21 @@ async fn a_batch_keeps_the_order_asked_and_missing_ones_are_absent() {
 }
 
 #[tokio::test]
+async fn a_null_in_a_batch_is_an_absence_only_where_the_file_says_so() {
+    let crm = Crm::json(json!({ "data": [null, { "c": { "id": "b" } }] })).await;
+    for (declared, absent) in [(false, false), (true, true)] {
+        let said = batch().replace("max = 2\n", "max = 2\nmissing = \"null\"\n");
+        let file = if declared { said } else { batch() };
+        let fetched = source(&crm, &file)
+            .fetch(&call(), &[id("a"), id("b")])
+            .await;
+        assert_eq!(fetched[0].as_ref().is_ok_and(Option::is_none), absent);
+        let found = fetched[1].as_ref().unwrap().as_ref().unwrap();
+        assert_eq!(found.native.as_ref().unwrap().value().unwrap()["id"], "b");
+    }
+}
+
+#[tokio::test]
 async fn a_batch_with_strangers_or_unreadable_rows_proves_no_absence() {
     for row in [
         json!({ "c": { "id": "stranger" } }),

@@ -306,3 +306,33 @@ proptest! {
         })?;
     }
 }
+
+/// Promise 3, cursor by cursor: a row's place is the same whichever way its page was read.
+#[test]
+fn every_cursor_of_either_walk_leads_both_ways() {
+    for style in STYLES {
+        wait(async {
+            let plain = Habits {
+                total: false,
+                ..habits(style)
+            };
+            let world = World::one(plain, 42).await;
+            let list = world.list();
+            let mut cursors = walked(&world, true, &[6]).await?;
+            cursors.extend(walked(&world, false, &[6]).await?);
+            for (at, cursor) in cursors {
+                let window = async |forward| {
+                    let page = world.window(forward, 1, Some(&cursor)).await;
+                    page.map(|page| ids(&page)).map_err(|error| failed(&error))
+                };
+                let after = list.get(at + 1).into_iter().cloned().collect::<Vec<_>>();
+                prop_assert_eq!(window(true).await?, after, "{:?}: after {}", style, at);
+                let before = list.get(..at).and_then(|list| list.last());
+                let before = before.into_iter().cloned().collect::<Vec<_>>();
+                prop_assert_eq!(window(false).await?, before, "{:?}: before {}", style, at);
+            }
+            Ok(())
+        })
+        .unwrap();
+    }
+}

@@ -132,10 +132,13 @@ impl Guarded {
         }
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();
-        let headers = response.headers().iter();
-        let headers = headers
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-            .collect();
+        let mut headers = HashMap::<String, String>::new();
+        for (name, value) in response.headers() {
+            // Several lines are one list.
+            let list = headers.entry(name.to_string()).or_default();
+            let comma = if list.is_empty() { "" } else { ", " };
+            *list += &format!("{comma}{}", value.to_str().unwrap());
+        }
         Got {
             status,
             headers,
