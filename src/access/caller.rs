@@ -95,6 +95,8 @@ pub struct Caller {
     pub tenant: Box<str>,
     /// What they may do.
     pub scopes: Scopes,
+    /// What the configuration calls their key, where they came with one. For the log; nothing depends on it.
+    pub key: Option<Box<str>>,
 }
 
 impl Caller {
@@ -103,6 +105,7 @@ impl Caller {
         Self {
             tenant: "".into(),
             scopes: Scopes::ALL,
+            key: None,
         }
     }
 

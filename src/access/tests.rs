@@ -72,6 +72,7 @@ fn access(issuers: Vec<Issuer>) -> Access {
         caller: Arc::new(Caller {
             tenant: "keyed".into(),
             scopes: Scopes::ALL,
+            key: None,
         }),
     };
     let tenants = ["acme", "keyed"].map(Box::from);

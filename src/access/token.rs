@@ -150,6 +150,7 @@ impl Issuer {
         Ok(Caller {
             tenant: tenant.ok_or(Denied::Tenant)?.into(),
             scopes,
+            key: None,
         })
     }
 

@@ -4,6 +4,7 @@
 //! A refresh goes on even when the request that began it is given up: a rotated refresh token that nobody kept would lock
 //! the source out.
 
+use super::BuildError;
 use super::manifest::{AuthRule, OAuthRule};
 use super::place::Template;
 use super::request::{Draft, Unplaceable, Vars, encode, header_value};
@@ -61,27 +62,43 @@ pub enum Auth {
 pub struct Used(u64);
 
 impl Auth {
-    /// Chooses the first way to sign in whose vars are all given; `None` where there is none.
-    pub fn choose(rules: &[AuthRule], vars: &Vars, store: &TokenStore) -> Option<Self> {
+    /// Chooses the first way to sign in whose vars are all given.
+    ///
+    /// # Errors
+    /// There is none, or what its vars hold cannot be used.
+    pub fn choose(rules: &[AuthRule], vars: &Vars, store: &TokenStore) -> Result<Self, BuildError> {
         if rules.is_empty() {
-            return Some(Self::None);
+            return Ok(Self::None);
         }
-        rules.iter().find_map(|rule| Self::of(rule, vars, store))
+        let given = |rule: &&AuthRule| rule.vars().iter().all(|name| vars.contains_key(*name));
+        let rule = rules.iter().find(given).ok_or_else(|| {
+            let ways: Vec<String> = rules.iter().map(|rule| listed(&rule.vars())).collect();
+            BuildError::NoAuth(ways.join("; or "))
+        })?;
+        Self::of(rule, vars, store)
     }
 
-    fn of(rule: &AuthRule, vars: &Vars, store: &TokenStore) -> Option<Self> {
-        let fill = |template: &Template| template.fill(|name| vars.get(name).map(String::as_str));
-        Some(match rule {
+    fn of(rule: &AuthRule, vars: &Vars, store: &TokenStore) -> Result<Self, BuildError> {
+        let unfit = || BuildError::Credentials(listed(&rule.vars()));
+        let fill = |template: &Template| filled(template, vars).ok_or_else(unfit);
+        let header = |text: &str| secret_header(text).ok_or_else(unfit);
+        Ok(match rule {
             AuthRule::None => Self::None,
-            AuthRule::Header { name, value } => {
-                Self::Header(name.clone(), secret_header(&fill(value)?)?)
-            }
+            AuthRule::Header { name, value } => Self::Header(name.clone(), header(&fill(value)?)?),
             AuthRule::Query { name, value } => Self::Query(name.clone(), fill(value)?.into()),
             AuthRule::Basic { user, pass } => {
                 let pair = STANDARD.encode(format!("{}:{}", fill(user)?, fill(pass)?));
-                Self::Header(AUTHORIZATION, secret_header(&format!("Basic {pair}"))?)
+                Self::Header(AUTHORIZATION, header(&format!("Basic {pair}"))?)
             }
-            AuthRule::OAuth(rule) => Self::Tokens(Arc::new(Tokens::new(rule, vars, store)?)),
+            AuthRule::OAuth(oauth) => {
+                let url = Url::parse(&fill(&oauth.token_url)?)
+                    .ok()
+                    .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
+                let vars_of_url: Vec<&str> = oauth.token_url.holes().collect();
+                let url = url.ok_or_else(|| BuildError::TokenUrl(listed(&vars_of_url)))?;
+                let tokens = Tokens::new(oauth, url, vars, store).ok_or_else(unfit)?;
+                Self::Tokens(Arc::new(tokens))
+            }
         })
     }
 
@@ -140,6 +157,20 @@ impl Auth {
     }
 }
 
+fn filled(template: &Template, vars: &Vars) -> Option<String> {
+    template.fill(|name| vars.get(name).map(String::as_str))
+}
+
+/// Vars as a sentence names them.
+fn listed(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.as_slice() {
+        [] => "what the adapter file says".to_owned(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 fn secret_header(text: &str) -> Option<HeaderValue> {
     let mut value = header_value(text).ok()?;
     value.set_sensitive(true);
@@ -183,8 +214,8 @@ struct TokenAnswer {
 }
 
 impl Tokens {
-    fn new(rule: &OAuthRule, vars: &Vars, store: &TokenStore) -> Option<Self> {
-        let fill = |template: &Template| template.fill(|name| vars.get(name).map(String::as_str));
+    fn new(rule: &OAuthRule, url: Url, vars: &Vars, store: &TokenStore) -> Option<Self> {
+        let fill = |template: &Template| filled(template, vars);
         let (id, secret) = (fill(&rule.client_id)?, fill(&rule.client_secret)?);
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -216,7 +247,7 @@ impl Tokens {
             None => None,
         };
         Some(Self {
-            url: Url::parse(&fill(&rule.token_url)?).ok()?,
+            url,
             form,
             headers,
             prefix: rule.prefix.clone(),

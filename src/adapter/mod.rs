@@ -80,9 +80,15 @@ pub enum BuildError {
     /// The configuration gives a var the adapter does not know.
     #[error("the adapter knows no var `{0}`; it knows: {1}")]
     UnknownVar(String, String),
-    /// None of the adapter's ways to sign in has all its vars.
-    #[error("the vars of none of the adapter's ways to sign in are all given")]
-    NoAuth,
+    /// None of the adapter's ways to sign in has all its vars; here are those of each.
+    #[error("there is no way to sign in: it takes {0}")]
+    NoAuth(String),
+    /// Credentials that no header can carry; their vars.
+    #[error("{0} cannot stand in a header: only printable ASCII can")]
+    Credentials(String),
+    /// The token endpoint is no address; its vars.
+    #[error("the address of the token endpoint, from {0}, is no http or https address")]
+    TokenUrl(String),
     /// The base is no address.
     #[error("the adapter's base is no http or https address without user, query and fragment")]
     Base,
@@ -142,8 +148,7 @@ impl Adapter {
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
             .filter(is_bare)
             .ok_or(BuildError::Base)?;
-        let auth =
-            auth::Auth::choose(&manifest.http.auth, &vars, tokens).ok_or(BuildError::NoAuth)?;
+        let auth = auth::Auth::choose(&manifest.http.auth, &vars, tokens)?;
         let headers = constant_headers(&manifest, &vars)?;
         let prepare = |route: &manifest::Route| {
             Prepared::new(route, &vars, &manifest.http.query, &headers)

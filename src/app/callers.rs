@@ -39,6 +39,7 @@ fn key(config: &KeyConfig) -> ApiKey {
     let caller = Caller {
         tenant: config.tenant.clone(),
         scopes: config.scopes,
+        key: Some(config.name.clone()),
     };
     ApiKey {
         hash: config.hash,

@@ -1,6 +1,6 @@
 //! `crmql check`: everything that is wrong with a configuration and with adapter files, at once.
 
-use super::{callers, refuse, say, sources};
+use super::{callers, documents, refuse, say, sources};
 use crate::adapter::{self, Manifest, fixtures};
 use crate::cli::{Check, Exit};
 use crate::config;
@@ -27,6 +27,7 @@ pub fn check(arguments: &Check) -> anyhow::Result<Exit> {
     {
         let running = sources::build(&config, &problems, None);
         callers::build(&config, &problems);
+        documents::examine(&config, &problems)?;
         let count = config.sources.len();
         let noun = if count == 1 { "source" } else { "sources" };
         writeln!(fine, "{}: fine, {count} {noun}", file.display())?;

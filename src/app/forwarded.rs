@@ -10,9 +10,6 @@ use crate::source::CustomerSource;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The var that a CRM gives a new value by itself.
-pub(super) const REFRESH_TOKEN: &str = "refresh_token";
-
 /// What stands for a var that callers bring, until they do. It is never sent.
 const BROUGHT: &str = "brought";
 
@@ -71,7 +68,7 @@ pub(super) fn refuse_unfit(source: &SourceConfig, manifest: &Manifest, problems:
             Some(declared) if !declared.secret => format!(
                 "`{name}` is no secret, and callers can bring nothing else: write its value"
             ),
-            Some(_) if name == REFRESH_TOKEN => {
+            Some(_) if manifest.refresh_vars().any(|var| var == name) => {
                 format!(
                     "`{name}` is changed by the CRM while it is used, so callers cannot bring it"
                 )
@@ -80,12 +77,15 @@ pub(super) fn refuse_unfit(source: &SourceConfig, manifest: &Manifest, problems:
         };
         problems.note(&forwarded.at, unfit);
     }
-    if let (Some(kept), Some(_)) = (
-        source.vars.get(REFRESH_TOKEN),
-        source.forwarded.keys().next(),
-    ) {
+    if source.forwarded.is_empty() {
+        return;
+    }
+    for name in manifest.refresh_vars() {
+        let Some(kept) = source.vars.get(name) else {
+            continue;
+        };
         let message = format!(
-            "`{REFRESH_TOKEN}` belongs to nobody in particular where callers bring credentials of their own"
+            "`{name}` belongs to nobody in particular where callers bring credentials of their own"
         );
         problems.note(&kept.at, message);
     }

@@ -5,6 +5,7 @@
 mod callers;
 mod check;
 mod collector;
+mod documents;
 mod forwarded;
 mod moment;
 mod reload;

@@ -110,10 +110,14 @@ impl Live {
         self.swap.routes()
     }
 
-    /// Reads the configuration again. One that is wrong changes nothing.
+    /// Reads the configuration again. One that is wrong changes nothing but which files are watched: what it misses may come.
     pub fn reload(&mut self, file: &Path, why: &str, readiness: &Readiness, changes: &mut Changes) {
         let problems = Problems::new();
-        let loaded = Serving::load(file, &problems, readiness, Some(&self.serving));
+        // A text that cannot be read names none; then those of the last reading are watched on.
+        let mut files = changes.files.clone();
+        let before = Some(&self.serving);
+        let loaded = Serving::load(file, &problems, readiness, before, &mut files);
+        changes.watch(&files);
         let serving = match loaded {
             Ok(Some(serving)) => serving,
             Ok(None) => {
@@ -128,7 +132,6 @@ impl Live {
                 return;
             }
         };
-        changes.watch(&serving.config.files);
         self.swap.put(serving.routes.clone());
         let old = std::mem::replace(&mut self.serving, serving);
         self.retired.retain(Gateway::is_writing);

@@ -31,7 +31,8 @@ const TOTAL: Duration = Duration::from_secs(20);
 pub fn serve(file: &Path) -> anyhow::Result<Exit> {
     let problems = Problems::new();
     let readiness = Readiness::new();
-    let Some(mut serving) = Serving::load(file, &problems, &readiness, None)? else {
+    let mut files = Vec::new();
+    let Some(mut serving) = Serving::load(file, &problems, &readiness, None, &mut files)? else {
         return Ok(refuse(&problems));
     };
     super::runtime()?.block_on(async {
@@ -46,7 +47,7 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
         if let Some(sending) = serving.sending.take() {
             tokio::spawn(sending);
         }
-        let changes = Changes::new(&serving.config.files).context("signals")?;
+        let changes = Changes::new(&files).context("signals")?;
         let live = Box::new(Live::new(serving));
         let routes = live.routes();
         let file = file.to_owned();

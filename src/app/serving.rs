@@ -3,6 +3,7 @@
 
 use super::callers;
 use super::collector::{self, Sending};
+use super::documents;
 use super::moment::Watched;
 use super::sources::{self, Running};
 use crate::access::{Access, Tries};
@@ -17,7 +18,7 @@ use crate::trace::{Queue, Tracer};
 use crate::writes::{Keep, Ledger, Writes};
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Names the use of the cursor key for the tenants that have a name.
@@ -50,7 +51,8 @@ pub struct Serving {
 
 impl Serving {
     /// Reads and builds everything; `None` where something is wrong, and then `problems` says what. What cannot change while
-    /// the process lives, and sources that have not changed, are taken from `before`.
+    /// the process lives, and sources that have not changed, are taken from `before`. `files` becomes what this reading named,
+    /// also where it is refused.
     ///
     /// # Errors
     /// The cursor key cannot be kept, or the schema is broken.
@@ -59,16 +61,19 @@ impl Serving {
         problems: &Problems,
         readiness: &Readiness,
         before: Option<&Self>,
+        files: &mut Vec<PathBuf>,
     ) -> anyhow::Result<Option<Self>> {
         let Some(mut config) = config::load(file, problems) else {
             return Ok(None);
         };
+        files.clone_from(&config.files);
         if let Some(before) = before {
             stay(&mut config, &before.config);
         }
         let pool = before.map(|before| &before.running);
         let running = sources::build(&config, problems, pool);
         let access = callers::build(&config, problems);
+        documents::examine(&config, problems)?;
         let (Some(running), Some(access), true) = (running, access, problems.is_empty()) else {
             return Ok(None);
         };
@@ -218,21 +223,22 @@ fn stay(config: &mut Config, before: &Config) {
     server.listen = old.listen;
     server.state_dir.clone_from(&old.state_dir);
     let (limits, old) = (&config.limits, &before.limits);
-    for (name, now, then) in [
-        ("limits.connections", limits.connections, old.connections),
-        ("limits.head_bytes", limits.head_bytes, old.head_bytes),
+    for (name, changed) in [
+        ("limits.connections", limits.connections != old.connections),
+        ("limits.head_bytes", limits.head_bytes != old.head_bytes),
         (
             "limits.waiting_spans",
-            limits.waiting_spans,
-            old.waiting_spans,
+            limits.waiting_spans != old.waiting_spans,
         ),
         (
             "limits.idempotency_keys",
-            limits.idempotency_keys,
-            old.idempotency_keys,
+            limits.idempotency_keys != old.idempotency_keys,
         ),
+        ("limits.drain_ms", limits.drain_ms != old.drain_ms),
+        // Bodies are given the new time at once; heads are read before anybody knows which gateway they are for.
+        ("limits.receive_ms", limits.receive_ms != old.receive_ms),
     ] {
-        if now != then {
+        if changed {
             said.push(name);
         }
     }

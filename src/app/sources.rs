@@ -51,9 +51,9 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
         if let Some((_, running)) = before.and_then(|before| before.pool.get(&source.key)) {
             settings.meter = running.meter();
         }
-        let most = config.limits.credentials;
-        let print = fingerprint(source, &manifest, &vars, &settings, most);
         let caching = caching(source.cache.as_ref(), source.timeouts.total, &config.limits);
+        let most = config.limits.credentials;
+        let print = fingerprint(source, &manifest, &vars, &settings, (&caching, most));
         // A new store needs new sources: one that goes on would keep to the old.
         let old = kept.and_then(|before| before.pool.get(&source.key));
         let running = match old.filter(|(old, _)| *old == print) {
@@ -63,7 +63,7 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
                     vars,
                     settings,
                     total: source.timeouts.total,
-                    tokens: tokens(config, source),
+                    tokens: tokens(config, source, &manifest),
                 };
                 let cache = Cache {
                     store: store.clone(),
@@ -99,7 +99,7 @@ fn fingerprint(
     manifest: &Manifest,
     vars: &Vars,
     settings: &Settings,
-    most: usize,
+    (caching, most): (&Caching, usize),
 ) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     let vars: BTreeMap<_, _> = vars.iter().collect();
@@ -113,7 +113,7 @@ fn fingerprint(
         vars,
         settings,
         &source.timeouts,
-        &source.cache,
+        caching,
     );
     hasher.update(format!("{parts:?}").as_bytes());
     hasher.finalize()
@@ -259,8 +259,11 @@ pub fn settings(source: &SourceConfig, limits: &Limits) -> Settings {
 }
 
 /// Where a source's rotated refresh token is kept. Without a state folder it lives as long as the process.
-fn tokens(config: &Config, source: &SourceConfig) -> TokenStore {
-    let Some(given) = source.vars.get(forwarded::REFRESH_TOKEN) else {
+fn tokens(config: &Config, source: &SourceConfig, manifest: &Manifest) -> TokenStore {
+    let given = manifest
+        .refresh_vars()
+        .find_map(|name| source.vars.get(name));
+    let Some(given) = given else {
         return TokenStore::default();
     };
     config::token_store(config, &source.key, &given.value).map_or_else(
@@ -271,4 +274,89 @@ fn tokens(config: &Config, source: &SourceConfig) -> TokenStore {
             again: Some(kept.again),
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{CONCURRENCY, DocumentsConfig, RETRIES, Server, Telemetry, Timeouts, Var};
+    use crate::document::Place;
+
+    /// A built-in adapter with something in every var it needs.
+    fn config(limits: Limits) -> Config {
+        let name = adapter::built_in_names()[0];
+        let manifest = adapter::built_in(name, &Problems::new()).unwrap();
+        let at = Place::file("c.toml");
+        let var = || Var {
+            value: "https://crm.example".to_owned().into(),
+            literal: false,
+            at: at.clone(),
+        };
+        let needed = manifest
+            .vars
+            .iter()
+            .filter(|(_, var)| var.default.is_none());
+        let source = SourceConfig {
+            key: "a".into(),
+            tenant: "".into(),
+            adapter: config::Adapter::BuiltIn(name.to_owned()),
+            adapter_at: at.clone(),
+            vars: needed.map(|(name, _)| (name.clone(), var())).collect(),
+            unread: Default::default(),
+            forwarded: Default::default(),
+            vars_at: at.clone(),
+            timeouts: Timeouts::default(),
+            cache: Some(CacheTimes::default()),
+            concurrency: CONCURRENCY,
+            retries: RETRIES,
+            breaker: None,
+            at,
+        };
+        Config {
+            server: Server::default(),
+            cursor_key: None,
+            auth: None,
+            documents: DocumentsConfig::default(),
+            telemetry: Telemetry::default(),
+            limits,
+            sources: vec![source],
+            files: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_source_goes_on_unless_something_of_it_changes() {
+        let problems = Problems::new();
+        let built = |limits: Limits, before: Option<&Running>| {
+            build(&config(limits), &problems, before).unwrap_or_else(|| unreachable!("{problems}"))
+        };
+        let source = |running: &Running| Arc::clone(&running.pool["a"].1);
+        let first = built(Limits::default(), None);
+        let goes_on = |limits: Limits| {
+            let next = built(limits, Some(&first));
+            Arc::ptr_eq(&source(&first), &source(&next))
+        };
+        let usual = Limits::default;
+        assert!(goes_on(usual()));
+        assert!(goes_on(Limits {
+            whole_rows: 7,
+            ..usual()
+        }));
+        assert!(!goes_on(Limits {
+            flights: 7,
+            ..usual()
+        }));
+        assert!(!goes_on(Limits {
+            background_reads: 7,
+            ..usual()
+        }));
+        assert!(!goes_on(Limits {
+            queued_calls: 7,
+            ..usual()
+        }));
+        assert!(!goes_on(Limits {
+            cache_bytes: 0,
+            ..usual()
+        }));
+    }
 }

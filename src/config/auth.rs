@@ -6,7 +6,8 @@ use crate::access::key::read_hash;
 use crate::access::{Algorithm, KeyHash, Scope, Scopes, Told};
 use crate::document::{Place, Table, Text, Value};
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use url::Url;
@@ -23,7 +24,7 @@ pub struct Auth {
 /// `[[auth.key]]`: an API key.
 #[derive(Debug)]
 pub struct KeyConfig {
-    /// `name`: what people call it.
+    /// `name`: what people call it, and the log. Unique.
     pub name: Box<str>,
     /// `tenant`: whose sources its holder sees.
     pub tenant: Box<str>,
@@ -81,8 +82,13 @@ pub(super) fn auth(mut table: Table<'_>, outside: &Outside<'_>) -> Auth {
         let message = "`auth` lets nobody in: it needs a [[auth.key]] or a [[auth.jwt]]";
         table.problem(table.place(), message);
     }
+    let mut seen = Seen::default();
+    let mut keys = Vec::new();
+    for table in before.0 {
+        keys.extend(key(table, &mut seen));
+    }
     let auth = Auth {
-        keys: before.0.into_iter().filter_map(key).collect(),
+        keys,
         issuers: before
             .1
             .into_iter()
@@ -110,16 +116,47 @@ pub(super) fn tenant(table: &mut Table<'_>) -> Box<str> {
 
 // === [[auth.key]] ===
 
-fn key(mut table: Table<'_>) -> Option<KeyConfig> {
+/// The lines of the keys so far, by what no two of them may share.
+#[derive(Default)]
+struct Seen {
+    names: BTreeMap<String, usize>,
+    hashes: BTreeMap<KeyHash, usize>,
+}
+
+/// Notes what a key shares with one before it: of two hashes alike only one would be looked at, and a name is to tell keys apart.
+fn refuse_again<K: Ord>(
+    table: &Table<'_>,
+    (key, what): (&str, &str),
+    at: &Place,
+    value: K,
+    seen: &mut BTreeMap<K, usize>,
+) {
+    match seen.entry(value) {
+        Entry::Vacant(entry) => drop(entry.insert(table.place().line)),
+        Entry::Occupied(first) => {
+            let (path, first) = (table.path_of(key), first.get());
+            let message = format!("`{path}`: the key at line {first} has this {what} already");
+            table.problem(at, message);
+        }
+    }
+}
+
+fn key(mut table: Table<'_>, seen: &mut Seen) -> Option<KeyConfig> {
     let name = table
         .required_string("name")
         .and_then(|text| filled(&table, "name", text));
     let tenant = tenant(&mut table);
     table.require("scopes");
     let scopes = scopes(&mut table);
-    let hash = table
-        .required_string("sha256")
-        .and_then(|text| hash(&table, &text));
+    let sha256 = table.required_string("sha256");
+    let hash = sha256.as_ref().and_then(|text| hash(&table, text));
+    if let Some(text) = &name {
+        let (name, names) = (text.value.clone(), &mut seen.names);
+        refuse_again(&table, ("name", "name"), &text.at, name, names);
+    }
+    if let (Some(text), Some(hash)) = (&sha256, hash) {
+        refuse_again(&table, ("sha256", "hash"), &text.at, hash, &mut seen.hashes);
+    }
     let at = table.place().clone();
     table.finish();
     Some(KeyConfig {

@@ -91,7 +91,10 @@ fn server(mut table: Table<'_>, guarded: bool, outside: &Outside<'_>) -> Server 
         .string("listen")
         .and_then(|text| listen(&table, &text, guarded));
     let hosts = table.strings("hosts");
-    let hosts = hosts.into_iter().map(|text| text.value.into()).collect();
+    let hosts = hosts
+        .into_iter()
+        .filter_map(|text| host(&table, text))
+        .collect();
     let origins = table.strings("origins");
     let origins = origins
         .into_iter()
@@ -135,6 +138,19 @@ fn listen(table: &Table<'_>, text: &Text, guarded: bool) -> Option<SocketAddr> {
         return None;
     }
     Some(address)
+}
+
+/// A name as it stands in the `Host` of a request, which is compared without its port and a dot at its end.
+fn host(table: &Table<'_>, text: Text) -> Option<Box<str>> {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let label = |label: &str| !label.is_empty() && label.bytes().all(letter);
+    if text.value.split('.').all(label) {
+        return Some(text.value.into());
+    }
+    let message = "`server.hosts`: a host is a name alone, such as gateway.example.com, without scheme, port or path; \
+                   localhost and IP addresses need not be listed";
+    table.problem(&text.at, message);
+    None
 }
 
 /// An origin as browsers send it: scheme, host and port, nothing else; so also no `*` and no `null`.

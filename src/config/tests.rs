@@ -430,6 +430,55 @@ fn callers_that_cannot_be_meant_are_refused() {
 }
 
 #[test]
+fn no_key_and_no_name_is_given_twice() {
+    let other = HASH.replace("ba78", "ba79");
+    let again = key("")
+        .replace("'k'", "'l'")
+        .replace(HASH, &HASH.to_uppercase());
+    for (second, expected) in [
+        (
+            key("").replace(HASH, &other),
+            "c.toml:7:8: `auth.key[1].name`: the key at line 1 has this name already",
+        ),
+        (
+            again,
+            "c.toml:9:10: `auth.key[1].sha256`: the key at line 1 has this hash already",
+        ),
+    ] {
+        bad(&format!("{}{second}{SOURCE}", key("")), &[expected]);
+    }
+    let two = key("").replace(HASH, &other).replace("'k'", "'l'");
+    let config = good(&format!("{}{two}{SOURCE}", key("")));
+    assert_eq!(config.auth.unwrap().keys.len(), 2);
+}
+
+#[test]
+fn a_host_is_a_name_as_it_stands_in_a_request_without_a_port() {
+    let refused = "c.toml:2:10: `server.hosts`: a host is a name alone, such as gateway.example.com, without scheme, port \
+                   or path; localhost and IP addresses need not be listed";
+    for host in [
+        "",
+        "gw:9551",
+        "https://gw.example",
+        "gw.example/",
+        "*.example",
+        "gw.example.",
+        ".example",
+        "gw..example",
+        "[::1]",
+        "gw example",
+        "m\u{fc}nchen.example",
+    ] {
+        bad(
+            &format!("[server]\nhosts = ['{host}']\n{SOURCE}"),
+            &[refused],
+        );
+    }
+    let text = format!("[server]\nhosts = ['gw', 'GW-1.example_a.com', '10.0.0.7']\n{SOURCE}");
+    assert_eq!(good(&text).server.hosts.len(), 3);
+}
+
+#[test]
 fn origins_and_documents_are_what_they_seem() {
     let refused = "c.toml:2:12: `server.origins`: an origin is written as browsers send it, such as https://app.example.com";
     for origin in [

@@ -47,6 +47,17 @@ pub enum ConnectionError {
         /// The orders it can serve.
         supported: Vec<String>,
     },
+    /// No source asked can serve the order, and this one's list is too long to be ordered by the gateway.
+    #[error(
+        "the source {source_key} does not support this order, and its list is longer than the {most} customers that are ordered \
+         here; narrow the filter"
+    )]
+    TooLong {
+        /// The source.
+        source_key: Box<str>,
+        /// `whole_rows`
+        most: u32,
+    },
     /// The source cannot list customers at all.
     #[error("the source {source_key} cannot list customers")]
     ListNotSupported {
@@ -81,6 +92,7 @@ impl ConnectionError {
         let source_key: Box<str> = source_key.into();
         match why {
             ReportError::Unsupported(why) => Self::unsupported(&source_key, why),
+            ReportError::TooLong(most) => Self::TooLong { source_key, most },
             ReportError::ScanLimit => Self::ScanLimit { source_key },
             ReportError::Source(error) => Self::Source { source_key, error },
         }

@@ -200,8 +200,8 @@ impl Gathered {
     }
 
     /// The source turned out not to be able to serve the order.
-    pub(super) fn exclude(&mut self, source: usize, why: impl Into<ReportError>) {
-        self.tally(source, |tally| tally.unsupported = Some(why.into()));
+    pub(super) fn exclude(&mut self, source: usize, why: ReportError) {
+        self.tally(source, |tally| tally.unsupported = Some(why));
     }
 
     /// A source that cannot serve the order, and why.

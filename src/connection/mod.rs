@@ -123,14 +123,10 @@ pub enum ReportError {
     Source(SourceError),
     /// It cannot serve the filter or the order.
     Unsupported(Unsupported),
+    /// Its list would have to be read whole to be ordered, and has more customers than this.
+    TooLong(u32),
     /// Its list would have to be read whole to be ordered, and the budget of pages ended before.
     ScanLimit,
-}
-
-impl From<Unsupported> for ReportError {
-    fn from(why: Unsupported) -> Self {
-        Self::Unsupported(why)
-    }
 }
 
 /// What became of one source.

@@ -6,7 +6,8 @@ use super::scan;
 use super::{Asked, AskedSource, ConnectionError};
 use crate::limits::Limits;
 use crate::model::{
-    ConnectionOrder, CustomerOrderField, DeletedFilter, Filter, Order, UnsupportedFilterPolicy,
+    ConnectionOrder, CustomerOrderField, DeletedFilter, Filter, Order, OrderDirection,
+    UnsupportedFilterPolicy,
 };
 use crate::source::{Call, ListPlan, Operation, SourceEntry, Unsupported};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub(super) struct Listed<'a> {
     /// Its list.
     pub(super) list: Result<List<'a>, Unsupported>,
     /// It cannot order the list so that it merges with others: the gateway reads it whole and orders it, where it is small.
-    pub(super) whole: Option<Unsupported>,
+    pub(super) whole: bool,
 }
 
 /// What will be read.
@@ -54,10 +55,7 @@ impl<'a> Planned<'a> {
             .map(|source| {
                 let call = Call::new(Arc::clone(operation));
                 let resolved = resolve(asked, source, merges, limits);
-                let whole = resolved
-                    .as_ref()
-                    .ok()
-                    .and_then(|resolved| resolved.whole.clone());
+                let whole = resolved.as_ref().is_ok_and(|resolved| resolved.whole);
                 let list = resolved.map(|Resolved { plan, check, .. }| List {
                     reader: Reader {
                         entry: Arc::clone(&source.entry),
@@ -87,7 +85,7 @@ impl<'a> Planned<'a> {
         {
             return Err(ConnectionError::unsupported(&entry.key, why.clone()));
         }
-        let ordered_here = lists.iter().any(|listed| listed.whole.is_some());
+        let ordered_here = lists.iter().any(|listed| listed.whole);
         let order = match (lists.len(), asked.order) {
             (1, _) if !ordered_here => ConnectionOrder::Source,
             (_, None) => ConnectionOrder::GroupedBySource,
@@ -106,8 +104,8 @@ struct Resolved {
     plan: ListPlan,
     /// What is left to check on each row.
     check: Filter,
-    /// Why the gateway must order the list itself.
-    whole: Option<Unsupported>,
+    /// Whether the gateway must order the list itself.
+    whole: bool,
 }
 
 /// Decides how a source's list is read. One source alone orders its list as it does; only an order that every system
@@ -120,37 +118,60 @@ fn resolve(
     limits: &Limits,
 ) -> Result<Resolved, Unsupported> {
     let Some(order) = asked.order else {
-        return planned(asked, source, None, None);
+        return planned(asked, source, None);
     };
-    let shows = source.entry.source.shows(order.field);
-    let alike = |plan: &ListPlan| shows && order.field.compared_alike() && !plan.numeric_ids;
-    let why = match planned(asked, source, Some(order), None) {
-        Ok(resolved) if !merges || alike(&resolved.plan) => return Ok(resolved),
-        Ok(_) => Unsupported::Order {
-            supported: Vec::new(),
-        },
-        Err(why @ Unsupported::Order { .. }) => why,
-        Err(why) => return Err(why),
-    };
-    if limits.whole_rows == 0 {
-        return Err(why);
+    match by_itself(asked, source, order, merges) {
+        Err(Unsupported::Order { .. }) => {}
+        resolved => return resolved,
     }
-    if !shows {
-        let supported = orders(source, merges);
+    if !by_the_gateway(source, order.field, limits) {
+        let supported = orders(asked, source, merges, limits);
         return Err(Unsupported::Order { supported });
     }
-    planned(asked, source, None, Some(why))
+    let resolved = planned(asked, source, None)?;
+    Ok(Resolved {
+        whole: true,
+        ..resolved
+    })
 }
 
-/// What a source's list can be ordered by, by itself or by the gateway. What its records do not tell cannot put them in order:
+/// The list as the source orders it, where that is the order wanted.
+fn by_itself(
+    asked: &Asked,
+    source: &AskedSource,
+    order: Order,
+    merges: bool,
+) -> Result<Resolved, Unsupported> {
+    let resolved = planned(asked, source, Some(order))?;
+    let shows = source.entry.source.shows(order.field);
+    if !merges || (shows && order.field.compared_alike() && !resolved.plan.numeric_ids) {
+        return Ok(resolved);
+    }
+    Err(Unsupported::Order {
+        supported: Vec::new(),
+    })
+}
+
+/// Whether the gateway may order the source's list, where it is small. What its records do not tell cannot put them in order:
 /// all would be alike, and come by their ids.
-fn orders(source: &AskedSource, merges: bool) -> Vec<String> {
-    let source = &source.entry.source;
-    let own = &source.capabilities().orderings;
-    let serves = |field| !merges && own.iter().any(|order| order.field == field);
+fn by_the_gateway(source: &AskedSource, field: CustomerOrderField, limits: &Limits) -> bool {
+    limits.whole_rows > 0 && source.entry.source.shows(field)
+}
+
+/// What this list can be ordered by, by the source itself or by the gateway.
+fn orders(asked: &Asked, source: &AskedSource, merges: bool, limits: &Limits) -> Vec<String> {
+    let own = &source.entry.source.capabilities().orderings;
+    let itself = |field| {
+        let order = Order {
+            field,
+            direction: OrderDirection::Asc,
+        };
+        own.iter().any(|order| order.field == field)
+            && by_itself(asked, source, order, merges).is_ok()
+    };
     let fields = CustomerOrderField::ALL.iter().map(|(_, field)| *field);
     fields
-        .filter(|field| source.shows(*field) || serves(*field))
+        .filter(|field| by_the_gateway(source, *field, limits) || itself(*field))
         .map(|field| field.schema_word().to_owned())
         .collect()
 }
@@ -159,7 +180,6 @@ fn planned(
     asked: &Asked,
     source: &AskedSource,
     order: Option<Order>,
-    whole: Option<Unsupported>,
 ) -> Result<Resolved, Unsupported> {
     let from = &*source.entry.source;
     let (plan, moved) = match asked.unsupported {
@@ -169,7 +189,11 @@ fn planned(
     let mut check = scan::joined(moved, plan.residual.clone());
     // Deleted rows are told apart by what the source says of them.
     check.deleted = DeletedFilter::default();
-    Ok(Resolved { plan, check, whole })
+    Ok(Resolved {
+        plan,
+        check,
+        whole: false,
+    })
 }
 
 /// How the list is read from its end, where turning the order around does exactly that.

@@ -56,8 +56,8 @@ impl<'a> Stream<'a> {
 
     /// Reads rows, at most so many and of them as many as come in one call.
     pub(super) async fn read(&self, most: u32, reading: Reading, order: Order) -> Answer {
-        let (run, way) = match &self.listed.whole {
-            None => {
+        let (run, way) = match self.listed.whole {
+            false => {
                 let need = self.list.bite(most);
                 let look = reading.look && need == most;
                 (
@@ -65,9 +65,12 @@ impl<'a> Stream<'a> {
                     reading.way,
                 )
             }
-            Some(why) => match whole::read(self.list).await {
+            true => match whole::read(self.list).await {
                 Ok(Some(run)) => return Answer::Run(whole::slice(run, &self.gap, reading, order)),
-                Ok(None) => return Answer::TooLarge(why.clone().into()),
+                Ok(None) => {
+                    let most = self.list.limits.whole_rows;
+                    return Answer::TooLarge(ReportError::TooLong(most));
+                }
                 Err(Halt::Scan) => return Answer::TooLarge(ReportError::ScanLimit),
                 Err(halt) => return Answer::Failed(halt),
             },
@@ -89,7 +92,7 @@ impl<'a> Stream<'a> {
         let keyed = |found: Found| (order.field.key(&found.customer), found);
         let rows: Vec<_> = run.rows.into_iter().map(keyed).collect();
         self.sure = run.rest == Rest::End
-            || self.listed.whole.is_some()
+            || self.listed.whole
             || (reading.look && self.list.bite(most) == most);
         self.rest = run.rest;
         self.rows = rows.into_iter();

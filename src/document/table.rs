@@ -8,7 +8,7 @@ use super::{Entry, Place, Source, Text, Value};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 /// A table being read.
 #[derive(Debug)]
@@ -75,6 +75,32 @@ impl<'d> Table<'d> {
             || self.at.clone(),
             |(key, _)| self.source.lines.place(key.span().start),
         )
+    }
+
+    /// Where the last of these steps leads, each a key or the index of an element; as far as they lead anywhere.
+    pub fn place_along(&self, steps: &[&str]) -> Place {
+        let first = steps.split_first();
+        let first = first.and_then(|(key, rest)| Some((self.entries.get_key_value(*key)?, rest)));
+        let Some(((key, mut value), rest)) = first else {
+            return self.at.clone();
+        };
+        let mut start = key.span().start;
+        for step in rest {
+            let below = match value.get_ref() {
+                DeValue::Table(entries) => entries
+                    .get_key_value(*step)
+                    .map(|(key, value)| (key.span().start, value)),
+                DeValue::Array(items) => step
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|index| items.get(index))
+                    .map(|item| (item.span().start, item)),
+                _ => None,
+            };
+            let Some((found, next)) = below else { break };
+            (start, value) = (found, next);
+        }
+        self.source.lines.place(start)
     }
 
     /// Notes a problem of the reader's own finding.

@@ -180,6 +180,9 @@ pub fn of_connection(error: &ConnectionError) -> Error {
             let message = format!("{error}; it supports: {}", listed(supported));
             named(ErrorCode::OrderNotSupported, source_key, message)
         }
+        ConnectionError::TooLong { source_key, .. } => {
+            named(ErrorCode::OrderNotSupported, source_key, error.to_string())
+        }
         ConnectionError::ListNotSupported { source_key } => named(
             ErrorCode::OperationNotSupported,
             source_key,
@@ -222,6 +225,14 @@ pub fn of_report(source: &SourceEntry, error: &ReportError) -> (ErrorCode, Strin
             );
             (ErrorCode::OrderNotSupported, message, None)
         }
+        ReportError::TooLong(most) => (
+            ErrorCode::OrderNotSupported,
+            format!(
+                "{} does not support this order, and its list is longer than the {most} customers that are ordered here; narrow the filter",
+                source.key
+            ),
+            None,
+        ),
         ReportError::ScanLimit => (
             ErrorCode::ScanLimit,
             format!(

@@ -181,6 +181,14 @@ impl Gateway {
         self.inner.documents.prepare(document, operation_name)
     }
 
+    /// Checks every operation of a document, of which a request may choose any.
+    ///
+    /// # Errors
+    /// Every reason why one cannot run; at least one.
+    pub fn examine(&self, document: &str) -> Result<(), Vec<RequestError>> {
+        self.inner.documents.examine(document)
+    }
+
     /// Runs an operation. The answer still has to be [finished](Self::finish).
     ///
     /// What is still running `grace_ms` after the deadline is given up and answered with `SOURCE_TIMEOUT`, without data: until

@@ -20,11 +20,20 @@ pub(super) async fn known(
 ) -> Result<(Arc<Caller>, Brought), Malformed> {
     let from = parts.extensions.get().copied().unwrap_or(CameFrom(None));
     let caller = caller(shared, &parts.headers, from).await?;
-    tracing::Span::current().record("tenant", &*caller.tenant);
+    named(&caller);
     let longest = shared.limits.credential_bytes;
     let forwarding = &shared.policy.forwarding;
     let brought = forwarding.brought(&caller, &parts.headers, longest);
     Ok((caller, brought))
+}
+
+/// Puts who is asking into every line of the request.
+fn named(caller: &Caller) {
+    let span = tracing::Span::current();
+    span.record("tenant", &*caller.tenant);
+    if let Some(key) = &caller.key {
+        span.record("key", &**key);
+    }
 }
 
 /// Whoever sent these headers.

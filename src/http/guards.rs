@@ -133,7 +133,8 @@ pub(super) async fn around(
     } else if welcome.is_some() && is_preflight(&request) {
         preflight(policy.forwarding.listed())
     } else {
-        let span = tracing::info_span!("request", id = %id, tenant = field::Empty);
+        let span =
+            tracing::info_span!("request", id = %id, tenant = field::Empty, key = field::Empty);
         let running = AssertUnwindSafe(next.run(request)).catch_unwind();
         match running.instrument(span).await {
             Ok(response) => response,

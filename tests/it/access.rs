@@ -504,6 +504,61 @@ async fn a_changed_configuration_is_taken_over_and_a_wrong_one_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_a_refused_configuration_misses_is_noticed_when_it_comes() {
+    let gateway = guarded::start(|text| text + &api_key("old", "", ALL)).await;
+    let late = gateway.folder.path().join("late");
+    let issuer = JWT.replace("{ env = \"TEST_JWT_SECRET\" }", "{ file = \"late\" }");
+    let file = gateway.folder.path().join("crmql.toml");
+    std::fs::write(&file, gateway.text.clone() + &issuer).unwrap();
+    gateway.process.signal("HUP");
+    until("a complaint", async || {
+        gateway
+            .process
+            .err()
+            .contains("the old configuration stays in use")
+    })
+    .await;
+    std::fs::write(&late, guarded::SECRET).unwrap();
+    let token = token(&claims(&json!({ "scope": "read:customers" })));
+    until("the file was noticed", async || {
+        gateway.ask(&token, "{ sources { key } }").await.status == 200
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limits_that_need_a_restart_are_named_and_others_are_taken_over() {
+    let gateway = guarded::start(|text| text + &api_key("old", "", ALL)).await;
+    let limits =
+        "[limits]\ndrain_ms = 7000\nreceive_ms = 7000\nconnections = 70\nrequest_ms = 7000\n";
+    let file = gateway.folder.path().join("crmql.toml");
+    std::fs::write(&file, format!("{limits}{}", gateway.text)).unwrap();
+    gateway.process.signal("HUP");
+    gateway
+        .process
+        .word_after("the configuration was read again")
+        .await;
+    let said = gateway.process.err();
+    let names = "limits.connections, limits.drain_ms, limits.receive_ms";
+    assert!(said.contains(&format!("keys=\"{names}\"")), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_says_which_key_a_request_came_with() {
+    let gateway = guarded::start(|text| text + &api_key("k-all", "", ALL) + JWT).await;
+    assert_eq!(gateway.ask("k-all", LIST).await.status, 200);
+    let name = guarded::key_name("k-all");
+    let said = gateway.process.err();
+    assert!(said.contains(&format!("key={name:?}")), "{said}");
+    assert!(!said.contains("k-all"), "{said}");
+    let token = token(&claims(&json!({ "scope": "read:customers" })));
+    assert_eq!(gateway.ask(&token, LIST).await.status, 200);
+    let said = gateway.process.err();
+    let of_token = said.lines().rfind(|line| line.contains("graphql")).unwrap();
+    assert!(!of_token.contains("key="), "{of_token}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_secret_is_read_again_and_a_running_request_ends_on_the_old_configuration() {
     let secret = tempfile::tempdir().unwrap();
     let file = secret.path().join("jwt");

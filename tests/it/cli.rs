@@ -21,6 +21,7 @@ fn run_with(config: &str, arguments: &[&str]) -> (i32, String, String) {
     told(
         &command
             .env("CRMQL_TEST_KEY", "env-s3cret")
+            .env("CRMQL_TEST_ODD", "schl\u{fc}ssel")
             .output()
             .unwrap(),
     )
@@ -122,6 +123,94 @@ timeuots = { total = '1s' }
             assert!(line.trim_start_matches("./").starts_with(start), "{line}");
         }
         assert!(!err.contains("s3cret"), "{err}");
+    }
+}
+
+#[test]
+fn trusted_documents_that_cannot_run_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[documents]
+trusted = 'trusted.json'
+only = true
+[[source]]
+key = 'a'
+adapter = 'gtateth'
+vars = { api_key = { env = 'CRMQL_TEST_KEY' } }
+";
+    std::fs::write(folder.path().join("crmql.toml"), config).unwrap();
+    let documents = |text: &str| {
+        std::fs::write(folder.path().join("trusted.json"), text).unwrap();
+        told(
+            &crmql(folder.path(), &["check"])
+                .env("CRMQL_TEST_KEY", "env-s3cret")
+                .output()
+                .unwrap(),
+        )
+    };
+    let several = "query A { sources { key } } query B($id: ID!) { customer(id: $id) { id } }";
+    let (code, _, err) = documents(&serde_json::json!({ "several": several }).to_string());
+    assert_eq!((code, err.as_str()), (0, ""));
+
+    let wrong = serde_json::json!({
+        "unknown": "{ nope }",
+        "text": "hello",
+        "one": "query A { sources { key } } query B { sources { key nope } }",
+        "live": "subscription { sources { key } }",
+        "fine": "{ sources { key } }",
+    });
+    let (code, out, err) = documents(&wrong.to_string());
+    assert_eq!((code, out.as_str()), (64, ""));
+    let mut lines: Vec<&str> = err.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines.len(), 4, "{err}");
+    for (line, id) in lines.iter().zip(["live", "one", "text", "unknown"]) {
+        let start = format!(
+            "crmql.toml:2:11: `documents.trusted`: the document `{id}` in `trusted.json`: "
+        );
+        assert!(line.starts_with(&start), "{line}");
+    }
+    assert!(
+        lines[1].ends_with(" (line 1, column 53 of it)"),
+        "{}",
+        lines[1]
+    );
+    // It does not begin to serve either.
+    let mut serve = crmql(folder.path(), &["serve"]);
+    let served = told(&serve.env("CRMQL_TEST_KEY", "env-s3cret").output().unwrap());
+    assert_eq!((served.0, served.2), (64, err));
+}
+
+#[test]
+fn credentials_that_lack_or_cannot_be_sent_are_told_apart() {
+    let flextell = |vars: &str| {
+        format!(
+            "[[source]]\nkey = 'a'\nadapter = 'flextell'\n[source.vars]\nbase_url = 'https://x.example/api'\n{vars}"
+        )
+    };
+    let secret = |name: &str| format!("{name} = {{ env = 'CRMQL_TEST_KEY' }}\n");
+    let oauth = format!(
+        "client_id = 'c'\ntoken_url = 'x.example/token'\n{}{}",
+        secret("client_secret"),
+        secret("refresh_token")
+    );
+    let gtateth = "[[source]]\nkey = 'a'\nadapter = 'gtateth'\n[source.vars]\napi_key = { env = 'CRMQL_TEST_ODD' }\n";
+    for (config, says) in [
+        (
+            flextell("client_id = 'c'\n"),
+            "there is no way to sign in: it takes `access_token`; or `token_url`, `client_id`, `client_secret` and `refresh_token`",
+        ),
+        (
+            flextell(&oauth),
+            "the address of the token endpoint, from `token_url`, is no http or https address",
+        ),
+        (
+            gtateth.to_owned(),
+            "`api_key` cannot stand in a header: only printable ASCII can",
+        ),
+    ] {
+        let (code, _, err) = run_with(&config, &["check"]);
+        let line = format!("crmql.toml:4:9: source `a`: {says}\n");
+        assert_eq!((code, err), (64, line));
     }
 }
 

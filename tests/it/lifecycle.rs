@@ -172,6 +172,27 @@ async fn a_configuration_of_four_crms_is_checked_and_served() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotated_refresh_token_is_kept_whatever_its_var_is_called() {
+    let demo = small_demo().await;
+    let folder = tempfile::tempdir().unwrap();
+    let adapter = crmql::adapter::built_in_file("flextell.toml").unwrap();
+    let adapter = adapter
+        .replace("\"{refresh_token}\"", "\"{first_token}\"")
+        .replace("refresh_token = { optional", "first_token = { optional");
+    std::fs::write(folder.path().join("other.toml"), adapter).unwrap();
+    let (text, environment) = configuration(&demo);
+    let text = text
+        .replace("adapter = \"flextell\"", "adapter = \"./other.toml\"")
+        .replace("refresh_token = { env", "first_token = { env");
+    std::fs::write(folder.path().join("crmql.toml"), &text).unwrap();
+    // The token is spent by the first reading, and what replaced it serves the second.
+    for round in 0..2 {
+        let (code, out, err) = check(folder.path(), &["check", "--live"], &environment).await;
+        assert_eq!(code, Some(0), "round {round}: {out}{err}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cursors_outlive_a_restart() {
     let demo = small_demo().await;
     let folder = tempfile::tempdir().unwrap();

@@ -11,7 +11,7 @@ pub use field::*;
 pub use filter::*;
 pub use list::*;
 
-use super::place::{JsonPath, Pointer, Template};
+use super::place::{JsonPath, Part, Pointer, Template};
 use crate::model::{Assumption, WriteField};
 use crate::source::SourceErrorKind;
 use http::{HeaderName, Method};
@@ -137,6 +137,44 @@ pub enum AuthRule {
     },
     /// OAuth 2.0: a token from a token endpoint.
     OAuth(OAuthRule),
+}
+
+impl Manifest {
+    /// The vars that a CRM gives a new value by itself: first refresh tokens, where such a token is one var and nothing else.
+    pub fn refresh_vars(&self) -> impl Iterator<Item = &str> {
+        self.http.auth.iter().filter_map(|rule| {
+            let AuthRule::OAuth(rule) = rule else {
+                return None;
+            };
+            match rule.refresh_token.as_ref()?.parts() {
+                [Part::Hole(name)] => Some(&**name),
+                _ => None,
+            }
+        })
+    }
+}
+
+impl AuthRule {
+    /// The vars it takes, in the order of its parts, each once.
+    pub fn vars(&self) -> Vec<&str> {
+        let templates: Vec<&Template> = match self {
+            Self::None => Vec::new(),
+            Self::Header { value, .. } | Self::Query { value, .. } => vec![value],
+            Self::Basic { user, pass } => vec![user, pass],
+            Self::OAuth(rule) => [&rule.token_url, &rule.client_id, &rule.client_secret]
+                .into_iter()
+                .chain(&rule.refresh_token)
+                .chain(&rule.scope)
+                .collect(),
+        };
+        let mut names = Vec::new();
+        for name in templates.into_iter().flat_map(Template::holes) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
 }
 
 /// How an access token is got.

@@ -8,22 +8,25 @@ use crate::adapter::place::{Destination, Template};
 use crate::document::Table;
 use crate::model::{CustomerStatus, CustomerTier, CustomerType, Gender};
 
+/// Notes a problem at the part of the file that these steps lead to.
+type Note<'n> = dyn Fn(&[&str], String) + 'n;
+
 /// Notes what does not fit together.
 pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
-    let note = |key: &str, message: String| root.problem(&root.place_of(key), message);
-    check_templates(manifest, &note);
-    check_words(manifest, &note);
-    check_filters(manifest, &note);
-    check_compose(manifest, &note);
-    check_writes(manifest, &note);
-    check_reuse(manifest, &note);
+    let note: &Note<'_> = &|steps, message| root.problem(&root.place_along(steps), message);
+    check_templates(manifest, note);
+    check_words(manifest, note);
+    check_filters(manifest, note);
+    check_compose(manifest, note);
+    check_writes(manifest, note);
+    check_reuse(manifest, note);
     if manifest
         .fields
         .get("id")
         .is_none_or(|field| field.read.is_empty())
     {
         note(
-            "fields",
+            &["fields"],
             "`fields.id` is missing: every record needs an id".into(),
         );
     }
@@ -34,21 +37,26 @@ pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
         .iter()
         .any(|list| list.filters.iter().any(|(key, _)| *key == FilterKey::IdIn));
     if by_list && !filters_ids {
+        let key = if matches!(manifest.get, Some(Get::ViaList)) {
+            "get"
+        } else {
+            "get_many"
+        };
         note(
-            "get",
+            &[key, "via"],
             "`via = \"list\"` needs a list with the filter `id:in`".into(),
         );
     }
     if !root.has("list") && !root.has("get") {
         note(
-            "id",
+            &["id"],
             "the file names neither a list nor a way to read one customer".into(),
         );
     }
 }
 
 /// "Not modified" must mean one thing.
-fn check_reuse(manifest: &Manifest, note: &dyn Fn(&str, String)) {
+fn check_reuse(manifest: &Manifest, note: &Note<'_>) {
     let rules = manifest.http.reuse;
     let empty = manifest.lists.iter().any(|list| {
         let ok = list.route.ok.as_ref().unwrap_or(&manifest.http.ok);
@@ -56,7 +64,7 @@ fn check_reuse(manifest: &Manifest, note: &dyn Fn(&str, String)) {
     });
     if (rules.etag || rules.last_modified) && empty {
         note(
-            "http",
+            &["http", "reuse", "validators"],
             "with `http.reuse.validators`, a 304 says that nothing has changed; it cannot be a success of a list too, with \
              `missing_items = \"empty\"`"
                 .into(),
@@ -75,19 +83,19 @@ fn canonical(field: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-fn check_words(manifest: &Manifest, note: &dyn Fn(&str, String)) {
+fn check_words(manifest: &Manifest, note: &Note<'_>) {
     for (name, field) in &manifest.fields {
         let Some(accepted) = canonical(name) else {
             if field.words.is_some() || field.write_words.is_some() || field.present.is_some() {
                 note(
-                    "fields",
+                    &["fields", name],
                     format!("`fields.{name}` is no enum: `enum` and `present` do not apply"),
                 );
             }
             continue;
         };
         for list in field.words.iter().chain(&field.write_words) {
-            check_list(manifest, list, accepted, note);
+            check_list(manifest, list, accepted, &["fields", name, "enum"], note);
         }
         for word in field
             .present
@@ -96,7 +104,7 @@ fn check_words(manifest: &Manifest, note: &dyn Fn(&str, String)) {
         {
             if !accepted.contains(&word.as_str()) {
                 note(
-                    "fields",
+                    &["fields", name, "present"],
                     format!(
                         "`fields.{name}.present`: `{word}` is not known; accepted: {}",
                         accepted.join(", ")
@@ -107,11 +115,12 @@ fn check_words(manifest: &Manifest, note: &dyn Fn(&str, String)) {
     }
 }
 
-fn check_list(manifest: &Manifest, list: &str, accepted: &[&str], note: &dyn Fn(&str, String)) {
+/// `user` is where the list is named.
+fn check_list(manifest: &Manifest, list: &str, accepted: &[&str], user: &[&str], note: &Note<'_>) {
     let Some(words) = manifest.enums.get(list) else {
         let known: Vec<_> = manifest.enums.keys().map(String::as_str).collect();
         note(
-            "enums",
+            user,
             format!(
                 "there is no word list `enums.{list}`; there are: {}",
                 known.join(", ")
@@ -125,7 +134,7 @@ fn check_list(manifest: &Manifest, list: &str, accepted: &[&str], note: &dyn Fn(
         .filter(|(word, _)| !accepted.contains(&word.as_str()))
     {
         note(
-            "enums",
+            &["enums", list, word],
             format!(
                 "`enums.{list}`: `{word}` is not known; accepted: {}",
                 accepted.join(", ")
@@ -134,17 +143,19 @@ fn check_list(manifest: &Manifest, list: &str, accepted: &[&str], note: &dyn Fn(
     }
 }
 
-fn check_filters(manifest: &Manifest, note: &dyn Fn(&str, String)) {
+fn check_filters(manifest: &Manifest, note: &Note<'_>) {
     for (index, list) in manifest.lists.iter().enumerate() {
+        let at = index.to_string();
         for (key, wire) in &list.filters {
+            let part = |part| ["list", &at, "filter", key.word(), part];
             let field = key.word().split(':').next().unwrap_or_default();
             if let (Some(words), Some(accepted)) = (&wire.words, canonical(field)) {
-                check_list(manifest, words, accepted, note);
+                check_list(manifest, words, accepted, &part("enum"), note);
             } else if let Some(words) = &wire.words
                 && !manifest.enums.contains_key(words)
             {
                 note(
-                    "enums",
+                    &part("enum"),
                     format!(
                         "there is no word list `enums.{words}`, which the filter `{}` uses",
                         key.word()
@@ -153,7 +164,7 @@ fn check_filters(manifest: &Manifest, note: &dyn Fn(&str, String)) {
             }
             if matches!(wire.to, FilterTarget::Field(_)) && list.compose.is_none() {
                 note(
-                    "list",
+                    &part("field"),
                     format!(
                         "`list[{index}].filter.\"{}\"` names a `field`, and its list has no `compose`",
                         key.word()
@@ -165,8 +176,8 @@ fn check_filters(manifest: &Manifest, note: &dyn Fn(&str, String)) {
 }
 
 /// A text that holds the order too needs an order that is one text.
-fn check_compose(manifest: &Manifest, note: &dyn Fn(&str, String)) {
-    for list in &manifest.lists {
+fn check_compose(manifest: &Manifest, note: &Note<'_>) {
+    for (index, list) in manifest.lists.iter().enumerate() {
         let (Some(compose), Some(sort)) = (&list.compose, &list.sort) else {
             continue;
         };
@@ -176,14 +187,14 @@ fn check_compose(manifest: &Manifest, note: &dyn Fn(&str, String)) {
             .any(|template| template.holes().any(|hole| hole == "sort"));
         if holds_sort && !matches!(sort.style, SortStyle::Signed(_) | SortStyle::Suffix(_)) {
             note(
-                "list",
+                &["list", &index.to_string(), "compose", "template"],
                 "`compose.template` holds `{sort}`, so the sort's style must be `signed` or `suffix`".into(),
             );
         }
     }
 }
 
-fn check_writes(manifest: &Manifest, note: &dyn Fn(&str, String)) {
+fn check_writes(manifest: &Manifest, note: &Note<'_>) {
     let writes = [
         ("create", &manifest.create),
         ("update", &manifest.update),
@@ -195,30 +206,33 @@ fn check_writes(manifest: &Manifest, note: &dyn Fn(&str, String)) {
         let names_id = uses_id(route);
         if needs_id && !names_id {
             note(
-                key,
+                &[key, "request"],
                 format!("`{key}.request` names no customer: `{{id}}` is missing"),
             );
         }
         if key == "create" && route.route.path.holes().any(|hole| hole == "id") {
             note(
-                key,
+                &[key, "request"],
                 "`create.request` cannot know the id of a customer that is not there yet".into(),
             );
         }
         if route.returns.then_get && manifest.get.is_none() && manifest.get_many.is_none() {
-            note(key, format!("`{key}.returns.then = \"get\"` needs `[get]`"));
+            note(
+                &[key, "returns"],
+                format!("`{key}.returns.then = \"get\"` needs `[get]`"),
+            );
         }
     }
-    for field in manifest
-        .create
-        .iter()
-        .flat_map(|route| route.requires.iter().chain(&route.any_of))
-    {
-        check_required(manifest, field, note);
+    if let Some(route) = &manifest.create {
+        for (part, fields) in [("requires", &route.requires), ("any_of", &route.any_of)] {
+            for field in fields {
+                check_required(manifest, field, part, note);
+            }
+        }
     }
 }
 
-fn check_required(manifest: &Manifest, needed: &Needed, note: &dyn Fn(&str, String)) {
+fn check_required(manifest: &Manifest, needed: &Needed, part: &str, note: &Note<'_>) {
     let writable = match needed {
         Needed::Common(field) => manifest
             .fields
@@ -232,7 +246,7 @@ fn check_required(manifest: &Manifest, needed: &Needed, note: &dyn Fn(&str, Stri
     if !writable {
         let name = needed.name();
         note(
-            "create",
+            &["create", part],
             format!(
                 "`{name}` is required for a create, and nothing says where a create carries it"
             ),
@@ -255,63 +269,89 @@ fn names_id(route: &Route) -> bool {
     route.path.holes().any(|hole| hole == "id") || route.query.iter().any(in_query)
 }
 
-fn check_templates(manifest: &Manifest, note: &dyn Fn(&str, String)) {
-    let check = |key: &str, template: &Template, id: bool| {
-        check_template(manifest, key, template, id, note);
+fn check_templates(manifest: &Manifest, note: &Note<'_>) {
+    let http = &manifest.http;
+    let check = |steps: &[&str], template: &Template| {
+        check_template(manifest, steps, template, false, note);
     };
-    check("http", &manifest.http.base, false);
-    for (_, template) in manifest
-        .http
-        .headers
-        .iter()
-        .chain(&manifest.http.headers_if)
-    {
-        check("http", template, false);
+    check(&["http", "base"], &http.base);
+    for (_, template) in &http.headers {
+        check(&["http", "headers"], template);
     }
-    for (_, template) in &manifest.http.query {
-        check("http", template, false);
+    for (_, template) in &http.headers_if {
+        check(&["http", "headers_if"], template);
     }
-    for rule in &manifest.http.auth {
+    for (_, template) in &http.query {
+        check(&["http", "query"], template);
+    }
+    for (index, rule) in http.auth.iter().enumerate() {
         for template in auth_templates(rule) {
-            check("http", template, false);
+            check(&["http", "auth", &index.to_string()], template);
         }
     }
+    let mut lists = 0..;
     for (key, route, id) in routes(manifest) {
-        check_route(manifest, key, route, id, note);
+        let index = match key {
+            "list" => lists.next().map(|index: usize| index.to_string()),
+            _ => None,
+        };
+        let steps: Vec<&str> = [key].into_iter().chain(index.as_deref()).collect();
+        check_route(manifest, &steps, route, id, note);
     }
 }
 
 fn check_template(
     manifest: &Manifest,
-    key: &str,
+    steps: &[&str],
     template: &Template,
     id: bool,
-    note: &dyn Fn(&str, String),
+    note: &Note<'_>,
 ) {
     let known = |name: &str| manifest.vars.contains_key(name);
     for hole in template
         .holes()
         .filter(|hole| !(known(hole) || (id && *hole == "id")))
     {
-        note(key, unknown_hole(manifest, hole));
+        note(steps, unknown_hole(manifest, hole));
     }
 }
 
-fn check_route(
-    manifest: &Manifest,
-    key: &str,
-    route: &Route,
-    id: bool,
-    note: &dyn Fn(&str, String),
-) {
-    let known = |name: &str| manifest.vars.contains_key(name);
-    let check = |key: &str, template: &Template, id: bool| {
-        check_template(manifest, key, template, id, note);
+fn check_route(manifest: &Manifest, steps: &[&str], route: &Route, id: bool, note: &Note<'_>) {
+    let part = |part| [steps, &[part]].concat();
+    let check = |key, template: &Template, id: bool| {
+        check_template(manifest, &part(key), template, id, note);
     };
+    check_path(manifest, steps, route, id, note);
+    for (_, template) in &route.query {
+        check("query", template, id);
+    }
+    for (_, template) in &route.headers {
+        check("headers", template, false);
+    }
+    for (_, value) in &route.put {
+        for template in texts(value) {
+            check("put", &template, id);
+        }
+    }
+    let in_put = route
+        .put
+        .iter()
+        .any(|(_, value)| value.to_string().contains("{id}"));
+    if steps == ["get"] && !in_put && !names_id(route) {
+        note(
+            &part("request"),
+            "`get.request` names no customer: `{id}` is missing".into(),
+        );
+    }
+}
+
+fn check_path(manifest: &Manifest, steps: &[&str], route: &Route, id: bool, note: &Note<'_>) {
+    let request = [steps, &["request"]].concat();
+    let known = |name: &str| manifest.vars.contains_key(name);
     let own = own_holes(manifest, route);
     for hole in route.path.holes().filter(|hole| !own.contains(hole)) {
         if !(known(hole) || (id && hole == "id")) {
-            note(key, unknown_hole(manifest, hole));
+            note(&request, unknown_hole(manifest, hole));
         }
     }
     for name in own
@@ -319,34 +359,13 @@ fn check_route(
         .filter(|name| !route.path.holes().any(|hole| hole == **name))
     {
         note(
-            key,
+            &request,
             format!("`path:{name}`: the request's path has no hole `{{{name}}}`"),
         );
     }
-    for (_, template) in &route.query {
-        check(key, template, id);
-    }
-    for (_, template) in &route.headers {
-        check(key, template, false);
-    }
-    for (_, value) in &route.put {
-        for template in texts(value) {
-            check(key, &template, id);
-        }
-    }
     let secret = |hole: &str| manifest.vars.get(hole).is_some_and(|var| var.secret);
     if route.path.holes().any(secret) {
-        note(key, "a secret cannot stand in a path".into());
-    }
-    let in_put = route
-        .put
-        .iter()
-        .any(|(_, value)| value.to_string().contains("{id}"));
-    if key == "get" && !in_put && !names_id(route) {
-        note(
-            key,
-            "`get.request` names no customer: `{id}` is missing".into(),
-        );
+        note(&request, "a secret cannot stand in a path".into());
     }
 }
 

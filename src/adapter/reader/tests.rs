@@ -113,7 +113,7 @@ fn five_mistakes_are_five_problems_each_at_its_place() {
             "`get.item`: expected a string, found an integer",
         ),
         (
-            "a.toml:39:2: ",
+            "a.toml:40:1: ",
             "`GLOD` is not known; accepted: STANDARD, BRONZE",
         ),
     ];
@@ -330,6 +330,41 @@ const CASES: &[(&str, &str, &str)] = &[
         "`path` goes together with `equals` or `absent = true`",
     ),
 ];
+
+#[test]
+fn what_does_not_fit_is_said_where_it_stands() {
+    let text = GOOD.to_owned()
+        + "\n[enums.status]\nACTIVE = \"on\"\nIDEL = \"off\"\n[[list]]\nrequest = \"GET /found/{where}\"\nitems = \"/data\"\n\
+           page = { kind = \"none\" }\n[list.filter]\n\"status:in\" = { send = \"query:status\", enum = \"statos\" }\n";
+    let text = text.replace(
+        "[fields]\n",
+        "[fields]\nstatus = { r = \"/status\", enum = \"status\" }\n",
+    );
+    let problems = Problems::new();
+    assert!(read("a.toml", &text, &problems).is_none());
+    let said: Vec<_> = problems.sorted().iter().map(ToString::to_string).collect();
+    let line = |words: &str| 1 + text.lines().position(|line| line.contains(words)).unwrap();
+    for (place, words) in [
+        (
+            format!("a.toml:{}:1: ", line("IDEL")),
+            "`enums.status`: `IDEL`",
+        ),
+        (
+            format!("a.toml:{}:1: ", line("GET /found")),
+            "`{where}` is no var",
+        ),
+        (
+            format!("a.toml:{}:40: ", line("statos")),
+            "no word list `enums.statos`",
+        ),
+    ] {
+        let found = said
+            .iter()
+            .any(|said| said.starts_with(&place) && said.contains(words));
+        assert!(found, "{place}{words}\n{said:#?}");
+    }
+    assert_eq!(said.len(), 3, "{said:#?}");
+}
 
 #[test]
 fn what_does_not_fit_together_is_said() {

@@ -148,9 +148,11 @@ fn one_small_source_is_ordered_here_and_a_large_one_refused() {
     let large = world(149);
     let refused = large.first(40, None).map(|_| ());
     assert!(
-        matches!(refused, Err(ConnectionError::OrderNotSupported { .. })),
+        matches!(refused, Err(ConnectionError::TooLong { most: 149, .. })),
         "{refused:?}"
     );
+    let said = refused.unwrap_err().to_string();
+    assert!(said.contains("longer than the 149 customers"), "{said}");
     assert_eq!(large.take_calls(), 1, "its total told enough");
     let never = world(0);
     let refused = never.first(40, None).map(|_| ());
@@ -159,6 +161,50 @@ fn one_small_source_is_ordered_here_and_a_large_one_refused() {
         Err(ConnectionError::OrderNotSupported { .. })
     ));
     assert_eq!(never.take_calls(), 0, "refused before any call");
+}
+
+#[test]
+fn a_refused_order_comes_with_those_that_are_served() {
+    let shape = Shape {
+        orders: vec![
+            CustomerOrderField::Name,
+            CustomerOrderField::CreatedAt,
+            CustomerOrderField::UpdatedAt,
+        ],
+        hidden: vec![CustomerOrderField::UpdatedAt],
+        ..Shape::new(Paging::Page(Sizes { min: 1, max: 100 }))
+    };
+    let said = |sources: usize, whole_rows, field| {
+        let source = |_| {
+            MemorySource::new(
+                shape.clone(),
+                (0..3).map(|number| row(Kind::Shown, customer(number))),
+            )
+        };
+        let limits = Limits {
+            whole_rows,
+            ..Limits::default()
+        };
+        let mut world = World::with((0..sources).map(source).collect(), limits);
+        world.asked.order = Some(Order {
+            field,
+            direction: OrderDirection::Asc,
+        });
+        match world.first(5, None).map(|_| ()) {
+            Err(ConnectionError::OrderNotSupported { supported, .. }) => supported,
+            other => unreachable!("{other:?}"),
+        }
+    };
+    assert_eq!(
+        said(1, 0, CustomerOrderField::Id),
+        ["NAME", "CREATED_AT", "UPDATED_AT"]
+    );
+    assert_eq!(said(2, 0, CustomerOrderField::Name), ["CREATED_AT"]);
+    let most = said(2, 10, CustomerOrderField::UpdatedAt);
+    assert!(
+        most.len() > 3 && !most.contains(&"UPDATED_AT".to_owned()),
+        "{most:?}"
+    );
 }
 
 /// The cursor's row, and many others of a list that the gateway ordered, go: the names that follow are the names that follow.

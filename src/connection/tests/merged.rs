@@ -258,6 +258,7 @@ fn a_source_that_cannot_order_is_read_whole_or_reported() {
     assert_eq!(ids(&page), ["c00901", "c00900"]);
     assert_eq!(page.order, ConnectionOrder::Merged);
     assert_eq!(page.reports[0].outcome, SourceOutcome::Unsupported);
+    assert_eq!(page.reports[0].error, Some(ReportError::TooLong(200)));
     assert!(page.reports[0].upstream_calls <= 1, "its total told enough");
     let mut world = World::with(
         vec![
@@ -272,6 +273,6 @@ fn a_source_that_cannot_order_is_read_whole_or_reported() {
     });
     assert!(matches!(
         world.first(5, None).map(|_| ()),
-        Err(ConnectionError::OrderNotSupported { .. })
+        Err(ConnectionError::TooLong { most: 200, .. })
     ));
 }

@@ -126,6 +126,26 @@ impl Documents {
         Ok(Prepared { checked })
     }
 
+    /// Checks every operation of a document, and keeps nothing.
+    ///
+    /// # Errors
+    /// What is wrong with it; at least one entry.
+    pub(super) fn examine(&self, text: &str) -> Result<(), Vec<RequestError>> {
+        let document = self.parse(text)?;
+        let named: Vec<&str> = document
+            .operations
+            .named
+            .keys()
+            .map(|name| name.as_str())
+            .collect();
+        if named.is_empty() {
+            return self.check(text, None).map(drop);
+        }
+        named
+            .into_iter()
+            .try_for_each(|name| self.check(text, Some(name)).map(drop))
+    }
+
     /// The operation with its variables in place, for the executor, and the answer it must have.
     ///
     /// # Errors

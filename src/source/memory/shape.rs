@@ -1,6 +1,6 @@
 //! How a CRM in memory behaves: its paging style, its habits, its lies.
 
-use crate::model::{Capabilities, CustomerOrderField, Order, PagingStyle};
+use crate::model::{Capabilities, CustomerOrderField, Order, OrderCapability, PagingStyle};
 use crate::source::{Paging, TotalKind};
 
 /// What a CRM answers to a page past the end of its list.
@@ -127,7 +127,14 @@ pub(super) fn capabilities(shape: &Shape) -> Capabilities {
         stable_order: true,
         backward_paging: shape.total == TotalKind::Exact,
         filters: Vec::new(),
-        orderings: Vec::new(),
+        orderings: shape
+            .orders
+            .iter()
+            .map(|field| OrderCapability {
+                field: *field,
+                unique: shape.unique_order,
+            })
+            .collect(),
         creatable_fields: Vec::new(),
         required_fields: Vec::new(),
         updatable_fields: Vec::new(),

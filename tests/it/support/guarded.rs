@@ -46,6 +46,12 @@ impl Got {
     }
 }
 
+/// What a configuration calls this key: nothing that tells the key.
+pub fn key_name(key: &str) -> String {
+    let hash = key::hash_text(&key::hash(key));
+    format!("test {}", &hash[..8])
+}
+
 /// `[[auth.key]]` for this key.
 pub fn api_key(key: &str, tenant: &str, scopes: &[&str]) -> String {
     let hash = key::hash_text(&key::hash(key));
@@ -53,7 +59,8 @@ pub fn api_key(key: &str, tenant: &str, scopes: &[&str]) -> String {
         "" => String::new(),
         tenant => format!("tenant = {tenant:?}\n"),
     };
-    format!("\n[[auth.key]]\nname = \"test\"\nsha256 = {hash:?}\nscopes = {scopes:?}\n{tenant}")
+    let name = key_name(key);
+    format!("\n[[auth.key]]\nname = {name:?}\nsha256 = {hash:?}\nscopes = {scopes:?}\n{tenant}")
 }
 
 /// All scopes.
