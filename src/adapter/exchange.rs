@@ -72,7 +72,7 @@ impl Adapter {
         let mut tried = 0;
         loop {
             let outcome = self
-                .signed(call, draft.clone(), follow.clone(), deadline, tried)
+                .signed(call, &draft, follow.as_ref(), deadline, tried)
                 .await;
             let pause = self.pause(&outcome, repeat, tried, deadline);
             let good = matches!(&outcome, Ok(reply) if reply.status < 400);
@@ -133,14 +133,12 @@ impl Adapter {
     async fn signed(
         &self,
         call: &Call,
-        draft: Draft<'_>,
-        follow: Option<Url>,
+        draft: &Draft<'_>,
+        follow: Option<&Url>,
         deadline: Instant,
         tried: u32,
     ) -> Tried {
-        let (reply, used) = self
-            .once(call, draft.clone(), follow.clone(), deadline, tried)
-            .await?;
+        let (reply, used) = self.once(call, draft, follow, deadline, tried).await?;
         if !self.refuses_credentials(&reply) || !self.auth.refused(used).await {
             return Ok(reply);
         }
@@ -153,13 +151,14 @@ impl Adapter {
     async fn once(
         &self,
         call: &Call,
-        mut draft: Draft<'_>,
-        follow: Option<Url>,
+        draft: &Draft<'_>,
+        follow: Option<&Url>,
         deadline: Instant,
         tried: u32,
     ) -> Result<(Reply, super::auth::Used), Failed> {
         self.await_quota(deadline).await?;
         let leave = self.upstream.enter().map_err(resting)?;
+        let mut draft = draft.clone();
         let signing = self.auth.sign(&mut draft, &self.upstream);
         let signed = tokio::time::timeout_at(deadline.into(), signing).await;
         let used = match signed.unwrap_or_else(|_| Err(faults::of_fault(Fault::Timeout))) {
@@ -282,7 +281,7 @@ impl Adapter {
         }
     }
 
-    fn finished(&self, draft: Draft<'_>, follow: Option<Url>) -> Result<Request, SourceError> {
+    fn finished(&self, draft: Draft<'_>, follow: Option<&Url>) -> Result<Request, SourceError> {
         let unplaceable = |_| {
             SourceError::new(
                 SourceErrorKind::Rejected,
@@ -290,8 +289,9 @@ impl Adapter {
             )
         };
         match follow {
-            None => draft.finish(&self.base).map_err(unplaceable),
-            Some(mut url) => {
+            None => draft.finish(&self.hosts.base).map_err(unplaceable),
+            Some(url) => {
+                let mut url = url.clone();
                 if let Some(name) = self.auth.query_name() {
                     let credential = draft
                         .query_pairs()

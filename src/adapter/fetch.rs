@@ -35,13 +35,18 @@ impl Adapter {
             _ => None,
         };
         match batch {
-            Some(max) => join_all(ids.chunks(max).map(|chunk| self.fetch_batch(call, chunk)))
-                .await
-                .into_iter()
-                .flatten()
-                .collect(),
-            None => join_all(ids.iter().map(|id| self.fetch_one(call, id))).await,
+            Some(max) => Box::pin(self.fetch_batches(call, ids, max)).await,
+            None => match ids {
+                [only] => vec![self.fetch_one(call, only).await],
+                _ => join_all(ids.iter().map(|id| self.fetch_one(call, id))).await,
+            },
         }
+    }
+
+    /// So many ids a call.
+    async fn fetch_batches(&self, call: &Call, ids: &[LocalId], max: usize) -> Vec<Fetched> {
+        let batches = ids.chunks(max).map(|chunk| self.fetch_batch(call, chunk));
+        join_all(batches).await.into_iter().flatten().collect()
     }
 
     /// How many ids a call takes. Through a list, no more than one of its pages can hold.
@@ -112,11 +117,10 @@ impl Adapter {
                     Err(refusal) => Err(refusal.error),
                 }
             }
-            (Some(Get::ViaList), _) => self
-                .fetch_listed(call, std::slice::from_ref(id))
-                .await
-                .pop()
-                .unwrap_or(Ok(None)),
+            (Some(Get::ViaList), _) => {
+                let listed = Box::pin(self.fetch_listed(call, std::slice::from_ref(id)));
+                listed.await.pop().unwrap_or(Ok(None))
+            }
             _ => Err(SourceError::new(
                 SourceErrorKind::Unsupported,
                 "the CRM cannot show one customer by id",

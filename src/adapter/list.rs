@@ -163,7 +163,7 @@ impl Adapter {
         let follow = listing.pages.place(at, size, &self.hosts, &mut draft)?;
         let from = match &follow {
             Some(url) => Some(url.clone()),
-            None if listing.pages.reads_links() => draft.address(&self.base),
+            None if listing.pages.reads_links() => draft.address(&self.hosts.base),
             None => None,
         };
         // The way on from a page may be good for a while only: what is said again then must be new.

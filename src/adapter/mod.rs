@@ -60,7 +60,6 @@ pub struct Adapter {
     capabilities: Capabilities,
     upstream: Arc<Upstream>,
     auth: auth::Auth,
-    base: String,
     hosts: Hosts,
     total: Duration,
     lists: Vec<Listing>,
@@ -142,8 +141,7 @@ impl Adapter {
         let vars = complete_vars(&manifest, vars)?;
         let get = |name: &str| vars.get(name).map(String::as_str);
         let base = manifest.http.base.fill(get).ok_or(BuildError::Base)?;
-        let base = base.trim_end_matches('/').to_owned();
-        let url = Url::parse(&base)
+        let base = Url::parse(&base)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
             .filter(is_bare)
@@ -168,7 +166,7 @@ impl Adapter {
             capabilities: capabilities::derive(&manifest),
             upstream: Arc::new(upstream),
             hosts: Hosts {
-                base: url,
+                base,
                 others: link_hosts(&manifest),
                 credential: auth.query_name().map(str::to_owned),
             },
@@ -180,7 +178,6 @@ impl Adapter {
             get: reading_one(&manifest, &prepare)?,
             get_many: reading_several(&manifest, &prepare)?,
             auth,
-            base,
             manifest,
         })
     }

@@ -231,13 +231,28 @@ impl Draft<'_> {
         named
     }
 
-    /// The address without its parameters.
-    pub fn address(&self, base: &str) -> Option<Url> {
-        Url::parse(&self.path(base)?).ok()
+    /// The address without the parameters that were put.
+    pub fn address(&self, base: &Url) -> Option<Url> {
+        self.url(base, "")
+    }
+
+    /// The address with these parameters behind those that the route itself names.
+    fn url(&self, base: &Url, query: &str) -> Option<Url> {
+        let path = self.path(base.path().trim_end_matches('/'))?;
+        let (path, own) = path.split_once('?').unwrap_or((&path, ""));
+        // Not parsed as a whole: scheme and host of the base are known to be good.
+        let mut url = base.clone();
+        url.set_path(path);
+        match (own, query) {
+            ("", "") => {}
+            ("", query) | (query, "") => url.set_query(Some(query)),
+            (own, query) => url.set_query(Some(&format!("{own}&{query}"))),
+        }
+        Some(url)
     }
 
     fn path(&self, base: &str) -> Option<String> {
-        let mut address = String::with_capacity(base.len() + 64 + self.query.len());
+        let mut address = String::with_capacity(base.len() + 64);
         address.push_str(base);
         for segment in &self.route.path {
             match segment {
@@ -248,14 +263,9 @@ impl Draft<'_> {
         Some(address)
     }
 
-    /// The request, its address behind `base` (which ends without a slash).
-    pub fn finish(mut self, base: &str) -> Result<Request, Unplaceable> {
-        let mut address = self.path(base).ok_or(Unplaceable)?;
-        if !self.query.is_empty() {
-            address.push(if address.contains('?') { '&' } else { '?' });
-            address.push_str(&self.query);
-        }
-        let url = Url::parse(&address).map_err(|_| Unplaceable)?;
+    /// The request, its address behind `base`, which has neither parameters nor a fragment.
+    pub fn finish(mut self, base: &Url) -> Result<Request, Unplaceable> {
+        let url = self.url(base, &self.query).ok_or(Unplaceable)?;
         let body = self.encoded_body()?;
         self.headers
             .entry(ACCEPT)

@@ -47,8 +47,19 @@ impl Adapter {
         let Some((stamp, (name, version))) = condition else {
             return self.read(call, draft, follow).await.map(Heard::Answer);
         };
+        let condition = (Destination::Header(name), version);
+        Box::pin(self.ask_if_changed(call, (draft, follow), stamp, condition)).await
+    }
+
+    /// Asks under a condition, and without it where the answer is of no use.
+    async fn ask_if_changed(
+        &self,
+        call: &Call,
+        (draft, follow): (Draft<'_>, Option<Url>),
+        stamp: &Arc<Stamp>,
+        (name, version): (Destination, String),
+    ) -> Result<Heard, SourceError> {
         let mut asking = draft.clone();
-        let name = Destination::Header(name);
         if asking.put(&name, Value::String(version)).is_err() {
             return self.read(call, draft, follow).await.map(Heard::Answer);
         }
@@ -58,7 +69,7 @@ impl Adapter {
             meter.conditional.add(Asked::Answered);
             return Ok(Heard::Answer(reply));
         }
-        if let Some(stamp) = confirmed(rules, stamp, &reply.headers) {
+        if let Some(stamp) = confirmed(&self.manifest.http.reuse, stamp, &reply.headers) {
             meter.conditional.add(Asked::Unchanged);
             return Ok(Heard::Unchanged(stamp));
         }

@@ -4,7 +4,7 @@ use super::serving::Serving;
 use crate::config;
 use crate::document::Problems;
 use crate::graphql::Gateway;
-use crate::http::{Readiness, Router, Swap};
+use crate::http::{Readiness, Swap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -106,8 +106,8 @@ impl Live {
     }
 
     /// What is served, now and after every reload.
-    pub fn routes(&self) -> Router {
-        self.swap.routes()
+    pub fn routes(&self) -> Swap {
+        self.swap.clone()
     }
 
     /// Reads the configuration again. One that is wrong changes nothing but which files are watched: what it misses may come.

@@ -148,7 +148,7 @@ pub fn routes(
     cursor_key: &[u8],
     limits: &Limits,
     readiness: &Readiness,
-) -> anyhow::Result<http::Router> {
+) -> anyhow::Result<http::Routes> {
     routes_keeping(sources, cursor_key, Keep::Memory, limits, readiness)
 }
 
@@ -162,7 +162,7 @@ pub fn routes_keeping(
     keep: Keep,
     limits: &Limits,
     readiness: &Readiness,
-) -> anyhow::Result<http::Router> {
+) -> anyhow::Result<http::Routes> {
     wire(sources, cursor_key, keep, limits, readiness).map(|(_, routes)| routes)
 }
 
@@ -172,7 +172,7 @@ fn wire(
     keep: Keep,
     limits: &Limits,
     readiness: &Readiness,
-) -> anyhow::Result<(Gateway, http::Router)> {
+) -> anyhow::Result<(Gateway, http::Routes)> {
     let connector = Arc::new(Connector::new(limits.clone(), cursor_key));
     let random = || config::random_key().context("random bytes");
     let ledger = Ledger::new(keep, limits.idempotency_keys, random()?);
@@ -234,7 +234,7 @@ impl Beside {
 /// Serves until a signal asks to stop; a second one ends it at once.
 async fn run(
     listener: TcpListener,
-    routes: http::Router,
+    routes: impl Into<http::Swap>,
     limits: &Limits,
     readiness: &Readiness,
     mut beside: Beside,

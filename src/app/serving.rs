@@ -11,7 +11,7 @@ use crate::config::{self, Config};
 use crate::connection::Connector;
 use crate::document::Problems;
 use crate::graphql::{self, Gateway, Realm, Tenants};
-use crate::http::{self, Forwarding, Hosts, Library, Policy, Readiness, Router};
+use crate::http::{self, Forwarding, Hosts, Library, Policy, Readiness, Routes};
 use crate::metrics::RequestMeter;
 use crate::source::Sources;
 use crate::trace::{Queue, Tracer};
@@ -46,7 +46,7 @@ pub struct Serving {
     /// Sends spans, until somebody takes it over.
     pub sending: Option<Sending>,
     /// The way in.
-    pub routes: Router,
+    pub routes: Routes,
 }
 
 impl Serving {

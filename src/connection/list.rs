@@ -96,6 +96,11 @@ impl List<'_> {
         if !self.reader.call.has_read_apart() {
             return run;
         }
+        // Seldom gone: it would only make every other read larger.
+        Box::pin(self.read_anew(gap, way, need, look)).await
+    }
+
+    async fn read_anew(&self, gap: &Gap, way: Way, need: u32, look: bool) -> Result<Run, Halt> {
         let anew = Self {
             reader: Reader {
                 call: self.reader.call.anew(),
@@ -114,14 +119,12 @@ impl List<'_> {
         if let Some(gap) = self.after_key(gap, way) {
             return self.read_straight(&gap, ask).await;
         }
-        match (self.turned(), reversal(gap)) {
-            (Some(turned), true) => turned.read_turned(gap, ask).await,
-            (None, true) => Err(Halt::Backward),
-            (Some(turned), false) if self.better_turned(gap, way) => {
-                turned.read_turned(gap, ask).await
-            }
-            (_, false) => self.read_straight(gap, ask).await,
+        let reversal = reversal(gap);
+        if !reversal && !(self.reversed.is_some() && self.better_turned(gap, way)) {
+            return self.read_straight(gap, ask).await;
         }
+        let turned = self.turned().ok_or(Halt::Backward)?;
+        Box::pin(async move { turned.read_turned(gap, ask).await }).await
     }
 
     pub(super) async fn read_straight(&self, gap: &Gap, ask: Ask) -> Result<Run, Halt> {

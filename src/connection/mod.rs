@@ -214,7 +214,8 @@ impl Connector {
             .filter(|_| planned.order == ConnectionOrder::Merged)
         {
             Some(order) => {
-                merge::read(&planned.lists, gaps.as_ref(), failed, reading, order).await?
+                let merging = merge::read(&planned.lists, gaps.as_ref(), failed, reading, order);
+                Box::pin(merging).await?
             }
             None => grouped::read(&planned.lists, gaps.as_ref(), failed, reading).await?,
         };

@@ -117,7 +117,15 @@ pub fn coded(code: ErrorCode, message: impl Into<String>) -> Error {
 /// # Errors
 /// FORBIDDEN where they may not.
 pub fn allowed(ctx: &Context<'_>, scope: Scope) -> Result<(), Error> {
-    if ctx.data::<Arc<Caller>>()?.may(scope) {
+    permitted(ctx.data::<Arc<Caller>>()?, scope)
+}
+
+/// Whether this caller may do this.
+///
+/// # Errors
+/// FORBIDDEN where they may not.
+pub fn permitted(caller: &Caller, scope: Scope) -> Result<(), Error> {
+    if caller.may(scope) {
         return Ok(());
     }
     let message = format!("this needs the scope {}", scope.word());

@@ -22,7 +22,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A list of customers, cut to a window, resolved the short way where the selection allows it.
-pub struct CustomerConnection(ConnectionFields);
+pub struct CustomerConnection(pub(super) Arc<ConnectionFields>);
 
 /// A list of customers, cut to a window.
 pub struct ConnectionFields {
@@ -129,13 +129,9 @@ impl OutputType for CustomerConnection {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        match (plain::connection(&self.0, ctx), plain::asked(ctx)) {
-            (Some(written), _) => Ok(written),
-            (None, None) => OutputType::resolve(&self.0, ctx, field).await,
-            (None, Some(field)) => {
-                let ctx = ctx.with_selection_set(&field.node.selection_set);
-                OutputType::resolve(&self.0, &ctx, field).await
-            }
+        match plain::connection(&self.0, ctx) {
+            Some(written) => Ok(written),
+            None => OutputType::resolve(&*self.0, ctx, field).await,
         }
     }
 }
@@ -163,7 +159,7 @@ pub struct ConnectionArguments {
     pub unsupported_filter: UnsupportedFilterPolicy,
 }
 
-/// Reads a connection.
+/// Reads a connection for the executor, and what its selection asks around the rows.
 ///
 /// # Errors
 /// Coded, where there is no connection at all.
@@ -171,8 +167,48 @@ pub async fn connect(
     ctx: &Context<'_>,
     arguments: ConnectionArguments,
 ) -> Result<CustomerConnection, Error> {
-    let load = ctx.data::<Load>()?;
-    let limits = ctx.data::<Limits>()?;
+    let desk = Desk {
+        load: ctx.data::<Load>()?,
+        connector: ctx.data::<Arc<Connector>>()?,
+        limits: ctx.data::<Limits>()?,
+        notes: ctx.data::<Arc<Notes>>()?,
+    };
+    let (list, spoken) = read(&desk, arguments, wanted(&ctx.look_ahead())).await?;
+    for error in spoken {
+        ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
+    }
+    let rows: Vec<_> = list.edges.iter().map(|edge| &edge.node).collect();
+    relatives::prefetch(ctx, desk.load, &rows).await;
+    Ok(CustomerConnection(Arc::new(list)))
+}
+
+/// What reading a connection needs, whoever asks for it.
+pub struct Desk<'a> {
+    /// The sources, and what was loaded of them.
+    pub load: &'a Load,
+    /// Makes the connections.
+    pub connector: &'a Connector,
+    /// The ceilings.
+    pub limits: &'a Limits,
+    /// Takes what is to be said beside the answer.
+    pub notes: &'a Notes,
+}
+
+/// Reads a connection. Beside it stand the errors that leave it its value.
+///
+/// # Errors
+/// Coded, where there is no connection at all.
+pub async fn read(
+    desk: &Desk<'_>,
+    arguments: ConnectionArguments,
+    want: Want,
+) -> Result<(ConnectionFields, Vec<Error>), Error> {
+    let Desk {
+        load,
+        connector,
+        limits,
+        notes,
+    } = desk;
     let asked_sources = choose(load.sources(), arguments.sources.as_deref())?;
     let filter = Decoded::new(
         arguments.filter.unwrap_or_default(),
@@ -198,29 +234,17 @@ pub async fn connect(
         before: arguments.before,
         on_failure: arguments.on_source_failure,
         unsupported: arguments.unsupported_filter,
-        want: wanted(ctx),
+        want,
     };
-    let connector = ctx.data::<Arc<Connector>>()?;
     let connection = connector
         .connect(asked, load.operation())
         .await
         .map_err(|error| of_connection(&error))?;
     if connection.drift_unresolved {
-        ctx.data::<Arc<Notes>>()?.drifted();
+        notes.drifted();
     }
-    let shown = show(ctx, connection, &elsewhere);
-    relatives::prefetch(
-        ctx,
-        load,
-        &shown
-            .0
-            .edges
-            .iter()
-            .map(|edge| &edge.node)
-            .collect::<Vec<_>>(),
-    )
-    .await;
-    Ok(shown)
+    let spoken = connection.reports.iter().flat_map(speak_up).collect();
+    Ok((show(connection, &elsewhere), spoken))
 }
 
 /// The sources asked, each once, in the order of the configuration.
@@ -253,14 +277,7 @@ fn choose(all: &Sources, keys: Option<&[String]>) -> Result<Vec<Arc<SourceEntry>
 }
 
 /// What the selection needs to know, so that the rest costs no call.
-fn wanted(ctx: &Context<'_>) -> Want {
-    match plain::asked(ctx) {
-        Some(field) => wanted_of(&ctx.with_field(field).look_ahead()),
-        None => wanted_of(&ctx.look_ahead()),
-    }
-}
-
-fn wanted_of(selected: &Lookahead<'_>) -> Want {
+fn wanted(selected: &Lookahead<'_>) -> Want {
     let page_info = selected.field("pageInfo");
     Want {
         total: selected.field("totalCount").exists(),
@@ -270,14 +287,7 @@ fn wanted_of(selected: &Lookahead<'_>) -> Want {
     }
 }
 
-fn show(
-    ctx: &Context<'_>,
-    connection: Connection,
-    elsewhere: &[Arc<SourceEntry>],
-) -> CustomerConnection {
-    for report in &connection.reports {
-        speak_up(ctx, report);
-    }
+fn show(connection: Connection, elsewhere: &[Arc<SourceEntry>]) -> ConnectionFields {
     let mut sources: Vec<SourceReport> = connection
         .reports
         .into_iter()
@@ -290,7 +300,7 @@ fn show(
         upstream_calls: 0,
     }));
     sources.sort_by_key(|report| report.source.0.rank);
-    CustomerConnection(ConnectionFields {
+    ConnectionFields {
         edges: connection
             .edges
             .into_iter()
@@ -308,11 +318,11 @@ fn show(
         total_count: connection.total.and_then(|total| i32::try_from(total).ok()),
         order: connection.order,
         sources,
-    })
+    }
 }
 
 /// What a report says stands in the errors too: a failed source, and records that could not be shown.
-fn speak_up(ctx: &Context<'_>, report: &Report) {
+fn speak_up(report: &Report) -> Vec<Error> {
     let mut errors = Vec::new();
     if report.outcome == SourceOutcome::Failed
         && let Some(crate::connection::ReportError::Source(error)) = &report.error
@@ -328,9 +338,7 @@ fn speak_up(ctx: &Context<'_>, report: &Report) {
                 .extend_with(|_, extensions| extensions.set("source", &**key)),
         );
     }
-    for error in errors {
-        ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
-    }
+    errors
 }
 
 impl From<Report> for SourceReport {

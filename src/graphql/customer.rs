@@ -24,7 +24,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A customer of one CRM.
-#[derive(SimpleObject)]
+#[derive(Clone, SimpleObject)]
 #[graphql(complex, name = "Customer")]
 pub struct CustomerFields {
     #[graphql(skip)]
@@ -34,6 +34,7 @@ pub struct CustomerFields {
 }
 
 /// A customer, resolved so that unreadable fields speak up.
+#[derive(Clone)]
 pub struct CustomerNode(CustomerFields);
 
 /// When and how a record was read.
@@ -233,13 +234,9 @@ impl OutputType for CustomerNode {
         ctx: &ContextSelectionSet<'_>,
         _field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        match (plain::customer(self, ctx), plain::asked(ctx)) {
-            (Some(written), _) => Ok(written),
-            (None, None) => resolve_container(ctx, self).await,
-            (None, Some(field)) => {
-                let set = &field.node.selection_set;
-                resolve_container(&ctx.with_selection_set(set), self).await
-            }
+        match plain::customer(self, ctx) {
+            Some(written) => Ok(written),
+            None => resolve_container(ctx, self).await,
         }
     }
 }

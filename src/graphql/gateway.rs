@@ -4,7 +4,8 @@
 //! end by itself is given up. Knows no HTTP.
 
 use super::answer::Answer;
-use super::document::{Documents, Expected, Prepared, RequestCode, RequestError};
+use super::direct::Around;
+use super::document::{Bound, Documents, Expected, Prepared, RequestCode, RequestError};
 use super::notes::Notes;
 use crate::access::{Caller, Scope};
 use crate::limits::Limits;
@@ -12,7 +13,6 @@ use crate::load::Answers;
 use crate::metrics::CacheMoment;
 use crate::source::{Brought, CallBudget, Operation};
 use crate::trace::Trace;
-use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
     Data, EmptySubscription, ObjectType, Request, Response, SDLExportOptions, Schema,
     SchemaBuilder, ValidationMode, Value,
@@ -207,20 +207,26 @@ impl Gateway {
             );
             return refused(RequestCode::Forbidden, &message);
         }
-        let (document, expected) = match self.inner.documents.bind(prepared, variables) {
+        let bound = match self.inner.documents.bind(prepared, variables) {
             Ok(bound) => bound,
             Err(error) => return Answer::refused(vec![error]),
         };
         let last = arrival.deadline + Duration::from_millis(self.inner.limits.grace_ms);
-        let notes = Arc::new(Notes::default());
         let caller = Arc::clone(&arrival.caller);
         let brought = arrival.brought.clone();
         let operation = operation(arrival, self.inner.limits.upstream_calls);
-        let request = self.request(document, &operation, caller, &brought);
-        let request = request.data(Arc::clone(&notes)).data(prepared.lifted());
-        let running = AssertUnwindSafe(Arc::clone(&self.inner.executor).execute(request))
-            .catch_unwind()
-            .map(Result::ok);
+        let mut data = Data::default();
+        (self.inner.furnish)(&operation, &caller, &brought, &mut data);
+        let run = Run {
+            inner: Arc::clone(&self.inner),
+            bound,
+            caller,
+            operation: Arc::clone(&operation),
+            notes: Arc::default(),
+            data,
+        };
+        let running = AssertUnwindSafe(run.answer()).catch_unwind();
+        let running = running.map(Result::ok);
         let running = if prepared.is_mutation() {
             let writing = Writing::start(&self.inner);
             let running = running.inspect(move |_| drop(writing));
@@ -230,9 +236,8 @@ impl Gateway {
             running.boxed()
         };
         match tokio::time::timeout_at(last.into(), running).await {
-            Ok(Some(response)) => {
-                let fresh_for = operation.fresh_for().filter(|_| !prepared.is_mutation());
-                answer(&expected, response, &notes).lasting(fresh_for)
+            Ok(Some(answer)) => {
+                answer.lasting(operation.fresh_for().filter(|_| !prepared.is_mutation()))
             }
             Ok(None) => refused(RequestCode::Internal, "the gateway failed"),
             Err(_) => refused(RequestCode::Timeout, "the operation took too long"),
@@ -302,21 +307,52 @@ impl Gateway {
         } = self.inner.limits;
         answer.finished(request_id, errors, error_bytes)
     }
+}
 
-    fn request(
-        &self,
-        document: ExecutableDocument,
-        operation: &Arc<Operation>,
-        caller: Arc<Caller>,
-        brought: &Brought,
-    ) -> Request {
+/// One operation, ready to run.
+struct Run {
+    inner: Arc<Inner>,
+    bound: Bound,
+    caller: Arc<Caller>,
+    operation: Arc<Operation>,
+    notes: Arc<Notes>,
+    data: Data,
+}
+
+impl Run {
+    async fn answer(mut self) -> Answer {
+        let Self {
+            inner,
+            bound,
+            caller,
+            notes,
+            data,
+            ..
+        } = &self;
+        if let Some((direct, asks)) = bound.direct()
+            && let Some(around) = Around::of(data, &inner.limits, notes, caller)
+        {
+            let outcomes = around.read(asks).await;
+            if let Some((data, errors)) = direct.written(&outcomes) {
+                return Answer::executed(data, errors, notes.extensions());
+            }
+            let ready = direct.ready(outcomes);
+            self.data.insert(ready);
+        }
+        self.executed().await
+    }
+
+    /// The executor's way.
+    async fn executed(self) -> Answer {
+        let (document, expected) = self.bound.document();
         // The text is of no use to the executor any more.
         let mut request = Request::new("");
         request.set_parsed_query(document);
-        (self.inner.furnish)(operation, &caller, brought, &mut request.data);
-        request.data.insert(Arc::clone(operation));
-        request.data.insert(caller);
-        request
+        request.data = self.data;
+        let request = request.data(self.operation).data(self.caller);
+        let request = request.data(Arc::clone(&self.notes));
+        let executor = Arc::clone(&self.inner.executor);
+        answer(&expected, executor.execute(request).await, &self.notes)
     }
 }
 

@@ -6,6 +6,7 @@ pub mod answer;
 mod code;
 mod connection;
 mod customer;
+mod direct;
 pub mod document;
 mod filter;
 pub mod gateway;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The notes of one operation.
 #[derive(Debug, Default)]
-pub(super) struct Notes {
+pub struct Notes {
     drifted: AtomicBool,
 }
 

@@ -3,6 +3,7 @@
 use super::code::{ErrorCode, allowed, coded, of_source};
 use super::connection::{ConnectionArguments, CustomerConnection, connect};
 use super::customer::CustomerNode;
+use super::direct::{Got, Ready};
 use super::filter::{CustomerFilter, CustomerOrder};
 use super::id::{self, Named};
 use super::source::SourceNode;
@@ -88,6 +89,12 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The global id of a customer.")] id: ID,
     ) -> Result<Option<CustomerNode>, Error> {
+        if let Some(ready) = Ready::take(ctx) {
+            return match ready? {
+                Got::One(customer) => Ok(customer),
+                Got::List(_) => Ok(None),
+            };
+        }
         let load = ctx.data::<Load>()?;
         allowed(ctx, Scope::ReadCustomers)?;
         let (entry, id) = id::customer(load.sources(), &id)?;
@@ -123,6 +130,12 @@ impl Query {
         )]
         unsupported_filter: UnsupportedFilterPolicy,
     ) -> Result<Option<CustomerConnection>, Error> {
+        if let Some(ready) = Ready::take(ctx) {
+            return match ready? {
+                Got::List(list) => Ok(Some(CustomerConnection(list))),
+                Got::One(_) => Ok(None),
+            };
+        }
         allowed(ctx, Scope::ReadCustomers)?;
         let arguments = ConnectionArguments {
             sources,
@@ -166,7 +179,24 @@ async fn one(
     entry: Arc<SourceEntry>,
     id: LocalId,
 ) -> Result<Option<CustomerNode>, Error> {
-    match load.customer(&entry, id).await {
+    customer(load, entry, id, false).await
+}
+
+/// One customer; `alone` where its operation asks for nothing else.
+///
+/// # Errors
+/// Coded, where its source fails.
+pub(super) async fn customer(
+    load: &Load,
+    entry: Arc<SourceEntry>,
+    id: LocalId,
+    alone: bool,
+) -> Result<Option<CustomerNode>, Error> {
+    let loaded = match alone {
+        true => load.only(&entry, id).await,
+        false => load.customer(&entry, id).await,
+    };
+    match loaded {
         Ok(found) => Ok(found.map(|found| CustomerNode::new(entry, found))),
         Err(error) => Err(of_source(&entry.key, &error)),
     }

@@ -3,12 +3,10 @@
 //! Knows headers and addresses, and no document. No address and no credential leaves it for a log or an answer.
 
 use super::Shared;
-use super::guards::CameFrom;
 use super::parameters::Malformed;
 use super::policy::Policy;
-use crate::access::{Caller, Denied};
+use crate::access::{Caller, Denied, Peer};
 use crate::graphql::Brought;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +14,14 @@ use std::time::Duration;
 /// Who asks, and what they bring along for the CRMs.
 pub(super) async fn known(
     shared: &Shared,
-    parts: &Parts,
+    headers: &HeaderMap,
+    from: Option<Peer>,
 ) -> Result<(Arc<Caller>, Brought), Malformed> {
-    let from = parts.extensions.get().copied().unwrap_or(CameFrom(None));
-    let caller = caller(shared, &parts.headers, from).await?;
+    let caller = caller(shared, headers, from).await?;
     named(&caller);
     let longest = shared.limits.credential_bytes;
     let forwarding = &shared.policy.forwarding;
-    let brought = forwarding.brought(&caller, &parts.headers, longest);
+    let brought = forwarding.brought(&caller, headers, longest);
     Ok((caller, brought))
 }
 
@@ -40,7 +38,7 @@ fn named(caller: &Caller) {
 pub(super) async fn caller(
     shared: &Shared,
     headers: &HeaderMap,
-    CameFrom(from): CameFrom,
+    from: Option<Peer>,
 ) -> Result<Arc<Caller>, Malformed> {
     let Policy { access, tries, .. } = &shared.policy;
     let from = from.filter(|_| access.is_guarded());

@@ -1,6 +1,6 @@
 //! `/metrics`: the gateway's figures, for whoever may see those of all tenants.
 
-use super::guards::{CameFrom, RequestId};
+use super::guards::Visit;
 use super::parameters::Malformed;
 use super::{Shared, entry, handler};
 use crate::access::Scope;
@@ -16,11 +16,10 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 pub(super) async fn metrics(
     State(shared): State<Arc<Shared>>,
-    Extension(RequestId(id)): Extension<RequestId>,
-    Extension(from): Extension<CameFrom>,
+    Extension(visit): Extension<Visit>,
     headers: HeaderMap,
 ) -> Response {
-    let denied = match entry::caller(&shared, &headers, from).await {
+    let denied = match entry::caller(&shared, &headers, visit.from).await {
         Ok(caller) if caller.may(Scope::ReadMetrics) => {
             return ([(header::CONTENT_TYPE, OPEN_METRICS)], page(&shared)).into_response();
         }
@@ -30,7 +29,7 @@ pub(super) async fn metrics(
         }
         Err(denied) => denied,
     };
-    handler::malformed(&shared, denied, &id)
+    handler::malformed(&shared, denied, &visit.id)
 }
 
 fn page(shared: &Shared) -> String {

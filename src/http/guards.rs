@@ -14,18 +14,19 @@
 use super::Shared;
 use super::handler;
 use super::parameters::Malformed;
-use super::server::Connection;
 use crate::access::{Network, Peer};
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
+use axum::BoxError;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use futures_util::FutureExt;
+use hyper::body::Body;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 use tracing::{Instrument, field};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -87,60 +88,66 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// The id of a request, in its extensions.
+/// The body of a request as it comes in.
+pub(super) trait Sent: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static {}
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static> Sent for B {}
+
+/// What is known of a request before anybody looks at what it asks.
 #[derive(Clone, Debug)]
-pub(super) struct RequestId(pub(super) Box<str>);
+pub(super) struct Visit {
+    /// The request's id.
+    pub(super) id: Box<str>,
+    /// Whom it counts as coming from; `None` where nobody can be told apart.
+    pub(super) from: Option<Peer>,
+}
 
-/// Whom a request counts as coming from, in its extensions; `None` where nobody can be told apart.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CameFrom(pub(super) Option<Peer>);
-
-impl CameFrom {
-    /// What the connection, and the proxies that are configured, say.
-    fn of(request: &Request, proxies: &[Network]) -> Self {
-        let lines = request.headers().get_all(FORWARDED_FOR).iter();
-        // What is no text stands for nobody.
-        let words: Vec<&str> = lines
-            .flat_map(|line| line.to_str().unwrap_or("?").split(','))
-            .collect();
-        let connected = request.extensions().get::<Connection>();
-        Self(
-            connected
-                .and_then(|Connection(address)| Peer::behind(*address, words.into_iter(), proxies)),
-        )
-    }
+/// Whom a request counts as coming from, as the connection and the proxies that are configured say.
+fn peer(headers: &HeaderMap, address: IpAddr, proxies: &[Network]) -> Option<Peer> {
+    let lines = headers.get_all(FORWARDED_FOR).iter();
+    // What is no text stands for nobody.
+    let words: Vec<&str> = lines
+        .flat_map(|line| line.to_str().unwrap_or("?").split(','))
+        .collect();
+    Peer::behind(address, words.into_iter(), proxies)
 }
 
 /// Around every route: the request's id, the name it was called by, panics, and the headers of every answer.
-pub(super) async fn around(
-    State(shared): State<Arc<Shared>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn around<B, F>(
+    shared: &Shared,
+    request: Request<B>,
+    address: IpAddr,
+    way: impl FnOnce(Request<B>, Visit) -> F,
+) -> Response
+where
+    B: Sent,
+    F: Future<Output = Response>,
+{
     let id = request_id(request.headers());
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let from = CameFrom::of(&request, &shared.policy.proxies);
-    request.extensions_mut().insert(from);
+    let visit = Visit {
+        id: id.clone(),
+        from: peer(request.headers(), address, &shared.policy.proxies),
+    };
     let host = host(&request);
     let policy = &shared.policy;
     let welcome = policy.welcome_origin(request.headers()).cloned();
-    let mut response = if !policy.hosts.allow(host.as_deref()) {
+    let mut response = if !policy.hosts.allow(host) {
         let error = Malformed::new(
             StatusCode::MISDIRECTED_REQUEST,
             "the gateway is not called by this name",
         );
-        handler::malformed(&shared, error, &id)
+        handler::malformed(shared, error, &id)
     } else if welcome.is_some() && is_preflight(&request) {
         preflight(policy.forwarding.listed())
     } else {
         let span =
             tracing::info_span!("request", id = %id, tenant = field::Empty, key = field::Empty);
-        let running = AssertUnwindSafe(next.run(request)).catch_unwind();
+        let running = AssertUnwindSafe(way(request, visit)).catch_unwind();
         match running.instrument(span).await {
             Ok(response) => response,
             Err(_) => {
                 tracing::error!(request_id = %id, "a request panicked");
-                handler::failed(&shared, &id)
+                handler::failed(shared, &id)
             }
         }
     };
@@ -177,7 +184,7 @@ fn preflight(more: Option<&HeaderValue>) -> Response {
     response
 }
 
-fn is_preflight(request: &Request) -> bool {
+fn is_preflight<B>(request: &Request<B>) -> bool {
     request.method() == Method::OPTIONS
         && request
             .headers()
@@ -185,13 +192,10 @@ fn is_preflight(request: &Request) -> bool {
 }
 
 /// The name a request was sent to: in the URI (HTTP/2) or the header (HTTP/1).
-fn host(request: &Request) -> Option<String> {
+fn host<B>(request: &Request<B>) -> Option<&str> {
     let named = request.headers().get(header::HOST);
-    request
-        .uri()
-        .authority()
-        .map(|authority| authority.as_str().to_owned())
-        .or_else(|| Some(named?.to_str().unwrap_or("?").to_owned()))
+    let authority = request.uri().authority().map(Authority::as_str);
+    authority.or_else(|| Some(named?.to_str().unwrap_or("?")))
 }
 
 /// The id the caller gave, where it is a plain one, else a new one.

@@ -3,16 +3,14 @@
 use super::Shared;
 use super::caching::{self, Wish};
 use super::entry;
-use super::guards::{self, RequestId};
+use super::guards::{self, Sent, Visit};
 use super::negotiate::Media;
 use super::parameters::{self, Malformed, Parameters};
 use crate::access::Caller;
 use crate::graphql::{Answer, Arrival, Place, Prepared, RequestCode, RequestError};
 use crate::metrics::{Ended, Kind, Word};
 use crate::trace::{Span, Trace};
-use axum::Extension;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -23,17 +21,17 @@ use tokio::sync::Semaphore;
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
 
 pub(super) async fn graphql(
-    State(shared): State<Arc<Shared>>,
-    Extension(RequestId(id)): Extension<RequestId>,
-    mut request: Request,
+    shared: &Shared,
+    visit: Visit,
+    request: Request<impl Sent>,
 ) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
-    let mut span = span(&shared, request.headers());
-    request.extensions_mut().insert(span.trace().clone());
-    let (response, kind) = match respond(&shared, &id, request, started).await {
+    let mut span = span(shared, request.headers());
+    let trace = span.trace().clone();
+    let (response, kind) = match respond(shared, &visit, trace, request, started).await {
         Ok(answered) => answered,
-        Err(error) => (malformed(&shared, error, &id), Kind::Malformed),
+        Err(error) => (malformed(shared, error, &visit.id), Kind::Malformed),
     };
     let ended = ended(&response);
     shared.policy.meter.answered(kind, ended, started.elapsed());
@@ -63,8 +61,9 @@ fn span(shared: &Shared, headers: &HeaderMap) -> Span {
 
 async fn respond(
     shared: &Shared,
-    id: &str,
-    request: Request,
+    Visit { id, from }: &Visit,
+    trace: Trace,
+    request: Request<impl Sent>,
     started: Instant,
 ) -> Result<(Response, Kind), Malformed> {
     let (parts, body) = request.into_parts();
@@ -89,7 +88,7 @@ async fn respond(
         let message = "a GET from another origin needs the header graphql-require-preflight";
         return Err(Malformed::new(StatusCode::FORBIDDEN, message));
     }
-    let (caller, brought) = entry::known(shared, &parts).await?;
+    let (caller, brought) = entry::known(shared, &parts.headers, *from).await?;
     let share = shared.shares.get(&caller.tenant);
     let full = |places: &Semaphore| places.available_permits() == 0;
     if full(&shared.permits) || share.is_some_and(full) {
@@ -121,9 +120,8 @@ async fn respond(
     } else {
         Parameters::from_body(&text)?
     };
-    let trace = parts.extensions.get::<Trace>().cloned();
     let arrival = Arrival {
-        trace,
+        trace: Some(trace),
         brought,
         ..arrival(shared, id, caller, wish, started)
     };
@@ -277,7 +275,7 @@ fn written(body: Bytes, status: StatusCode, media: Media, cache_control: HeaderV
     );
     headers.insert(
         header::VARY,
-        HeaderValue::from_static("accept, authorization, x-api-key"),
+        HeaderValue::from_static("accept, accept-encoding, authorization, x-api-key"),
     );
     headers.insert(header::CACHE_CONTROL, cache_control);
     if status == StatusCode::SERVICE_UNAVAILABLE {

@@ -15,15 +15,16 @@ mod library;
 mod negotiate;
 mod parameters;
 mod policy;
+mod routes;
 mod server;
 mod swap;
 
-pub use axum::Router;
 pub use forwarded::Forwarding;
 pub use guards::Hosts;
 pub use health::Readiness;
 pub use library::Library;
 pub use policy::Policy;
+pub use routes::Routes;
 pub use server::serve;
 pub use swap::Swap;
 
@@ -31,14 +32,12 @@ use crate::graphql::Gateway;
 use crate::limits::Limits;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
-use axum::{Extension, extract::State};
-use guards::{CameFrom, RequestId};
+use axum::routing::get;
+use axum::{Extension, Router, extract::State};
+use guards::Visit;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use tower_http::CompressionLevel;
-use tower_http::compression::CompressionLayer;
 
 /// What the routes share.
 struct Shared {
@@ -53,7 +52,7 @@ struct Shared {
 }
 
 /// Every route of the gateway.
-pub fn router(gateway: Gateway, limits: &Limits, readiness: Readiness, policy: Policy) -> Router {
+pub fn router(gateway: Gateway, limits: &Limits, readiness: Readiness, policy: Policy) -> Routes {
     let share = |tenant: &str| {
         (
             Box::from(tenant),
@@ -74,37 +73,31 @@ pub fn router(gateway: Gateway, limits: &Limits, readiness: Readiness, policy: P
         readiness,
         policy,
     });
-    Router::new()
-        .route("/graphql", any(handler::graphql))
+    let others = Router::new()
         .route("/schema.graphql", get(schema))
         .route("/metrics", get(figures::metrics))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .merge(graphiql::routes())
         .fallback(not_found)
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-        .layer(axum::middleware::from_fn_with_state(
-            Arc::clone(&shared),
-            guards::around,
-        ))
-        .with_state(shared)
+        .with_state(Arc::clone(&shared));
+    Routes::new(shared, others)
 }
 
 async fn schema(
     State(shared): State<Arc<Shared>>,
-    Extension(RequestId(id)): Extension<RequestId>,
-    Extension(from): Extension<CameFrom>,
+    Extension(visit): Extension<Visit>,
     headers: HeaderMap,
 ) -> Response {
     if !shared.policy.introspection {
         return not_found().await.into_response();
     }
-    match entry::caller(&shared, &headers, from).await {
+    match entry::caller(&shared, &headers, visit.from).await {
         Ok(_) => {
             let text = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
             (text, shared.gateway.sdl().to_owned()).into_response()
         }
-        Err(denied) => handler::malformed(&shared, denied, &id),
+        Err(denied) => handler::malformed(&shared, denied, &visit.id),
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! What is wrong here is wrong with the HTTP request itself, so it has a status of its own whatever the media type.
 
+use super::guards::Sent;
 use super::negotiate::is_utf8;
 use crate::graphql::{RequestCode, RequestError};
 use crate::limits::Limits;
-use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -63,7 +63,7 @@ impl Malformed {
 /// A request's body, received within the ceilings on size and time.
 pub(super) async fn body(
     headers: &HeaderMap,
-    body: Body,
+    body: impl Sent,
     limits: &Limits,
 ) -> Result<Bytes, Malformed> {
     check_content_type(headers)?;
@@ -185,7 +185,11 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Malformed> {
     Ok(())
 }
 
-async fn receive(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Malformed> {
+async fn receive(
+    headers: &HeaderMap,
+    body: impl Sent,
+    limits: &Limits,
+) -> Result<Bytes, Malformed> {
     let too_large = || {
         Malformed::new(
             StatusCode::PAYLOAD_TOO_LARGE,

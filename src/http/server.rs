@@ -5,21 +5,21 @@
 
 use super::Readiness;
 use super::health::Connected;
+use super::swap::Swap;
 use crate::limits::Limits;
-use axum::Router;
 use axum::http::Request;
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
-use tower::ServiceExt;
 
 /// What an HTTP/2 connection opens with.
 const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// starts and to not ready when it drains. Answers whether every request could finish.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    routes: impl Into<Swap>,
     limits: &Limits,
     readiness: &Readiness,
     shutdown: impl Future<Output = ()>,
@@ -44,7 +44,7 @@ pub async fn serve(
     let (draining, drained) = watch::channel(false);
     let server = Server {
         builder: builder(limits),
-        router,
+        routes: routes.into(),
         patience: Duration::from_millis(limits.receive_ms),
     };
     let mut shutdown = std::pin::pin!(shutdown);
@@ -67,7 +67,7 @@ pub async fn serve(
             let held = (permit, readiness.connect());
             tokio::spawn(connection.run(
                 stream,
-                Connection(address.ip()),
+                address.ip(),
                 graceful.watcher(),
                 drained.clone(),
                 held,
@@ -103,14 +103,10 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
 }
 
-/// Where a request's connection comes from, in its extensions.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Connection(pub(super) IpAddr);
-
 #[derive(Clone)]
 struct Server {
     builder: Builder<TokioExecutor>,
-    router: Router,
+    routes: Swap,
     patience: Duration,
 }
 
@@ -118,7 +114,7 @@ impl Server {
     async fn run(
         self,
         stream: TcpStream,
-        address: Connection,
+        address: IpAddr,
         watcher: Watcher,
         mut draining: watch::Receiver<bool>,
         _held: (OwnedSemaphorePermit, Connected),
@@ -140,13 +136,11 @@ impl Server {
         } else {
             self.builder.http1_only()
         };
-        let router = self
-            .router
-            .map_request(move |mut request: Request<Incoming>| {
-                request.extensions_mut().insert(address);
-                request
-            });
-        let service = TowerToHyperService::new(router);
+        let routes = self.routes;
+        let service = service_fn(move |request: Request<Incoming>| {
+            let routes = routes.now();
+            Box::pin(async move { Ok::<_, Infallible>(routes.answer(request, address).await) })
+        });
         let connection = builder
             .serve_connection(TokioIo::new(stream), service)
             .into_owned();

@@ -1,39 +1,31 @@
 //! Routes that can be exchanged while they serve: a request that has begun ends on the routes it began on.
 
-use axum::Router;
-use axum::extract::Request;
-use std::convert::Infallible;
+use super::Routes;
 use tokio::sync::watch;
-use tower::{ServiceExt, service_fn};
 
 /// Routes that can be exchanged. All clones are one.
 #[derive(Clone)]
-pub struct Swap(watch::Sender<Router>);
+pub struct Swap(watch::Sender<Routes>);
 
 impl Swap {
     /// Begins with these.
-    pub fn new(routes: Router) -> Self {
+    pub fn new(routes: Routes) -> Self {
         Self(watch::Sender::new(routes))
     }
 
     /// From now on requests that begin take these.
-    pub fn put(&self, routes: Router) {
+    pub fn put(&self, routes: Routes) {
         drop(self.0.send_replace(routes));
     }
 
-    /// What is served: whatever was put last.
-    pub fn routes(&self) -> Router {
-        let current = self.0.clone();
-        Router::new().fallback_service(service_fn(move |request: Request| {
-            let routes = current.borrow().clone();
-            async move {
-                Ok::<_, Infallible>(
-                    routes
-                        .oneshot(request)
-                        .await
-                        .unwrap_or_else(|never| match never {}),
-                )
-            }
-        }))
+    /// What was put last.
+    pub(super) fn now(&self) -> Routes {
+        self.0.borrow().clone()
+    }
+}
+
+impl From<Routes> for Swap {
+    fn from(routes: Routes) -> Self {
+        Self::new(routes)
     }
 }

@@ -1,18 +1,77 @@
 //! Single flight: identical reads that are under way are one read.
 //!
-//! A flight runs in a task of its own, so that a caller who goes away neither stops it nor fails the others. It knows
-//! neither customers nor caches.
+//! Those who wait for a flight drive it on. Whoever goes away leaves it to a task of its own, so it neither stops nor fails
+//! the others. It knows neither customers nor caches.
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, ready};
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Instant;
+use tokio::runtime::Handle;
 use tracing::Instrument;
 
-/// A read under way; every clone ends with the same answer. `None` where its task broke off.
-pub type Flight<V> = Shared<BoxFuture<'static, Option<V>>>;
+/// The read itself, shared by all who wait. `None` where it broke off.
+type Course<V> = Shared<BoxFuture<'static, Option<V>>>;
+
+/// A read under way, as one caller holds it; all callers get the same answer. `None` where it broke off.
+#[must_use = "a flight is driven by those who wait for it"]
+pub struct Flight<V: Clone + Send + Sync + 'static> {
+    course: Option<Course<V>>,
+    /// Whether it goes on without those who wait.
+    outlives: bool,
+}
+
+impl<V: Clone + Send + Sync + 'static> Flight<V> {
+    fn of(read: impl Future<Output = V> + Send + 'static, outlives: bool) -> Self {
+        let read = AssertUnwindSafe(read).catch_unwind().map(Result::ok);
+        Self {
+            course: Some(read.boxed().shared()),
+            outlives,
+        }
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> Clone for Flight<V> {
+    fn clone(&self) -> Self {
+        Self {
+            course: self.course.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> Future for Flight<V> {
+    type Output = Option<V>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(course) = &mut self.course else {
+            return Poll::Ready(None);
+        };
+        let landed = course.poll_unpin(cx);
+        if landed.is_ready() {
+            self.course = None;
+        }
+        landed
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> Drop for Flight<V> {
+    fn drop(&mut self) {
+        let left = self.course.take().filter(|_| self.outlives);
+        let Some(course) = left.filter(|course| course.peek().is_none()) else {
+            return;
+        };
+        // Without a runtime it is shutting down, and nothing goes on.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(course.map(drop).in_current_span());
+        }
+    }
+}
 
 /// The reads under way, by what they read.
 pub struct Flights<K, V> {
@@ -22,8 +81,17 @@ pub struct Flights<K, V> {
 
 /// A read that may be joined.
 struct Open<V> {
-    flight: Flight<V>,
+    course: Course<V>,
     began: Instant,
+}
+
+impl<V: Clone + Send + Sync + 'static> Open<V> {
+    fn flight(&self) -> Flight<V> {
+        Flight {
+            course: Some(self.course.clone()),
+            outlives: true,
+        }
+    }
 }
 
 impl<K, V> Flights<K, V>
@@ -62,11 +130,8 @@ where
                 let under_way = open
                     .get(key)
                     .filter(|open| not_before.is_none_or(|least| open.began >= least))
-                    .map(|open| open.flight.clone());
-                under_way.or_else(|| {
-                    let answer = landed(key)?;
-                    Some(ready(Some(answer)).boxed().shared())
-                })
+                    .map(Open::flight);
+                under_way.or_else(|| Some(Flight::of(ready(landed(key)?), false)))
             })
             .collect();
         let missing: Vec<K> = keys
@@ -80,7 +145,7 @@ where
             let read = start(missing.clone(), began);
             if open.len() + missing.len() > self.most {
                 // In the caller's own task: where there is no room to share, nothing outlives its caller.
-                return read.map(Some).boxed().shared();
+                return Flight::of(read, false);
             }
             let landing = Landing {
                 open: Arc::clone(&self.open),
@@ -91,11 +156,11 @@ where
                 let _landing = landing;
                 read.await
             };
-            let task = tokio::spawn(read.in_current_span());
-            let flight: Flight<V> = task.map(Result::ok).boxed().shared();
+            let flight = Flight::of(read, true);
             for key in missing {
-                let flight = flight.clone();
-                open.insert(key, Open { flight, began });
+                if let Some(course) = flight.course.clone() {
+                    open.insert(key, Open { course, began });
+                }
             }
             flight
         });

@@ -68,6 +68,16 @@ impl Load {
         }
     }
 
+    /// One customer of an operation that asks for nothing else: nobody is waited for.
+    ///
+    /// # Errors
+    /// The source's failure.
+    pub async fn only(&self, entry: &Arc<SourceEntry>, id: LocalId) -> Loaded {
+        let call = Call::new(Arc::clone(&self.operation));
+        let mut found = entry.source.fetch(&call, &[id]).await;
+        found.pop().unwrap_or(Ok(None))
+    }
+
     /// Several customers of one source at once. Asking for one of them later costs nothing.
     pub async fn customers(
         &self,

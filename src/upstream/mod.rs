@@ -328,15 +328,11 @@ impl Upstream {
     }
 
     async fn exchange(&self, request: Request) -> Result<Reply, Fault> {
-        let mut builder = self
-            .line
-            .client
-            .request(request.method, request.url)
-            .headers(request.headers);
-        if let Some(body) = request.body {
-            builder = builder.body(body);
-        }
-        let mut response = builder.send().await.map_err(|error| fault(&error))?;
+        let mut sent = reqwest::Request::new(request.method, request.url);
+        *sent.headers_mut() = request.headers;
+        *sent.body_mut() = request.body.map(reqwest::Body::from);
+        let answered = self.line.client.execute(sent).await;
+        let mut response = answered.map_err(|error| fault(&error))?;
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         if response

@@ -16,30 +16,22 @@ use async_graphql_value::Value as InputValue;
 use std::collections::HashMap;
 
 /// Coerced variables by name; those that were not given and have no default are not in it.
-type Variables = HashMap<Name, Value>;
+pub(in crate::graphql) type Variables = HashMap<Name, Value>;
 
 /// The operation, ready to run with these variables.
-///
-/// # Errors
-/// A [`RequestError`] for a required variable that is missing, a value of the wrong type or an unknown input field.
-pub(super) fn bind(
-    checked: &Checked,
-    schema: &Valid<Schema>,
-    given: serde_json::Map<String, serde_json::Value>,
-) -> Result<to::ExecutableDocument, RequestError> {
+pub(super) fn bind(checked: &Checked, variables: &Variables) -> to::ExecutableDocument {
     let mut document = checked.template.clone();
     if checked.operation.variables.is_empty() && !checked.conditional {
-        return Ok(document);
+        return document;
     }
-    let variables = coerce(checked, schema, given)?;
     if let to::DocumentOperations::Single(operation) = &mut document.operations {
         let set = &mut operation.node.selection_set.node;
-        bind_set(set, &variables);
+        bind_set(set, variables);
         if checked.conditional {
             merge_roots(set);
         }
     }
-    Ok(document)
+    document
 }
 
 /// Root fields with the same response key are one field, also where their directives kept them apart until now: it runs
@@ -82,11 +74,18 @@ fn gather(items: Vec<Positioned<to::Selection>>, merged: &mut Vec<Positioned<to:
     }
 }
 
-fn coerce(
+/// The values of an operation's variables.
+///
+/// # Errors
+/// A [`RequestError`] for a required variable that is missing, a value of the wrong type or an unknown input field.
+pub(super) fn coerce(
     checked: &Checked,
     schema: &Valid<Schema>,
     given: serde_json::Map<String, serde_json::Value>,
 ) -> Result<Variables, RequestError> {
+    if checked.operation.variables.is_empty() {
+        return Ok(Variables::new());
+    }
     let given: JsonMap = given
         .into_iter()
         .map(|(name, value)| (name.into(), JsonValue::from(value)))
@@ -171,7 +170,7 @@ fn bind_arguments(
 }
 
 /// Puts variables in place; `false` where the value is a variable that was not given.
-fn bind_value(value: &mut InputValue, variables: &Variables) -> bool {
+pub(in crate::graphql) fn bind_value(value: &mut InputValue, variables: &Variables) -> bool {
     match value {
         InputValue::Variable(name) => match variables.get(name) {
             Some(given) => *value = given.clone().into_value(),

@@ -14,10 +14,11 @@ mod scalars;
 mod shape;
 mod translate;
 
+pub(super) use bind::{Variables, bind_value};
 pub use contract::ContractError;
 pub use error::{RequestCode, RequestError};
 
-use super::plain::Lifted;
+use super::direct::{Asks, Direct};
 use crate::limits::Limits;
 use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::Operation;
@@ -51,10 +52,32 @@ impl Prepared {
     pub(super) fn is_repeatable(&self) -> bool {
         self.checked.repeatable && !self.is_mutation()
     }
+}
 
-    /// What the executor does not see of it.
-    pub(super) fn lifted(&self) -> Arc<Lifted> {
-        Arc::clone(&self.checked.lifted)
+/// An operation and the values of its variables.
+pub(super) struct Bound {
+    checked: Arc<Checked>,
+    variables: Variables,
+}
+
+impl Bound {
+    /// The operation as one that needs no executor, and what it asks, where it is such a one.
+    pub(super) fn direct(&self) -> Option<(&Direct, Asks)> {
+        let direct = self.checked.direct.as_ref()?;
+        Some((direct, direct.asks(&self.variables)?))
+    }
+
+    /// The operation for the executor, and the answer it must have.
+    pub(super) fn document(&self) -> (executor::ExecutableDocument, Expected) {
+        let checked = Arc::clone(&self.checked);
+        let document = bind::bind(&checked, &self.variables);
+        let left = match &document.operations {
+            executor::DocumentOperations::Single(operation) if checked.conditional => {
+                Some(checked.shape.left(&operation.node.selection_set.node))
+            }
+            _ => None,
+        };
+        (document, Expected { checked, left })
     }
 }
 
@@ -79,8 +102,8 @@ struct Checked {
     sources: SourceMap,
     /// In the executor's types, variables still in it.
     template: executor::ExecutableDocument,
-    /// What the executor need not see.
-    lifted: Arc<Lifted>,
+    /// The same for those that need no executor.
+    direct: Option<Direct>,
     shape: Shape,
     cost: cost::Cost,
     /// Whether it asks for `__schema` or `__type`.
@@ -146,7 +169,7 @@ impl Documents {
             .try_for_each(|name| self.check(text, Some(name)).map(drop))
     }
 
-    /// The operation with its variables in place, for the executor, and the answer it must have.
+    /// The operation with the values of its variables.
     ///
     /// # Errors
     /// What is wrong with the variables, or that the operation costs too much with them.
@@ -154,18 +177,12 @@ impl Documents {
         &self,
         prepared: &Prepared,
         variables: serde_json::Map<String, serde_json::Value>,
-    ) -> Result<(executor::ExecutableDocument, Expected), RequestError> {
+    ) -> Result<Bound, RequestError> {
         let Limits { window, cost, .. } = self.limits;
         let checked = Arc::clone(&prepared.checked);
         checked.cost.check(&variables, window, cost)?;
-        let document = bind::bind(&checked, &self.schema, variables)?;
-        let left = match &document.operations {
-            executor::DocumentOperations::Single(operation) if checked.conditional => {
-                Some(checked.shape.left(&operation.node.selection_set.node))
-            }
-            _ => None,
-        };
-        Ok((document, Expected { checked, left }))
+        let variables = bind::coerce(&checked, &self.schema, variables)?;
+        Ok(Bound { checked, variables })
     }
 
     fn check(&self, text: &str, name: Option<&str>) -> Result<Checked, Vec<RequestError>> {
@@ -186,16 +203,13 @@ impl Documents {
                 || field.ty().inner_named_type() == "SourceStatus"
         });
         let conditional = text.contains('@');
-        let mut template = translate::translate(&self.schema, &document, &operation);
-        let lifted = if operation.is_query() && !conditional {
-            self.lift(&mut template)
-        } else {
-            Lifted::default()
-        };
+        let template = translate::translate(&self.schema, &document, &operation);
+        let straight = operation.is_query() && !conditional;
+        let direct = straight.then(|| self.direct(&template)).flatten();
         Ok(Checked {
             repeatable,
             template,
-            lifted: Arc::new(lifted),
+            direct,
             shape: Shape::of(&document, &operation.selection_set),
             cost: cost::Cost::of(&document, &operation),
             introspects,
@@ -205,13 +219,13 @@ impl Documents {
         })
     }
 
-    fn lift(&self, template: &mut executor::ExecutableDocument) -> Lifted {
-        let executor::DocumentOperations::Single(operation) = &mut template.operations else {
-            return Lifted::default();
+    fn direct(&self, template: &executor::ExecutableDocument) -> Option<Direct> {
+        let executor::DocumentOperations::Single(operation) = &template.operations else {
+            return None;
         };
-        let query = self.schema.root_operation(OperationType::Query);
-        Lifted::out_of(&mut operation.node, |field| {
-            let field = self.schema.type_field(query?, field).ok()?;
+        let query = self.schema.root_operation(OperationType::Query)?;
+        Direct::of(&operation.node.selection_set.node, |field| {
+            let field = self.schema.type_field(query, field).ok()?;
             Some(field.ty.inner_named_type().as_str())
         })
     }

@@ -1,7 +1,6 @@
 //! The plain fields of a connection.
 
 use super::customer::{self, is_plain, source_object};
-use super::lifted::root_connection;
 use super::{Object, Write, json, leaf, raw};
 use crate::graphql::connection::{
     ConnectionFields, CustomerEdge, PageInfo, SourceErrorFields, SourceReport,
@@ -14,18 +13,26 @@ pub(in crate::graphql) fn connection(
     connection: &ConnectionFields,
     ctx: &ContextSelectionSet<'_>,
 ) -> Option<Value> {
+    connection_of(connection, &object(ctx.item)?)
+}
+
+/// The same, its selection compiled already.
+pub(in crate::graphql) fn connection_of(
+    connection: &ConnectionFields,
+    object: &Object<ConnectionFields>,
+) -> Option<Value> {
     if !connection.edges.iter().all(|edge| is_plain(&edge.node)) {
         return None;
     }
     let mut out = Vec::with_capacity(256 + 512 * connection.edges.len());
-    match root_connection(ctx) {
-        Some(object) => object.write(connection, &mut out),
-        None => object(ctx.item)?.write(connection, &mut out),
-    }
+    object.write(connection, &mut out);
     Some(raw(out))
 }
 
-pub(super) fn object(set: &Positioned<SelectionSet>) -> Option<Object<ConnectionFields>> {
+/// Compiles a connection's selection; `None` where any of it is not plain.
+pub(in crate::graphql) fn object(
+    set: &Positioned<SelectionSet>,
+) -> Option<Object<ConnectionFields>> {
     Object::of(set, "CustomerConnection", field)
 }
 

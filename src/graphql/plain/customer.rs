@@ -3,7 +3,6 @@
 //! Not among them: relatives, which are loaded; the raw record, custom fields and identity numbers, which not every caller
 //! may see.
 
-use super::lifted::root_customer;
 use super::{Object, Write, json, leaf, raw};
 use crate::graphql::customer::CustomerNode;
 use crate::graphql::id;
@@ -17,14 +16,19 @@ pub(in crate::graphql) fn customer(
     customer: &CustomerNode,
     ctx: &ContextSelectionSet<'_>,
 ) -> Option<Value> {
+    customer_of(customer, &object(ctx.item)?)
+}
+
+/// The same, its selection compiled already.
+pub(in crate::graphql) fn customer_of(
+    customer: &CustomerNode,
+    object: &Object<CustomerNode>,
+) -> Option<Value> {
     if !is_plain(customer) {
         return None;
     }
     let mut out = Vec::with_capacity(512);
-    match root_customer(ctx) {
-        Some(object) => object.write(customer, &mut out),
-        None => object(ctx.item)?.write(customer, &mut out),
-    }
+    object.write(customer, &mut out);
     Some(raw(out))
 }
 
@@ -33,7 +37,8 @@ pub(super) fn is_plain(customer: &CustomerNode) -> bool {
     customer.record().problems.is_empty()
 }
 
-pub(super) fn object(set: &Positioned<SelectionSet>) -> Option<Object<CustomerNode>> {
+/// Compiles a customer's selection; `None` where any of it is not plain.
+pub(in crate::graphql) fn object(set: &Positioned<SelectionSet>) -> Option<Object<CustomerNode>> {
     Object::of(set, "Customer", field)
 }
 

@@ -8,14 +8,12 @@
 mod connection;
 mod customer;
 mod json;
-mod lifted;
 #[cfg(test)]
 mod tests;
 
-pub(super) use connection::connection;
-pub(super) use customer::customer;
+pub(super) use connection::{connection, connection_of, object as connection_object};
+pub(super) use customer::{customer, customer_of, object as customer_object};
 pub(super) use json::write_value;
-pub(super) use lifted::{Lifted, asked};
 
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::{Positioned, Value};
@@ -24,7 +22,7 @@ use async_graphql::{Positioned, Value};
 type Write<T> = Box<dyn Fn(&T, &mut Vec<u8>) + Send + Sync>;
 
 /// The plain fields that are asked of an object of one type.
-struct Object<T> {
+pub(super) struct Object<T> {
     /// Key with quotes and colon, and what writes the value.
     fields: Vec<(Box<[u8]>, Write<T>)>,
 }

@@ -6,20 +6,21 @@ mod pages;
 mod requests;
 
 use crate::graphql::toy;
-use crate::http::{Hosts, Policy, Readiness, router};
+use crate::http::{Hosts, Policy, Readiness, Routes, router};
 use crate::limits::Limits;
-use axum::Router;
 use axum::body::Body;
 use axum::http::request::Builder;
 use axum::http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tower::ServiceExt;
+use std::net::{IpAddr, Ipv4Addr};
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 pub(super) const NEW: &str = "application/graphql-response+json";
 pub(super) const OLD: &str = "application/json";
 
-pub(super) fn routes_with(limits: &Limits) -> Router {
+pub(super) fn routes_with(limits: &Limits) -> Routes {
     router(
         toy::gateway(limits),
         limits,
@@ -28,7 +29,7 @@ pub(super) fn routes_with(limits: &Limits) -> Router {
     )
 }
 
-pub(super) fn routes() -> Router {
+pub(super) fn routes() -> Routes {
     routes_with(&Limits::default())
 }
 
@@ -63,8 +64,8 @@ impl Got {
     }
 }
 
-pub(super) async fn send_to(routes: Router, request: Request<Body>) -> Got {
-    let response = routes.oneshot(request).await.unwrap();
+pub(super) async fn send_to(routes: Routes, request: Request<Body>) -> Got {
+    let response = routes.answer(request, LOOPBACK).await;
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     assert_eq!(

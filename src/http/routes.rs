@@ -1,0 +1,66 @@
+//! Everything that is served, and which way a request takes: `/graphql` the short one, all else through the router.
+
+use super::guards::{self, Sent, Visit};
+use super::{Shared, handler};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, header};
+use axum::response::Response;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+
+/// Every route of the gateway. Cheap to clone.
+#[derive(Clone)]
+pub struct Routes {
+    shared: Arc<Shared>,
+    others: Router,
+}
+
+impl Routes {
+    /// `others` are the routes beside `/graphql`.
+    pub(super) fn new(shared: Arc<Shared>, others: Router) -> Self {
+        let others = others.layer(compression());
+        Self { shared, others }
+    }
+
+    /// Answers a request that came from this address.
+    pub(super) async fn answer(self, request: Request<impl Sent>, address: IpAddr) -> Response {
+        let way = async |request: Request<_>, visit: Visit| {
+            let is_graphql = request.uri().path() == "/graphql";
+            let packs = request.headers().contains_key(header::ACCEPT_ENCODING);
+            match (is_graphql, packs) {
+                (true, false) => handler::graphql(&self.shared, visit, request).await,
+                (true, true) => Box::pin(self.packed(request, visit)).await,
+                (false, _) => Box::pin(self.other(request, visit)).await,
+            }
+        };
+        guards::around(&self.shared, request, address, way).await
+    }
+
+    /// An answer of `/graphql`, in an encoding that the caller takes.
+    async fn packed(&self, request: Request<impl Sent>, visit: Visit) -> Response {
+        let service = service_fn(|request| {
+            let visit = visit.clone();
+            async { Ok::<_, Infallible>(handler::graphql(&self.shared, visit, request).await) }
+        });
+        let answered = compression().layer(service).oneshot(request).await;
+        answered
+            .unwrap_or_else(|never| match never {})
+            .map(Body::new)
+    }
+
+    async fn other(&self, request: Request<impl Sent>, visit: Visit) -> Response {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(visit);
+        let answered = self.others.clone().oneshot(request).await;
+        answered.unwrap_or_else(|never| match never {})
+    }
+}
+
+fn compression() -> CompressionLayer {
+    CompressionLayer::new().quality(CompressionLevel::Fastest)
+}
