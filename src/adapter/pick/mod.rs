@@ -5,6 +5,7 @@
 //! small tree at the point where they leave plain members.
 
 mod leaf;
+mod scan;
 mod walk;
 
 pub use leaf::Leaf;
@@ -85,10 +86,22 @@ impl Picker {
     where
         R: Rows<'de>,
     {
-        let mut leaves = vec![Leaf::Absent; self.slots];
-        let mut rows_seen = RowsSeen::Absent;
         // Once for the whole text is much cheaper than once for each string in it.
         let text = std::str::from_utf8(text).map_err(serde::de::Error::custom)?;
+        match scan::pick(self, text, rows) {
+            Some(picked) => Ok(picked),
+            None => self.walk(text, rows),
+        }
+    }
+
+    /// The same by `serde_json` alone, whatever the text holds.
+    fn walk<'de, R: Rows<'de>>(
+        &self,
+        text: &'de str,
+        rows: &mut R,
+    ) -> Result<Picked<'de>, serde_json::Error> {
+        let mut leaves = vec![Leaf::Absent; self.slots];
+        let mut rows_seen = RowsSeen::Absent;
         let mut from = serde_json::Deserializer::from_str(text);
         Walk {
             branch: &self.root,
@@ -104,10 +117,15 @@ impl Picker {
         })
     }
 
-    /// Fills the slots from the next element of an array.
-    fn seed<'p, 'l, 'de>(&'p self, leaves: &'l mut Vec<Leaf<'de>>) -> RowSeed<'p, 'l, 'de> {
+    /// Empties the slots.
+    fn clear(&self, leaves: &mut Vec<Leaf<'_>>) {
         leaves.clear();
         leaves.resize(self.slots, Leaf::Absent);
+    }
+
+    /// Fills the slots from the next element of an array.
+    fn seed<'p, 'l, 'de>(&'p self, leaves: &'l mut Vec<Leaf<'de>>) -> RowSeed<'p, 'l, 'de> {
+        self.clear(leaves);
         RowSeed {
             picker: self,
             leaves,

@@ -214,4 +214,41 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn both_ways_through_an_answer_pick_the_same(
+        rows in any_json(),
+        beside in any_json(),
+        change in proptest::option::of((any::<proptest::sample::Index>(), any::<u8>(), 0..3_u8)),
+        pretty in any::<bool>(),
+    ) {
+        let tree = json!({"a": beside, "data": {"rows": [rows, {"a": rows, "b": beside}, null]}});
+        let text = if pretty { serde_json::to_vec_pretty(&tree) } else { serde_json::to_vec(&tree) };
+        let mut text = text.unwrap();
+        match change {
+            Some((index, byte, 0)) => { let at = index.index(text.len()); text[at] = byte; }
+            Some((index, byte, 1)) => text.insert(index.index(text.len()), byte),
+            Some((index, ..)) => drop(text.remove(index.index(text.len()))),
+            None => {}
+        }
+        let mut row = Picker::default();
+        for at in ["/a", "/a/b", "/b/0", "/b"] {
+            row.add(&path(at));
+        }
+        let mut whole = Picker::default();
+        whole.add(&path("/a/a"));
+        whole.rows_at(&path("/data/rows"));
+        if let Ok(text) = std::str::from_utf8(&text) {
+            let (mut by_hand, mut walked) = (Seen(row.clone(), Vec::new()), Seen(row, Vec::new()));
+            if let Some(picked) = scan::pick(&whole, text, &mut by_hand) {
+                let other = whole.walk(text, &mut walked).unwrap();
+                prop_assert_eq!(picked.leaves, other.leaves);
+                prop_assert_eq!(picked.rows, other.rows);
+                prop_assert_eq!(by_hand.1, walked.1);
+            } else {
+                let ordinary = change.is_none() && !tree.to_string().contains('\\');
+                prop_assert!(!ordinary, "an ordinary answer took the long way");
+            }
+        }
+    }
 }

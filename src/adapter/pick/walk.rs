@@ -28,7 +28,7 @@ impl<'de, R: Rows<'de>> DeserializeSeed<'de> for Walk<'_, 'de, R> {
 }
 
 /// Puts a value into the slots of a branch, and of the branches below it.
-fn keep<'de>(branch: &Branch, leaf: Leaf<'de>, leaves: &mut [Leaf<'de>]) {
+pub(super) fn keep<'de>(branch: &Branch, leaf: Leaf<'de>, leaves: &mut [Leaf<'de>]) {
     // Nearly every field is read from one place, and that place is a plain value.
     if let [(slot, tail)] = &branch.slots[..]
         && tail.is_empty()
@@ -236,7 +236,7 @@ impl<'de> Visitor<'de> for RowSeed<'_, '_, 'de> {
 }
 
 /// Any value, as a leaf.
-struct LeafSeed;
+pub(super) struct LeafSeed;
 
 impl<'de> DeserializeSeed<'de> for LeafSeed {
     type Value = Leaf<'de>;

@@ -1,0 +1,329 @@
+//! The short way through an answer: JSON as CRMs nearly always write it, read by hand.
+//!
+//! It goes along the tree of names as [`super::walk`] does, without a parser's calls in between. Whatever it does not know
+//! (an escaped name, an odd number, anything that is no JSON) makes the whole answer go the other way, so there is one
+//! meaning and two speeds. Single values that need more than a look are left to `serde_json`.
+
+use super::walk::{LeafSeed, keep};
+use super::{Branch, Element, Leaf, NoRows, Picked, Picker, Rows, RowsSeen};
+use serde::de::{DeserializeSeed, IgnoredAny};
+use std::borrow::Cow;
+
+/// Digits that fit a whole number of 64 bits, whatever they are.
+const DIGITS: usize = 18;
+
+/// Picks from a document; `None` where it has to go the other way.
+pub(super) fn pick<'de, R: Rows<'de>>(
+    picker: &Picker,
+    text: &'de str,
+    rows: &mut R,
+) -> Option<Picked<'de>> {
+    let mut leaves = vec![Leaf::Absent; picker.slots];
+    let mut seen = RowsSeen::Absent;
+    let mut scan = Scan { text, at: 0 };
+    let mut found = Found {
+        leaves: &mut leaves,
+        rows,
+        seen: &mut seen,
+    };
+    scan.value(&picker.root, &mut found)?;
+    scan.next()
+        .is_none()
+        .then_some(Picked { leaves, rows: seen })
+}
+
+/// What is filled on the way.
+struct Found<'f, 'de, R> {
+    leaves: &'f mut [Leaf<'de>],
+    rows: &'f mut R,
+    seen: &'f mut RowsSeen,
+}
+
+/// A place in a text.
+struct Scan<'de> {
+    text: &'de str,
+    at: usize,
+}
+
+impl<'de> Scan<'de> {
+    /// The next byte that is no space; it is not passed.
+    fn next(&mut self) -> Option<u8> {
+        loop {
+            match *self.text.as_bytes().get(self.at)? {
+                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
+                byte => return Some(byte),
+            }
+        }
+    }
+
+    /// Passes this byte.
+    fn pass(&mut self, wanted: u8) -> Option<()> {
+        (self.next()? == wanted).then(|| self.at += 1)
+    }
+
+    /// Passes a comma, or the end of what is being read: whether more follows.
+    fn more(&mut self, end: u8) -> Option<bool> {
+        let byte = self.next()?;
+        self.at += 1;
+        match byte {
+            b',' => Some(true),
+            _ => (byte == end).then_some(false),
+        }
+    }
+
+    /// Whether an array or object ends where it begins; then its end is passed.
+    fn is_empty(&mut self, end: u8) -> Option<bool> {
+        self.at += 1;
+        let empty = self.next()? == end;
+        self.at += usize::from(empty);
+        Some(empty)
+    }
+
+    fn value<R: Rows<'de>>(
+        &mut self,
+        branch: &Branch,
+        found: &mut Found<'_, 'de, R>,
+    ) -> Option<()> {
+        if !branch.slots.is_empty() {
+            let leaf = self.leaf()?;
+            keep(branch, leaf, found.leaves);
+            return Some(());
+        }
+        let begins = self.next()?;
+        if begins == b'{' {
+            return self.object(branch, found);
+        }
+        if !branch.rows {
+            return self.skip();
+        }
+        match begins {
+            b'[' => {
+                *found.seen = RowsSeen::Array;
+                self.rows(found.rows)
+            }
+            b'n' => {
+                *found.seen = RowsSeen::Null;
+                self.skip()
+            }
+            _ => {
+                *found.seen = RowsSeen::Other;
+                self.skip()
+            }
+        }
+    }
+
+    fn object<R: Rows<'de>>(
+        &mut self,
+        branch: &Branch,
+        found: &mut Found<'_, 'de, R>,
+    ) -> Option<()> {
+        if branch.rows {
+            *found.seen = RowsSeen::Other;
+        }
+        let mut more = !self.is_empty(b'}')?;
+        while more {
+            let name = self.name()?;
+            self.pass(b':')?;
+            let mut members = branch.members.iter();
+            match members.find(|(known, _)| **known == *name) {
+                Some((_, below)) => self.value(below, found)?,
+                None => self.skip()?,
+            }
+            more = self.more(b'}')?;
+        }
+        Some(())
+    }
+
+    fn rows<R: Rows<'de>>(&mut self, rows: &mut R) -> Option<()> {
+        rows.begin();
+        let mut leaves = Vec::new();
+        let mut more = !self.is_empty(b']')?;
+        while more {
+            let element = self.row(rows.picker(), &mut leaves)?;
+            rows.row(&mut leaves, element);
+            more = self.more(b']')?;
+        }
+        Some(())
+    }
+
+    fn row(&mut self, picker: &Picker, leaves: &mut Vec<Leaf<'de>>) -> Option<Element> {
+        picker.clear(leaves);
+        let element = match self.next()? {
+            b'{' => {
+                let mut found = Found {
+                    leaves,
+                    rows: &mut NoRows::new(),
+                    seen: &mut RowsSeen::Absent,
+                };
+                self.object(&picker.root, &mut found)?;
+                return Some(Element::Object);
+            }
+            b'n' => Element::Null,
+            _ => Element::Other,
+        };
+        self.skip()?;
+        Some(element)
+    }
+
+    /// A member's name, where it holds no escapes.
+    fn name(&mut self) -> Option<&'de str> {
+        self.pass(b'"')?;
+        let begin = self.at;
+        let length = plain(self.text.as_bytes().get(begin..)?)?;
+        let end = begin + length;
+        self.at = end + 1;
+        // Not passed as a token: what stands before the quote belongs to the name.
+        let ends = self.text.as_bytes().get(end) == Some(&b'"');
+        self.text.get(begin..end).filter(|_| ends)
+    }
+
+    fn leaf(&mut self) -> Option<Leaf<'de>> {
+        match self.next()? {
+            b'"' => self.string(),
+            b'n' => self.word("null", Leaf::Null),
+            b't' => self.word("true", Leaf::Bool(true)),
+            b'f' => self.word("false", Leaf::Bool(false)),
+            b'{' | b'[' => parsed(self.composite()?, LeafSeed),
+            _ => self.number(),
+        }
+    }
+
+    fn word(&mut self, word: &str, leaf: Leaf<'de>) -> Option<Leaf<'de>> {
+        let follows = self.text.as_bytes().get(self.at..)?;
+        follows.starts_with(word.as_bytes()).then(|| {
+            self.at += word.len();
+            leaf
+        })
+    }
+
+    fn string(&mut self) -> Option<Leaf<'de>> {
+        let begin = self.at;
+        let length = plain(self.text.as_bytes().get(begin + 1..)?)?;
+        let end = begin + 1 + length;
+        if self.text.as_bytes().get(end) == Some(&b'"') {
+            self.at = end + 1;
+            let text = self.text.get(begin + 1..end)?;
+            return Some(Leaf::Text(Cow::Borrowed(text)));
+        }
+        self.pass_string()?;
+        parsed(self.text.get(begin..self.at)?, LeafSeed)
+    }
+
+    /// Passes a string, whatever it holds.
+    fn pass_string(&mut self) -> Option<()> {
+        self.at += 1;
+        loop {
+            self.at += plain(self.text.as_bytes().get(self.at..)?)?;
+            match self.text.as_bytes().get(self.at)? {
+                b'"' => break,
+                b'\\' => self.at += 2,
+                _ => return None,
+            }
+        }
+        self.at += 1;
+        Some(())
+    }
+
+    fn number(&mut self) -> Option<Leaf<'de>> {
+        let text = self.number_text()?;
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let whole = (1..=DIGITS).contains(&digits.len())
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && !digits.starts_with('0');
+        if whole {
+            return text.parse().ok().map(Leaf::Int);
+        }
+        parsed(text, LeafSeed)
+    }
+
+    fn number_text(&mut self) -> Option<&'de str> {
+        let begin = self.at;
+        let rest = self.text.as_bytes().get(begin..)?;
+        let belongs =
+            |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
+        let length = rest.iter().take_while(|byte| belongs(byte)).count();
+        self.at = begin + length;
+        self.text
+            .get(begin..self.at)
+            .filter(|text| !text.is_empty())
+    }
+
+    /// Passes a value that nobody wants. It must be JSON all the same.
+    fn skip(&mut self) -> Option<()> {
+        match self.next()? {
+            b'"' => self.string().map(drop),
+            b'n' => self.word("null", Leaf::Null).map(drop),
+            b't' => self.word("true", Leaf::Null).map(drop),
+            b'f' => self.word("false", Leaf::Null).map(drop),
+            b'{' | b'[' => parsed(self.composite()?, Ignored),
+            _ => parsed(self.number_text()?, Ignored),
+        }
+    }
+
+    /// The text of an array or object: up to where its brackets close.
+    fn composite(&mut self) -> Option<&'de str> {
+        let begin = self.at;
+        let mut open = 0_usize;
+        loop {
+            match self.text.as_bytes().get(self.at)? {
+                b'"' => {
+                    self.pass_string()?;
+                    continue;
+                }
+                b'{' | b'[' => open += 1,
+                b'}' | b']' => open = open.checked_sub(1)?,
+                _ => {}
+            }
+            self.at += 1;
+            if open == 0 {
+                return self.text.get(begin..self.at);
+            }
+        }
+    }
+}
+
+/// A value that nobody wants.
+struct Ignored;
+
+impl<'de> DeserializeSeed<'de> for Ignored {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        serde::Deserialize::deserialize(from).map(|IgnoredAny| ())
+    }
+}
+
+/// One value, read by `serde_json`.
+fn parsed<'de, S: DeserializeSeed<'de>>(text: &'de str, seed: S) -> Option<S::Value> {
+    let mut from = serde_json::Deserializer::from_str(text);
+    let value = seed.deserialize(&mut from).ok()?;
+    from.end().ok()?;
+    Some(value)
+}
+
+/// How many bytes stand before the first that ends a string or needs a closer look: a quote, a backslash, a control
+/// character. `None` where none comes.
+fn plain(bytes: &[u8]) -> Option<usize> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const TOP: u64 = 0x8080_8080_8080_8080;
+    // The top bit of every byte below this one; bytes above the first such byte may be marked wrongly.
+    let below = |word: u64, byte: u64| word.wrapping_sub(EACH * byte) & !word & TOP;
+    let mut words = bytes.chunks_exact(8);
+    let mut at = 0;
+    for word in &mut words {
+        let word = u64::from_le_bytes(word.try_into().ok()?);
+        let quote = below(word ^ (EACH * u64::from(b'"')), 1);
+        let backslash = below(word ^ (EACH * u64::from(b'\\')), 1);
+        let found = quote | backslash | below(word, 0x20);
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    words
+        .remainder()
+        .iter()
+        .position(ends)
+        .map(|rest| at + rest)
+}
