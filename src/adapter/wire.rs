@@ -25,10 +25,10 @@ pub fn read_time(leaf: &Leaf<'_>, format: &WireFormat) -> Option<Timestamp> {
 
 /// RFC 3339; without an offset it is taken as UTC, a day alone as its midnight.
 fn read_iso(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
     if let Some(time) = read_plain(text) {
         return Some(time);
     }
+    let text = text.trim();
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(time);
     }
@@ -77,17 +77,38 @@ fn read_plain(text: &str) -> Option<Timestamp> {
         }
         _ => return None,
     };
-    let two = |tens: u8, ones: u8| i8::try_from(number(&[tens, ones])?).ok();
-    let time = civil::DateTime::new(
-        i16::try_from(number(&[y1, y2, y3, y4])?).ok()?,
-        two(m1, m2)?,
-        two(d1, d2)?,
-        two(h1, h2)?,
-        two(n1, n2)?,
-        two(s1, s2)?,
-        second_part,
-    );
-    Offset::UTC.to_timestamp(time.ok()?).ok()
+    let day = day_number(
+        number(&[y1, y2, y3, y4])?,
+        number(&[m1, m2])?,
+        number(&[d1, d2])?,
+    )?;
+    let within = |number: i32, end: i32| (number < end).then_some(i64::from(number));
+    let hours = i64::from(day) * 24 + within(number(&[h1, h2])?, 24)?;
+    let minutes = hours * 60 + within(number(&[n1, n2])?, 60)?;
+    // A leap second is for others.
+    let seconds = minutes * 60 + within(number(&[s1, s2])?, 60)?;
+    Timestamp::new(seconds, second_part).ok()
+}
+
+/// Days from 1970-01-01 to a day of the Gregorian calendar; `None` where there is no such day.
+fn day_number(year: i32, month: i32, day: i32) -> Option<i32> {
+    /// Days of a year before each month, in a year that begins in March.
+    const BEFORE: [i32; 13] = [0, 31, 61, 92, 122, 153, 184, 214, 245, 275, 306, 337, 366];
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let index = usize::try_from((month + 9) % 12).ok()?;
+    let before = *BEFORE.get(index)?;
+    let length = match month {
+        1..=12 => BEFORE.get(index + 1)? - before - i32::from(month == 2 && !leap),
+        _ => return None,
+    };
+    // February ends the year, so a leap day shifts nothing.
+    let year = year - i32::from(month < 3);
+    let years = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    // From 0000-03-01 to 1970-01-01.
+    const EPOCH: i32 = 719_468;
+    (1..=length)
+        .contains(&day)
+        .then_some(years + before + day - 1 - EPOCH)
 }
 
 /// Digits, at most nine, as a number.
@@ -262,6 +283,21 @@ mod tests {
             }
         }
         assert!(read_plain("2024-02-29T23:59:59.5Z").is_some());
+    }
+
+    #[test]
+    fn days_are_numbered_as_the_calendar_has_them() {
+        let first = civil::date(1970, 1, 1);
+        for year in [
+            0, 3, 4, 99, 100, 400, 1600, 1700, 1900, 1969, 1970, 2000, 2023, 2024, 9999,
+        ] {
+            for (month, day) in (0..=13).flat_map(|month| (0..=32).map(move |day| (month, day))) {
+                let known = civil::Date::new(year, month, day).ok();
+                let days = known.map(|date| (date - first).get_days());
+                let counted = day_number(year.into(), month.into(), day.into());
+                assert_eq!(counted, days, "{year}-{month}-{day}");
+            }
+        }
     }
 
     #[test]

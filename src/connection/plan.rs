@@ -10,7 +10,7 @@ use crate::model::{
     UnsupportedFilterPolicy,
 };
 use crate::source::{Call, ListPlan, Operation, SourceEntry, Unsupported};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A source asked, and its list where it can serve one.
 pub(super) struct Listed<'a> {
@@ -209,13 +209,18 @@ fn reversed(entry: &SourceEntry, plan: &ListPlan) -> Option<ListPlan> {
 fn print(entry: &SourceEntry, plan: &ListPlan) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hash(&mut hasher, &entry.key);
-    hash(
-        &mut hasher,
-        &format!(
-            "{} {} {:?} {:?}",
-            plan.route, plan.revision, plan.order, plan.filter
-        ),
-    );
+    // By far most lists are not filtered, and telling what a filter holds takes time.
+    static UNFILTERED: LazyLock<String> = LazyLock::new(|| format!("{:?}", Filter::default()));
+    let told;
+    let filter = match plan.filter == Filter::default() {
+        true => &*UNFILTERED,
+        false => {
+            told = format!("{:?}", plan.filter);
+            &told
+        }
+    };
+    let text = format!("{} {} {:?} {filter}", plan.route, plan.revision, plan.order);
+    hash(&mut hasher, &text);
     finish(&hasher)
 }
 

@@ -5,9 +5,12 @@
 
 use super::key::Comparison;
 use super::place::{Anchors, BEGINNING, Gap, Mark, Spot, Trail, Way, fingerprint};
-use crate::model::LocalId;
 use crate::source::{CustomerRef, Position, Row};
+use foldhash::fast::RandomState;
+use std::borrow::Borrow;
 use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 /// One raw row in hand.
 #[derive(Clone, Debug)]
@@ -31,6 +34,30 @@ impl Raw {
             spot,
             repeated: false,
         }
+    }
+}
+
+/// A customer among others, known by its id.
+#[derive(Debug)]
+pub(super) struct ById(CustomerRef);
+
+impl Borrow<str> for ById {
+    fn borrow(&self) -> &str {
+        self.0.id.as_str()
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for ById {}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.as_str().hash(state);
     }
 }
 
@@ -71,8 +98,8 @@ pub(super) struct Strip {
     pub(super) visited: HashSet<Position>,
     /// The place asked for was not found again; reading went on by counting.
     pub(super) drifted: bool,
-    /// Ids of the rows in hand.
-    pub(super) ids: HashSet<LocalId>,
+    /// The rows in hand, by their ids.
+    pub(super) ids: HashSet<ById, RandomState>,
 }
 
 impl Strip {
@@ -102,7 +129,7 @@ impl Strip {
     pub(super) fn holds(&self, raw: &Raw) -> bool {
         match &raw.row {
             Row::Customer { customer, .. } | Row::Gone { customer, .. } => {
-                self.ids.contains(&customer.id)
+                self.ids.contains(customer.id.as_str())
             }
             Row::Unreadable { .. } => false,
         }
@@ -116,7 +143,7 @@ impl Strip {
             let (Row::Customer { customer, .. } | Row::Gone { customer, .. }) = &raw.row else {
                 continue;
             };
-            raw.repeated = !self.ids.insert(customer.id.clone());
+            raw.repeated = !self.ids.insert(ById(Arc::clone(customer)));
             *(if raw.repeated { &mut old } else { &mut new }) += 1;
         }
         (rows, new > 0 || old == 0)

@@ -16,6 +16,9 @@ pub struct Asked {
 /// The parts of a filter that must be served. `soft_deletes`: the CRM answers deleted records among the others.
 pub fn asked(filter: &Filter, soft_deletes: bool) -> Vec<Asked> {
     let mut parts = Vec::new();
+    if *filter == Filter::default() {
+        return parts;
+    }
     let mut part = |keys: &'static [FilterKey], values: Option<Vec<Value>>| {
         parts.extend(values.map(|values| Asked { keys, values }));
     };

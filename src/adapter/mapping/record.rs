@@ -145,14 +145,12 @@ impl<'de> Record<'_, 'de> {
         };
         let mut texts = Vec::with_capacity(items.len());
         for item in items {
-            match reading
-                .field
-                .each
-                .find(item)
-                .and_then(wire::scalar_text)
-                .filter(|text| !text.is_empty())
-            {
-                Some(text) => texts.push(text.into()),
+            let text = match reading.field.each.find(item) {
+                Some(Value::String(text)) => Some(Box::from(&**text)),
+                other => other.and_then(wire::scalar_text).map(Box::from),
+            };
+            match text.filter(|text: &Box<str>| !text.is_empty()) {
+                Some(text) => texts.push(text),
                 None => drop(self.problem::<()>(reading, "an element is no text")),
             }
         }

@@ -7,6 +7,7 @@
 use super::walk::{LeafSeed, keep};
 use super::{Branch, Element, Leaf, NoRows, Picked, Picker, Rows, RowsSeen};
 use serde::de::{DeserializeSeed, IgnoredAny};
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// Digits that fit a whole number of 64 bits, whatever they are.
@@ -121,12 +122,12 @@ impl<'de> Scan<'de> {
             *found.seen = RowsSeen::Other;
         }
         let mut more = !self.is_empty(b'}')?;
+        let mut expected = 0;
         while more {
             let name = self.name()?;
             self.pass(b':')?;
-            let mut members = branch.members.iter();
-            match members.find(|(known, _)| **known == *name) {
-                Some((_, below)) => self.value(below, found)?,
+            match below(&branch.members, name, &mut expected) {
+                Some(below) => self.value(below, found)?,
                 None => self.skip()?,
             }
             more = self.more(b'}')?;
@@ -165,7 +166,7 @@ impl<'de> Scan<'de> {
         Some(element)
     }
 
-    /// A member's name, where it holds no escapes.
+    /// A member's name, or a text that is written like one: without escapes.
     fn name(&mut self) -> Option<&'de str> {
         self.pass(b'"')?;
         let begin = self.at;
@@ -183,9 +184,35 @@ impl<'de> Scan<'de> {
             b'n' => self.word("null", Leaf::Null),
             b't' => self.word("true", Leaf::Bool(true)),
             b'f' => self.word("false", Leaf::Bool(false)),
-            b'{' | b'[' => parsed(self.composite()?, LeafSeed),
+            b'[' => self.texts().or_else(|| self.tree()),
+            b'{' => self.tree(),
             _ => self.number(),
         }
+    }
+
+    fn tree(&mut self) -> Option<Leaf<'de>> {
+        parsed(self.composite()?, LeafSeed)
+    }
+
+    /// A list of texts, as tags are. Where it is another list, nothing is passed.
+    fn texts(&mut self) -> Option<Leaf<'de>> {
+        let begin = self.at;
+        let texts = self.plain_texts();
+        if texts.is_none() {
+            self.at = begin;
+        }
+        texts.map(|texts| Leaf::Tree(Box::new(Value::Array(texts))))
+    }
+
+    fn plain_texts(&mut self) -> Option<Vec<Value>> {
+        let mut texts = Vec::new();
+        let mut more = !self.is_empty(b']')?;
+        while more {
+            // A text is written as a name is.
+            texts.push(Value::from(self.name()?));
+            more = self.more(b']')?;
+        }
+        Some(texts)
     }
 
     fn word(&mut self, word: &str, leaf: Leaf<'de>) -> Option<Leaf<'de>> {
@@ -280,6 +307,22 @@ impl<'de> Scan<'de> {
             }
         }
     }
+}
+
+/// The branch of a member. Records are written in one order, which often is that of the adapter file: the member after the
+/// last one found is looked at first.
+fn below<'b>(
+    members: &'b [(Box<str>, Branch)],
+    name: &str,
+    expected: &mut usize,
+) -> Option<&'b Branch> {
+    let is = |(known, _): &(Box<str>, Branch)| **known == *name;
+    let place = match members.get(*expected).is_some_and(is) {
+        true => *expected,
+        false => members.iter().position(is)?,
+    };
+    *expected = place + 1;
+    members.get(place).map(|(_, below)| below)
 }
 
 /// A value that nobody wants.

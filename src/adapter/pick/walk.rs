@@ -28,6 +28,7 @@ impl<'de, R: Rows<'de>> DeserializeSeed<'de> for Walk<'_, 'de, R> {
 }
 
 /// Puts a value into the slots of a branch, and of the branches below it.
+#[inline]
 pub(super) fn keep<'de>(branch: &Branch, leaf: Leaf<'de>, leaves: &mut [Leaf<'de>]) {
     // Nearly every field is read from one place, and that place is a plain value.
     if let [(slot, tail)] = &branch.slots[..]
