@@ -4,8 +4,9 @@ use super::guards::{self, Sent, Visit};
 use super::{Shared, handler};
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, header};
+use axum::http::{Method, Request, header};
 use axum::response::Response;
+use hyper::body::Body as _;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -38,7 +39,12 @@ impl Routes {
                 (false, _) => Box::pin(self.other(request, visit)).await,
             }
         };
-        guards::around(&self.shared, request, address, way).await
+        let is_head = request.method() == Method::HEAD;
+        let response = guards::around(&self.shared, request, address, way).await;
+        match is_head {
+            true => without_body(response),
+            false => response,
+        }
     }
 
     /// An answer of `/graphql`, in an encoding that the caller takes.
@@ -59,6 +65,17 @@ impl Routes {
         let answered = self.others.clone().oneshot(request).await;
         answered.unwrap_or_else(|never| match never {})
     }
+}
+
+/// The answer to a HEAD: that to a GET, without its body (RFC 9110, section 9.3.2).
+fn without_body(mut response: Response) -> Response {
+    let length = response.body().size_hint().exact();
+    let headers = response.headers_mut();
+    if let (Some(length), false) = (length, headers.contains_key(header::CONTENT_LENGTH)) {
+        headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    *response.body_mut() = Body::empty();
+    response
 }
 
 fn compression() -> CompressionLayer {

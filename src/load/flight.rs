@@ -241,6 +241,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_read_goes_on_when_all_its_callers_have_left() {
+        let flights: Flights<u32, u32> = Flights::new(10);
+        let (open, gate) = oneshot::channel::<()>();
+        let (landed, end) = oneshot::channel::<()>();
+        let callers = flights.join(&[1], None, none, |_, _| async move {
+            drop(gate.await);
+            landed.send(()).unwrap();
+            1
+        });
+        let left = callers.into_iter().map(|mut flight| {
+            // It has begun, and is nobody's task.
+            assert!((&mut flight).now_or_never().is_none());
+            drop(flight);
+        });
+        left.for_each(drop);
+        open.send(()).unwrap();
+        end.await.unwrap();
+        while flights.len() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
     async fn a_flight_that_breaks_off_ends_for_all_and_is_forgotten() {
         let flights: Flights<u32, u32> = Flights::new(10);
         let broken = flights.join(&[1], None, none, |_, _| async { panic!("on purpose") });

@@ -9,7 +9,7 @@ mod connection;
 mod customer;
 mod json;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub(super) use connection::{connection, connection_of, object as connection_object};
 pub(super) use customer::{customer, customer_of, object as customer_object};

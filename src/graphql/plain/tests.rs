@@ -126,17 +126,23 @@ fn row(number: u32) -> Row {
     }
 }
 
-fn over_memory() -> Gateway {
+/// A source of eight customers, the last of which has a field that could not be read.
+pub(in crate::graphql) fn memory() -> Arc<MemorySource> {
     let shape = Shape {
         total: TotalKind::Exact,
         ..Shape::new(Paging::Offset(Sizes { min: 1, max: 100 }))
     };
+    Arc::new(MemorySource::new(shape, (0..=LAST).map(row)))
+}
+
+/// A gateway over this source.
+pub(in crate::graphql) fn over(source: &Arc<MemorySource>) -> Gateway {
     let entry = SourceEntry {
         key: "memory".into(),
         name: "Memory".into(),
         adapter: "memory".into(),
         rank: 0,
-        source: Arc::new(MemorySource::new(shape, (0..=LAST).map(row))),
+        source: Arc::clone(source) as _,
     };
     let limits = Limits::default();
     let connector = Arc::new(Connector::new(limits.clone(), b"a key for tests of this"));
@@ -145,12 +151,25 @@ fn over_memory() -> Gateway {
     gateway(sources, connector, writes, &limits).unwrap()
 }
 
+fn over_memory() -> Gateway {
+    over(&memory())
+}
+
 async fn ask(gateway: &Gateway, query: &str) -> String {
+    answered(gateway, query, Map::new()).await
+}
+
+/// The answer to a query with these variables.
+pub(in crate::graphql) async fn answered(
+    gateway: &Gateway,
+    query: &str,
+    variables: Map<String, Value>,
+) -> String {
     let prepared = gateway
         .prepare(query, None)
         .unwrap_or_else(|errors| panic!("{query}: {errors:?}"));
     let arrival = Arrival::new("r1", Instant::now() + Duration::from_secs(30));
-    let answer = gateway.execute(&prepared, Map::new(), arrival).await;
+    let answer = gateway.execute(&prepared, variables, arrival).await;
     String::from_utf8(gateway.finish(answer, "r1").to_json()).unwrap()
 }
 

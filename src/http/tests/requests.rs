@@ -248,3 +248,24 @@ async fn a_client_that_keeps_documents_by_hash_is_told_to_send_them() {
         "PersistedQueryNotSupported"
     );
 }
+
+#[rstest]
+#[case("/graphql?query=%7Btext%7D", 200)]
+#[case("/graphql?query=%7B", 400)]
+#[case("/schema.graphql", 200)]
+#[case("/nowhere", 404)]
+#[tokio::test]
+async fn a_head_is_answered_as_a_get_without_its_body(#[case] path: &str, #[case] status: u16) {
+    let asked = |method: &str| {
+        let request = Request::builder().method(method).uri(path);
+        send(request.header("accept", NEW).body(nothing()).unwrap())
+    };
+    let (head, got) = (asked("HEAD").await, asked("GET").await);
+    assert_eq!(
+        (head.status.as_u16(), got.status.as_u16()),
+        (status, status)
+    );
+    assert_eq!(head.text, "");
+    assert_eq!(head.header("content-type"), got.header("content-type"));
+    assert_eq!(head.header("content-length"), got.text.len().to_string());
+}

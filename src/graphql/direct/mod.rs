@@ -341,3 +341,6 @@ impl Ready {
         Some(outcome.got)
     }
 }
+
+#[cfg(test)]
+mod tests;
