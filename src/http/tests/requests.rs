@@ -269,3 +269,29 @@ async fn a_head_is_answered_as_a_get_without_its_body(#[case] path: &str, #[case
     assert_eq!(head.header("content-type"), got.header("content-type"));
     assert_eq!(head.header("content-length"), got.text.len().to_string());
 }
+
+#[tokio::test]
+async fn a_large_answer_is_compressed_for_who_can_read_it_and_told_apart_by_that() {
+    let long = "x".repeat(5_000);
+    let asked = |encoding: Option<&str>| {
+        let request = encoding.into_iter().fold(post(), |request, encoding| {
+            request.header("accept-encoding", encoding)
+        });
+        let query =
+            json!({"query": "query($t: String) { text(value: $t) }", "variables": {"t": long}});
+        send(request.body(body(&query)).unwrap())
+    };
+    for encoding in ["gzip", "br"] {
+        let got = asked(Some(encoding)).await;
+        assert_eq!(
+            (got.status.as_u16(), got.header("content-encoding")),
+            (200, encoding)
+        );
+        assert_eq!(got.header("vary").matches("accept-encoding").count(), 1);
+    }
+    for plain in [None, Some("identity")] {
+        let got = asked(plain).await;
+        assert!(got.text.contains(&long));
+        assert_eq!(got.header("vary").matches("accept-encoding").count(), 1);
+    }
+}
