@@ -120,7 +120,8 @@ impl List<'_> {
             return self.read_straight(&gap, ask).await;
         }
         let reversal = reversal(gap);
-        if !reversal && !(self.reversed.is_some() && self.better_turned(gap, way)) {
+        let sooner = self.reversed.is_some() && self.better_turned(gap, way);
+        if !reversal && !sooner {
             return self.read_straight(gap, ask).await;
         }
         let turned = self.turned().ok_or(Halt::Backward)?;

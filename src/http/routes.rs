@@ -71,6 +71,8 @@ impl Routes {
 fn without_body(mut response: Response) -> Response {
     let length = response.body().size_hint().exact();
     let headers = response.headers_mut();
+    // The router takes the body away itself, and then nothing tells how long it was.
+    let length = length.filter(|length| *length > 0);
     if let (Some(length), false) = (length, headers.contains_key(header::CONTENT_LENGTH)) {
         headers.insert(header::CONTENT_LENGTH, length.into());
     }

@@ -18,29 +18,34 @@ use tracing::Instrument;
 /// The read itself, shared by all who wait. `None` where it broke off.
 type Course<V> = Shared<BoxFuture<'static, Option<V>>>;
 
+fn course<V: Clone + Send + Sync + 'static>(
+    read: impl Future<Output = V> + Send + 'static,
+) -> Course<V> {
+    let read = AssertUnwindSafe(read).catch_unwind().map(Result::ok);
+    read.boxed().shared()
+}
+
 /// A read under way, as one caller holds it; all callers get the same answer. `None` where it broke off.
+#[derive(Clone)]
 #[must_use = "a flight is driven by those who wait for it"]
 pub struct Flight<V: Clone + Send + Sync + 'static> {
-    course: Option<Course<V>>,
-    /// Whether it goes on without those who wait.
-    outlives: bool,
+    course: Course<V>,
+    /// Goes last, and with the last of a caller's flights on one course. `None` where nothing outlives its caller.
+    _stake: Option<Arc<Stake<V>>>,
 }
 
 impl<V: Clone + Send + Sync + 'static> Flight<V> {
-    fn of(read: impl Future<Output = V> + Send + 'static, outlives: bool) -> Self {
-        let read = AssertUnwindSafe(read).catch_unwind().map(Result::ok);
-        Self {
-            course: Some(read.boxed().shared()),
-            outlives,
-        }
+    /// One that ends with its caller.
+    fn alone(course: Course<V>) -> Self {
+        let _stake = None;
+        Self { course, _stake }
     }
-}
 
-impl<V: Clone + Send + Sync + 'static> Clone for Flight<V> {
-    fn clone(&self) -> Self {
+    /// One that goes on without its caller.
+    fn lasting(stake: &Arc<Stake<V>>) -> Self {
         Self {
-            course: self.course.clone(),
-            ..*self
+            course: stake.0.clone(),
+            _stake: Some(Arc::clone(stake)),
         }
     }
 }
@@ -49,26 +54,22 @@ impl<V: Clone + Send + Sync + 'static> Future for Flight<V> {
     type Output = Option<V>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(course) = &mut self.course else {
-            return Poll::Ready(None);
-        };
-        let landed = course.poll_unpin(cx);
-        if landed.is_ready() {
-            self.course = None;
-        }
-        landed
+        self.course.poll_unpin(cx)
     }
 }
 
-impl<V: Clone + Send + Sync + 'static> Drop for Flight<V> {
+/// What one caller has in a read. Where the caller leaves before its end, a task takes over, also while others wait: the read
+/// may just have called upon the one who leaves to go on.
+struct Stake<V: Clone + Send + Sync + 'static>(Course<V>);
+
+impl<V: Clone + Send + Sync + 'static> Drop for Stake<V> {
     fn drop(&mut self) {
-        let left = self.course.take().filter(|_| self.outlives);
-        let Some(course) = left.filter(|course| course.peek().is_none()) else {
+        if self.0.peek().is_some() {
             return;
-        };
+        }
         // Without a runtime it is shutting down, and nothing goes on.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(course.map(drop).in_current_span());
+            runtime.spawn(self.0.clone().map(drop).in_current_span());
         }
     }
 }
@@ -87,10 +88,7 @@ struct Open<V> {
 
 impl<V: Clone + Send + Sync + 'static> Open<V> {
     fn flight(&self) -> Flight<V> {
-        Flight {
-            course: Some(self.course.clone()),
-            outlives: true,
-        }
+        Flight::lasting(&Arc::new(Stake(self.course.clone())))
     }
 }
 
@@ -123,6 +121,8 @@ where
     where
         F: Future<Output = V> + Send + 'static,
     {
+        // What gives way to a newer read ends after the lock is let go: its own end takes it too.
+        let mut replaced = Vec::new();
         let mut open = locked(&self.open);
         let joined: Vec<Option<Flight<V>>> = keys
             .iter()
@@ -131,7 +131,7 @@ where
                     .get(key)
                     .filter(|open| not_before.is_none_or(|least| open.began >= least))
                     .map(Open::flight);
-                under_way.or_else(|| Some(Flight::of(ready(landed(key)?), false)))
+                under_way.or_else(|| Some(Flight::alone(course(ready(landed(key)?)))))
             })
             .collect();
         let missing: Vec<K> = keys
@@ -140,12 +140,12 @@ where
             .filter(|(_, joined)| joined.is_none())
             .map(|(key, _)| key.clone())
             .collect();
-        let own = (!missing.is_empty()).then(|| {
+        let started = (!missing.is_empty()).then(|| {
             let began = Instant::now();
             let read = start(missing.clone(), began);
             if open.len() + missing.len() > self.most {
                 // In the caller's own task: where there is no room to share, nothing outlives its caller.
-                return Flight::of(read, false);
+                return (course(read), None);
             }
             let landing = Landing {
                 open: Arc::clone(&self.open),
@@ -156,17 +156,20 @@ where
                 let _landing = landing;
                 read.await
             };
-            let flight = Flight::of(read, true);
+            let course = course(read);
             for key in missing {
-                if let Some(course) = flight.course.clone() {
-                    open.insert(key, Open { course, began });
-                }
+                let course = course.clone();
+                replaced.extend(open.insert(key, Open { course, began }));
             }
-            flight
+            (course.clone(), Some(Arc::new(Stake(course))))
         });
+        let own = |own: &(Course<V>, Option<Arc<Stake<V>>>)| match own {
+            (_, Some(stake)) => Flight::lasting(stake),
+            (course, None) => Flight::alone(course.clone()),
+        };
+        let joined = joined.into_iter();
         joined
-            .into_iter()
-            .filter_map(|joined| joined.or_else(|| own.clone()))
+            .filter_map(|joined| joined.or_else(|| started.as_ref().map(own)))
             .collect()
     }
 

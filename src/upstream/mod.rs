@@ -328,8 +328,13 @@ impl Upstream {
     }
 
     async fn exchange(&self, request: Request) -> Result<Reply, Fault> {
-        let mut sent = reqwest::Request::new(request.method, request.url);
-        *sent.headers_mut() = request.headers;
+        // The builder makes a header of credentials that stand in the address.
+        let asked = self.line.client.request(request.method, request.url);
+        let mut sent = asked.build().map_err(|error| fault(&error))?;
+        let headers = std::mem::replace(sent.headers_mut(), request.headers);
+        for (name, value) in headers.iter() {
+            sent.headers_mut().entry(name).or_insert(value.clone());
+        }
         *sent.body_mut() = request.body.map(reqwest::Body::from);
         let answered = self.line.client.execute(sent).await;
         let mut response = answered.map_err(|error| fault(&error))?;

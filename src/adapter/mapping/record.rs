@@ -145,13 +145,13 @@ impl<'de> Record<'_, 'de> {
         };
         let mut texts = Vec::with_capacity(items.len());
         for item in items {
-            let text = match reading.field.each.find(item) {
-                Some(Value::String(text)) => Some(Box::from(&**text)),
+            let text: Option<Box<str>> = match reading.field.each.find(item) {
+                Some(Value::String(text)) => Some((**text).into()),
                 other => other.and_then(wire::scalar_text).map(Box::from),
             };
-            match text.filter(|text: &Box<str>| !text.is_empty()) {
-                Some(text) => texts.push(text),
-                None => drop(self.problem::<()>(reading, "an element is no text")),
+            match text {
+                Some(text) if !text.is_empty() => texts.push(text),
+                _ => drop(self.problem::<()>(reading, "an element is no text")),
             }
         }
         Some(texts)

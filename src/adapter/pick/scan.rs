@@ -33,6 +33,9 @@ pub(super) fn pick<'de, R: Rows<'de>>(
         .then_some(Picked { leaves, rows: seen })
 }
 
+/// How deep arrays and objects are read here; `serde_json` decides what is too deep.
+const DEEP: usize = 64;
+
 /// What is filled on the way.
 struct Found<'f, 'de, R> {
     leaves: &'f mut [Leaf<'de>],
@@ -95,7 +98,7 @@ impl<'de> Scan<'de> {
             return self.object(branch, found);
         }
         if !branch.rows {
-            return self.skip();
+            return self.other();
         }
         match begins {
             b'[' => {
@@ -104,12 +107,20 @@ impl<'de> Scan<'de> {
             }
             b'n' => {
                 *found.seen = RowsSeen::Null;
-                self.skip()
+                self.other()
             }
             _ => {
                 *found.seen = RowsSeen::Other;
-                self.skip()
+                self.other()
             }
+        }
+    }
+
+    /// Passes a value where another kind of value is looked for. A number is looked at there: it must be within bounds.
+    fn other(&mut self) -> Option<()> {
+        match self.next()? {
+            b'{' | b'[' => self.skip(),
+            _ => self.leaf().map(drop),
         }
     }
 
@@ -162,7 +173,7 @@ impl<'de> Scan<'de> {
             b'n' => Element::Null,
             _ => Element::Other,
         };
-        self.skip()?;
+        self.other()?;
         Some(element)
     }
 
@@ -297,7 +308,8 @@ impl<'de> Scan<'de> {
                     self.pass_string()?;
                     continue;
                 }
-                b'{' | b'[' => open += 1,
+                b'{' | b'[' if open < DEEP => open += 1,
+                b'{' | b'[' => return None,
                 b'}' | b']' => open = open.checked_sub(1)?,
                 _ => {}
             }

@@ -168,6 +168,36 @@ fn odd_texts_are_read_as_by_a_reader_of_trees() {
     assert_eq!(picked(b"{\"a\":\"\xff\"}", &path("/a")), None);
 }
 
+#[test]
+fn what_stands_where_something_else_is_looked_for_is_judged_alike_both_ways() {
+    let nested = |levels: usize| {
+        format!(
+            "{{\"a\":{{\"b\":{}}}}}",
+            "[".repeat(levels) + &"]".repeat(levels)
+        )
+    };
+    for text in [
+        "{\"a\":1e999}",
+        "{\"a\":-1}",
+        "1e999",
+        "{\"x\":1e999}",
+        &nested(63),
+        &nested(125),
+        &nested(126),
+    ] {
+        for at in ["/a/b", "/a/b/c", "/x/y"] {
+            let mut picker = Picker::default();
+            picker.add(&path(at));
+            let way = picker
+                .walk(text, &mut NoRows::new())
+                .ok()
+                .map(|picked| picked.leaves);
+            let either = picker.pick(text.as_bytes(), &mut NoRows::new()).ok();
+            assert_eq!(either.map(|picked| picked.leaves), way, "{at} of {text}");
+        }
+    }
+}
+
 /// Any JSON, not too deep.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![

@@ -1,9 +1,9 @@
 //! What needs no executor answers as if it had gone through it: arguments, variables, errors and all.
 
 use crate::graphql::Gateway;
-use crate::graphql::plain::tests::{answered, memory, over};
-use crate::source::memory::MemorySource;
-use crate::source::{Row, SourceErrorKind};
+use crate::graphql::plain::tests::{answered, memory, memory_of, over, over_all};
+use crate::source::memory::{MemorySource, Shape};
+use crate::source::{Paging, Row, Sizes, SourceErrorKind};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -154,4 +154,37 @@ async fn what_was_read_for_a_record_that_is_not_plain_is_not_read_again() {
     assert_eq!(answer["data"]["two"]["nodes"].as_array().unwrap().len(), 2);
     let [short, long] = both(&gateway, &list.replace("city", "city {}"), &Value::Null).await;
     assert_eq!(short, long);
+}
+
+#[tokio::test]
+async fn what_a_failing_source_costs_the_others_is_decided_alike() {
+    let (good, bad) = (memory(), memory());
+    let gateway = over_all(&[good, Arc::clone(&bad)]);
+    bad.set_failing(Some(SourceErrorKind::Unavailable));
+    for (policy, shown) in [
+        ("", true),
+        ("onSourceFailure: SKIP, ", true),
+        ("onSourceFailure: FAIL, ", false),
+    ] {
+        let list = format!(
+            "{{ customers({policy}first: 7) {{ totalCount nodes {{ id {{}} }} sources {{ outcome }} }} }}"
+        );
+        let answer = same(&gateway, &list, &Value::Null).await;
+        assert_eq!(answer["data"]["customers"].is_object(), shown, "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn what_follows_a_window_is_looked_for_alike() {
+    // Nobody tells how long the list is.
+    let shape = Shape::new(Paging::Offset(Sizes { min: 1, max: 100 }));
+    let gateway = over(&memory_of(shape));
+    for asked in ["hasNextPage", "hasPreviousPage", "endCursor"] {
+        for first in [3, 6, 7] {
+            let list = format!(
+                "{{ customers(first: {first}) {{ nodes {{ id {{}} }} pageInfo {{ {asked} }} }} }}"
+            );
+            same(&gateway, &list, &Value::Null).await;
+        }
+    }
 }

@@ -128,26 +128,37 @@ fn row(number: u32) -> Row {
 
 /// A source of eight customers, the last of which has a field that could not be read.
 pub(in crate::graphql) fn memory() -> Arc<MemorySource> {
-    let shape = Shape {
+    memory_of(Shape {
         total: TotalKind::Exact,
         ..Shape::new(Paging::Offset(Sizes { min: 1, max: 100 }))
-    };
+    })
+}
+
+/// The same in another shape.
+pub(in crate::graphql) fn memory_of(shape: Shape) -> Arc<MemorySource> {
     Arc::new(MemorySource::new(shape, (0..=LAST).map(row)))
 }
 
 /// A gateway over this source.
 pub(in crate::graphql) fn over(source: &Arc<MemorySource>) -> Gateway {
-    let entry = SourceEntry {
-        key: "memory".into(),
-        name: "Memory".into(),
-        adapter: "memory".into(),
-        rank: 0,
-        source: Arc::clone(source) as _,
+    over_all(std::slice::from_ref(source))
+}
+
+/// A gateway over these sources.
+pub(in crate::graphql) fn over_all(sources: &[Arc<MemorySource>]) -> Gateway {
+    let entry = |(rank, source): (usize, &Arc<MemorySource>)| {
+        Arc::new(SourceEntry {
+            key: ["memory", "other"][rank].into(),
+            name: "Memory".into(),
+            adapter: "memory".into(),
+            rank,
+            source: Arc::clone(source) as _,
+        })
     };
+    let sources = Sources::new(sources.iter().enumerate().map(entry).collect());
     let limits = Limits::default();
     let connector = Arc::new(Connector::new(limits.clone(), b"a key for tests of this"));
     let writes = Arc::new(Writes::new(Ledger::new(Keep::Memory, 10, [0; 32]), [0; 32]));
-    let sources = Sources::new(vec![Arc::new(entry)]);
     gateway(sources, connector, writes, &limits).unwrap()
 }
 

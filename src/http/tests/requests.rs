@@ -260,6 +260,15 @@ async fn a_head_is_answered_as_a_get_without_its_body(#[case] path: &str, #[case
         let request = Request::builder().method(method).uri(path);
         send(request.header("accept", NEW).body(nothing()).unwrap())
     };
+    let packed = Request::head(path).header("accept-encoding", "gzip");
+    let packed = send(packed.body(nothing()).unwrap()).await;
+    assert_eq!(packed.text, "");
+    assert!(
+        packed
+            .headers
+            .get("content-length")
+            .is_none_or(|length| length != "0")
+    );
     let (head, got) = (asked("HEAD").await, asked("GET").await);
     assert_eq!(
         (head.status.as_u16(), got.status.as_u16()),

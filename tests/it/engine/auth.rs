@@ -69,6 +69,25 @@ async fn fixed_credentials_stand_where_the_file_says() {
     }
 }
 
+#[tokio::test]
+async fn credentials_in_the_address_of_a_token_endpoint_become_a_header() {
+    let crm = Crm::answering(|seen, _| match &*seen.target {
+        "/token" => Play::Json(200, json!({ "access_token": "t1", "expires_in": 60 })),
+        _ => echo(seen),
+    })
+    .await;
+    let endpoint = crm.base.replace("http://", "http://me:pw@");
+    let auth = REFRESH.replace("{base_url}", &endpoint);
+    let read = source(&crm, &getting(&auth))
+        .fetch(&call(), &[id("a")])
+        .await
+        .remove(0);
+    assert!(read.is_ok(), "{read:?}");
+    let seen = crm.seen();
+    assert_eq!(seen[0].header("authorization"), Some("Basic bWU6cHc="));
+    assert_eq!(seen[1].header("authorization"), Some("Bearer t1"));
+}
+
 /// A CRM with a token endpoint that takes a moment; tokens are numbered, and `life` is what it says of each.
 async fn with_tokens(life: u64, good_from: usize) -> (Crm, Arc<AtomicUsize>) {
     let made = Arc::new(AtomicUsize::new(0));
