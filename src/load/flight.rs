@@ -1,77 +1,25 @@
 //! Single flight: identical reads that are under way are one read.
 //!
-//! Those who wait for a flight drive it on. Whoever goes away leaves it to a task of its own, so it neither stops nor fails
-//! the others. It knows neither customers nor caches.
+//! A flight has a task of its own, so that a caller who goes away neither stops it nor fails the others; whoever waits drives
+//! it too. It knows neither customers nor caches.
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, ready};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Instant;
-use tokio::runtime::Handle;
 use tracing::Instrument;
 
-/// The read itself, shared by all who wait. `None` where it broke off.
-type Course<V> = Shared<BoxFuture<'static, Option<V>>>;
+/// A read under way; every clone ends with the same answer. `None` where it broke off.
+pub type Flight<V> = Shared<BoxFuture<'static, Option<V>>>;
 
-fn course<V: Clone + Send + Sync + 'static>(
+fn shared<V: Clone + Send + Sync + 'static>(
     read: impl Future<Output = V> + Send + 'static,
-) -> Course<V> {
+) -> Flight<V> {
     let read = AssertUnwindSafe(read).catch_unwind().map(Result::ok);
     read.boxed().shared()
-}
-
-/// A read under way, as one caller holds it; all callers get the same answer. `None` where it broke off.
-#[derive(Clone)]
-#[must_use = "a flight is driven by those who wait for it"]
-pub struct Flight<V: Clone + Send + Sync + 'static> {
-    course: Course<V>,
-    /// Goes last, and with the last of a caller's flights on one course. `None` where nothing outlives its caller.
-    _stake: Option<Arc<Stake<V>>>,
-}
-
-impl<V: Clone + Send + Sync + 'static> Flight<V> {
-    /// One that ends with its caller.
-    fn alone(course: Course<V>) -> Self {
-        let _stake = None;
-        Self { course, _stake }
-    }
-
-    /// One that goes on without its caller.
-    fn lasting(stake: &Arc<Stake<V>>) -> Self {
-        Self {
-            course: stake.0.clone(),
-            _stake: Some(Arc::clone(stake)),
-        }
-    }
-}
-
-impl<V: Clone + Send + Sync + 'static> Future for Flight<V> {
-    type Output = Option<V>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.course.poll_unpin(cx)
-    }
-}
-
-/// What one caller has in a read. Where the caller leaves before its end, a task takes over, also while others wait: the read
-/// may just have called upon the one who leaves to go on.
-struct Stake<V: Clone + Send + Sync + 'static>(Course<V>);
-
-impl<V: Clone + Send + Sync + 'static> Drop for Stake<V> {
-    fn drop(&mut self) {
-        if self.0.peek().is_some() {
-            return;
-        }
-        // Without a runtime it is shutting down, and nothing goes on.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(self.0.clone().map(drop).in_current_span());
-        }
-    }
 }
 
 /// The reads under way, by what they read.
@@ -82,14 +30,8 @@ pub struct Flights<K, V> {
 
 /// A read that may be joined.
 struct Open<V> {
-    course: Course<V>,
+    flight: Flight<V>,
     began: Instant,
-}
-
-impl<V: Clone + Send + Sync + 'static> Open<V> {
-    fn flight(&self) -> Flight<V> {
-        Flight::lasting(&Arc::new(Stake(self.course.clone())))
-    }
 }
 
 impl<K, V> Flights<K, V>
@@ -130,8 +72,8 @@ where
                 let under_way = open
                     .get(key)
                     .filter(|open| not_before.is_none_or(|least| open.began >= least))
-                    .map(Open::flight);
-                under_way.or_else(|| Some(Flight::alone(course(ready(landed(key)?)))))
+                    .map(|open| open.flight.clone());
+                under_way.or_else(|| Some(shared(ready(landed(key)?))))
             })
             .collect();
         let missing: Vec<K> = keys
@@ -145,7 +87,7 @@ where
             let read = start(missing.clone(), began);
             if open.len() + missing.len() > self.most {
                 // In the caller's own task: where there is no room to share, nothing outlives its caller.
-                return (course(read), None);
+                return shared(read);
             }
             let landing = Landing {
                 open: Arc::clone(&self.open),
@@ -156,20 +98,17 @@ where
                 let _landing = landing;
                 read.await
             };
-            let course = course(read);
+            let flight = shared(read);
+            tokio::spawn(flight.clone().map(drop).in_current_span());
             for key in missing {
-                let course = course.clone();
-                replaced.extend(open.insert(key, Open { course, began }));
+                let flight = flight.clone();
+                replaced.extend(open.insert(key, Open { flight, began }));
             }
-            (course.clone(), Some(Arc::new(Stake(course))))
+            flight
         });
-        let own = |own: &(Course<V>, Option<Arc<Stake<V>>>)| match own {
-            (_, Some(stake)) => Flight::lasting(stake),
-            (course, None) => Flight::alone(course.clone()),
-        };
         let joined = joined.into_iter();
         joined
-            .filter_map(|joined| joined.or_else(|| started.as_ref().map(own)))
+            .filter_map(|joined| joined.or_else(|| started.clone()))
             .collect()
     }
 

@@ -109,7 +109,7 @@ impl Cached {
         let mut flights = missing.iter().zip(flights);
         match (flights.next(), flights.len()) {
             (Some(only), 0) => vec![reading(only).await],
-            // All at once: a flight goes on only while somebody waits for it.
+            // All at once: whoever waits drives.
             (first, _) => join_all(first.into_iter().chain(flights).map(reading)).await,
         }
     }
