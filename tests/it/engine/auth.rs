@@ -70,6 +70,19 @@ async fn fixed_credentials_stand_where_the_file_says() {
 }
 
 #[tokio::test]
+async fn what_is_put_stands_behind_the_parameters_that_a_route_has_of_its_own() {
+    let crm = Crm::answering(|seen, _| echo(seen)).await;
+    let auth = "{ kind = \"query\", name = \"api_key\", value = \"{key}\" }";
+    let text = getting(auth).replace("GET /c/{id}", "GET /c/{id}?own=1");
+    let read = source(&crm, &text)
+        .fetch(&call(), &[id("a")])
+        .await
+        .remove(0);
+    assert!(read.is_ok(), "{read:?}");
+    assert_eq!(crm.only().target, "/c/a?own=1&api_key=k3y");
+}
+
+#[tokio::test]
 async fn credentials_in_the_address_of_a_token_endpoint_become_a_header() {
     let crm = Crm::answering(|seen, _| match &*seen.target {
         "/token" => Play::Json(200, json!({ "access_token": "t1", "expires_in": 60 })),
