@@ -4,11 +4,9 @@
 
 use super::{Batch, Cached, Found, broken_off, landed, may_be_stale, note_kept, serves, stale};
 use crate::load::cache::{Kept, Key, Said};
-use crate::load::flight::Flight;
 use crate::metrics::Read;
 use crate::model::{Customer, LocalId};
 use crate::source::{Call, CustomerRef, Known, Operation};
-use futures_util::future::join_all;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -101,17 +99,17 @@ impl Cached {
         let joined = missing.len().saturating_sub(sent);
         self.meter.customers.add_many(Read::Sent, sent as u64);
         self.meter.customers.add_many(Read::Joined, joined as u64);
-        let reading = |(key, flight): (_, Flight<Batch>)| async move {
-            let batch = landed(call, self.caching.patience, flight).await?;
-            let read = id_of(key).and_then(|id| batch.get(id));
-            read.cloned().unwrap_or_else(|| Err(broken_off()))
-        };
-        let mut flights = missing.iter().zip(flights);
-        match (flights.next(), flights.len()) {
-            (Some(only), 0) => vec![reading(only).await],
-            // All at once: whoever waits drives.
-            (first, _) => join_all(first.into_iter().chain(flights).map(reading)).await,
+        let mut found = Vec::with_capacity(missing.len());
+        for (key, flight) in missing.iter().zip(flights) {
+            let read = landed(call, self.caching.patience, flight)
+                .await
+                .and_then(|batch| {
+                    let read = id_of(key).and_then(|id| batch.get(id));
+                    read.cloned().unwrap_or_else(|| Err(broken_off()))
+                });
+            found.push(read);
         }
+        found
     }
 
     /// Asks again for customers that are about to grow stale, as [`renew_page`](Self::renew_page) does for a page.

@@ -232,7 +232,7 @@ impl Cached {
 }
 
 /// Waits for a flight, at most until the caller's own deadline and for as long as one use of the source may take in all.
-async fn landed<V: Clone + Send + Sync + 'static>(
+async fn landed<V: Clone>(
     call: &Call,
     in_all: Duration,
     flight: Flight<V>,
