@@ -9,9 +9,13 @@ use super::{Branch, Element, Leaf, NoRows, Picked, Picker, Rows, RowsSeen};
 use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::Value;
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 /// Digits that fit a whole number of 64 bits, whatever they are.
 const DIGITS: usize = 18;
+
+/// Reads a value that nobody wants.
+const IGNORED: PhantomData<IgnoredAny> = PhantomData;
 
 /// Picks from a document; `None` where it has to go the other way.
 pub(super) fn pick<'de, R: Rows<'de>>(
@@ -293,8 +297,8 @@ impl<'de> Scan<'de> {
             b'n' => self.word("null", Leaf::Null).map(drop),
             b't' => self.word("true", Leaf::Null).map(drop),
             b'f' => self.word("false", Leaf::Null).map(drop),
-            b'{' | b'[' => parsed(self.composite()?, Ignored),
-            _ => parsed(self.number_text()?, Ignored),
+            b'{' | b'[' => parsed(self.composite()?, IGNORED).map(drop),
+            _ => parsed(self.number_text()?, IGNORED).map(drop),
         }
     }
 
@@ -335,17 +339,6 @@ fn below<'b>(
     };
     *expected = place + 1;
     members.get(place).map(|(_, below)| below)
-}
-
-/// A value that nobody wants.
-struct Ignored;
-
-impl<'de> DeserializeSeed<'de> for Ignored {
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        serde::Deserialize::deserialize(from).map(|IgnoredAny| ())
-    }
 }
 
 /// One value, read by `serde_json`.
