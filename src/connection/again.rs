@@ -45,6 +45,8 @@ pub(super) async fn again(
         return Ok(());
     }
     guess(strip, spot, held);
+    // Counting cannot be right where the order says that the place is elsewhere.
+    strip.drifted |= is_elsewhere(toward(list, strip, mark, after));
     Ok(())
 }
 
@@ -58,13 +60,14 @@ async fn look_on(
 ) -> Result<bool, Halt> {
     let upto = mark.spot.index as usize + 1;
     let mut probes = 0;
-    while !settle(list, strip, mark, after) {
+    while !settle(list, strip, mark, after, probes > 0) {
         let short = strip.rows.len() < upto;
         let most = match toward(list, strip, mark, after) {
             Some(Bearing::Ahead) => list.limits.seek_pages,
             Some(Bearing::Behind) => 0,
             _ => PROBES,
         };
+        let want = if short { want } else { u32::MAX };
         if strip.at_end || (probes >= most && !short) {
             return Ok(false);
         }
@@ -97,7 +100,7 @@ async fn look_back(
         if !back::one_page(list, strip, want).await.unwrap_or(false) {
             break;
         }
-        if settle(list, strip, mark, after) {
+        if settle(list, strip, mark, after, true) {
             return Ok(true);
         }
         left -= 1;
@@ -116,6 +119,10 @@ fn toward(list: &List<'_>, strip: &Strip, mark: &Mark, after: bool) -> Option<Be
     list.order().map(|by| bearing(strip, mark, after, by))
 }
 
+fn is_elsewhere(toward: Option<Bearing>) -> bool {
+    matches!(toward, Some(Bearing::Ahead | Bearing::Behind))
+}
+
 /// Puts the seam of a row of which nothing is left where counting says. A page that begins at a fixed place is counted
 /// from its beginning: of its first three rows none can be left, so nothing is guessed. Others are counted from their end.
 fn guess(strip: &mut Strip, spot: &Spot, held: usize) {
@@ -130,19 +137,22 @@ fn guess(strip: &mut Strip, spot: &Spot, held: usize) {
     strip.seam = (begin + on_page).min(strip.rows.len());
 }
 
-/// Puts the seam where the row is, or was; `false` where that is not certain yet.
-fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool) -> bool {
-    if let Some(by) = list.order()
-        && let Bearing::Here(seam) = bearing(strip, mark, after, by)
-    {
+/// Puts the seam where the row is, or was; `false` where that is not certain yet. What the list is ordered by knows best: the
+/// rows before it may be in hand while those that came after them are not. For the same reason a row is only taken for
+/// gone once it was `sought` on a further page.
+fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: bool) -> bool {
+    let toward = toward(list, strip, mark, after);
+    if let Some(Bearing::Here(seam)) = toward {
         strip.seam = seam;
         return true;
     }
+    if is_elsewhere(toward) {
+        return false;
+    }
     let expected = mark.spot.index as usize;
-    let enough = |index: usize| strip.at_end || strip.rows.len() - index >= SLACK;
     strip.seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
         Some(Located::At(index)) => index + usize::from(after),
-        Some(Located::Gone(index)) if enough(index) => index,
+        Some(Located::Gone(index)) if strip.at_end || sought => index,
         None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),
         _ => return false,
     };

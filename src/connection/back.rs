@@ -154,7 +154,11 @@ async fn remembered(
     let mut trail = Some(step.trail);
     while !earlier.at_end && earlier.pages <= list.limits.empty_pages {
         let left = u64::from(step.rows).saturating_sub(earlier.rows.len() as u64);
-        let left = u32::try_from(left).unwrap_or(u32::MAX).max(1);
+        let left = match u32::try_from(left) {
+            // More rows stand there than did: nobody knows how many.
+            Ok(0) | Err(_) => u32::MAX,
+            Ok(left) => left,
+        };
         forward(list, &mut earlier, left, trail.take()).await?;
         let end = meets(&earlier, strip)
             .or_else(|| (earlier.next.as_ref() == Some(first)).then_some(earlier.rows.len()));

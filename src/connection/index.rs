@@ -100,7 +100,7 @@ async fn around(
     let range = cheapest(list, &ranges);
     let mut strip = Strip::default();
     read(list, &mut strip, range).await?;
-    if settle(list, &mut strip, mark, after) {
+    if settle(list, &mut strip, mark, after, false) {
         return Ok(strip);
     }
     if let Some(by) = list.order()
@@ -109,9 +109,9 @@ async fn around(
         let found = seek(list, &strip, mark, after, by).await?;
         return Ok(found.unwrap_or_else(|| guess(list, strip, mark, after)));
     }
-    for side in [Way::Backward, Way::Forward] {
+    for side in [Way::Forward, Way::Backward] {
         probe(list, &mut strip, side).await?;
-        if settle(list, &mut strip, mark, after) {
+        if settle(list, &mut strip, mark, after, true) {
             return Ok(strip);
         }
     }
@@ -144,8 +144,9 @@ fn place(strip: &mut Strip, seam: usize, mark: &Mark, after: bool) {
 }
 
 /// Puts the seam where the row of the cursor is, or was; `false` where nothing of it is in hand. What the list is ordered by
-/// knows best: a row that was found elsewhere may have moved by itself.
-fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool) -> bool {
+/// knows best: a row that was found elsewhere may have moved by itself. A row is only taken for gone once it was `sought`
+/// behind those that stood before it: rows that came between may have pushed it out of sight.
+fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: bool) -> bool {
     match list.order().map(|by| bearing(strip, mark, after, by)) {
         Some(Bearing::Here(seam)) => {
             place(strip, seam, mark, after);
@@ -161,8 +162,7 @@ fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool) -> bool 
     let expected = usize::try_from(expected).unwrap_or(usize::MAX);
     let seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
         Some(Located::At(index)) => index + usize::from(after),
-        // Rows inserted before the row may have pushed it out of sight.
-        Some(Located::Gone(index)) if strip.at_end || strip.rows.len() - index >= SLACK => index,
+        Some(Located::Gone(index)) if strip.at_end || sought => index,
         None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),
         _ => return false,
     };

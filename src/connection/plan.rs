@@ -198,12 +198,14 @@ fn planned(
 
 /// How the list is read from its end, where turning the order around does exactly that.
 fn reversed(entry: &SourceEntry, plan: &ListPlan) -> Option<ListPlan> {
-    let order = plan.order.filter(|_| plan.unique_order)?;
+    let order = plan.sent.filter(|_| plan.unique_order)?;
     let turned = entry
         .source
         .plan(&plan.filter, Some(order.reversed()))
         .ok()?;
-    (turned.unique_order && turned.paging == plan.paging).then_some(turned)
+    // Another route may list other rows.
+    let alike = turned.route == plan.route && turned.paging == plan.paging;
+    (alike && turned.unique_order).then_some(turned)
 }
 
 fn print(entry: &SourceEntry, plan: &ListPlan) -> u64 {

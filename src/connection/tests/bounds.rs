@@ -168,6 +168,24 @@ fn the_way_back_costs_little_where_somebody_knows_it() {
     }
 }
 
+/// An order that nobody asked for, which the source's adapter sends all the same, can be turned round like any other.
+#[test]
+fn the_end_of_a_long_chain_in_its_own_order_is_one_call_away() {
+    let own = Order {
+        field: CustomerOrderField::Id,
+        direction: OrderDirection::Asc,
+    };
+    let shape = Shape {
+        orders: vec![own.field],
+        own_order: Some(own),
+        unique_order: true,
+        ..Shape::new(Paging::Token(walk(SIZES)))
+    };
+    let world = World::one(shape, plain_rows(10_000));
+    let costs = calls(&world, &[20; 15], false);
+    assert!(costs.iter().all(|(_, calls)| *calls == 1), "{costs:?}");
+}
+
 #[test]
 fn the_way_back_along_a_chain_costs_little_where_somebody_knows_it() {
     let chain = walk(SIZES);

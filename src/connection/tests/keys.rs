@@ -82,6 +82,34 @@ fn listed(world: &World) -> (Vec<usize>, bool) {
     (numbers, up)
 }
 
+/// The same order in chains of pages.
+fn ordered_chain() -> impl Strategy<Value = (Shape, Option<Order>)> {
+    let walk = |sizes, prev| Walk {
+        sizes,
+        size_locked: false,
+        prev,
+        dangling: false,
+    };
+    (ordered_shape(), 0..4usize, 5u32..40).prop_map(move |((shape, order), style, max)| {
+        let sizes = Sizes { min: 1, max };
+        let paging = match style {
+            0 => Paging::Token(walk(Some(sizes), false)),
+            1 => Paging::Token(walk(Some(sizes), true)),
+            2 => Paging::Link(walk(None, false)),
+            _ => Paging::Keyset {
+                sizes,
+                before: false,
+            },
+        };
+        let shape = Shape {
+            paging,
+            own_size: max,
+            ..shape
+        };
+        (shape, order)
+    })
+}
+
 fn numbers(connection: &Connection) -> Vec<usize> {
     ids(connection)
         .iter()
@@ -89,52 +117,103 @@ fn numbers(connection: &Connection) -> Vec<usize> {
         .collect()
 }
 
+/// The world after rows came and went, the cursor of a row of before, and its number. Every second number is free for rows
+/// that come.
+fn changed(
+    (shape, order): (Shape, Option<Order>),
+    count: usize,
+    at: prop::sample::Index,
+    gone: &[(prop::sample::Index, usize)],
+    came: &[(prop::sample::Index, usize)],
+) -> (World, String, usize) {
+    let mut world = World::one(
+        shape,
+        (1..=count).map(|number| dated(number * 1_000)).collect(),
+    );
+    world.asked.order = order;
+    let page = world.first(100, None).unwrap();
+    let at = at.index(page.edges.len());
+    let cursor = page.edges[at].cursor.clone();
+    let here = numbers(&page)[at];
+    let source = &world.sources[0];
+    for (begin, many) in gone {
+        let live = source.rows().len();
+        let begin = begin.index(live.max(1));
+        for _ in 0..(*many).min(live - begin) {
+            source.delete(begin);
+        }
+    }
+    let mut fresh = 0;
+    for (begin, many) in came {
+        let begin = begin.index(count) * 1_000;
+        for _ in 0..*many {
+            fresh += 1;
+            source.insert(usize::MAX, dated(begin + fresh));
+        }
+    }
+    world.take_calls();
+    (world, cursor, here)
+}
+
+/// The rows that stand next to the place of a number.
+fn beside(world: &World, here: usize, rows: usize, forward: bool) -> Vec<usize> {
+    let (list, up) = listed(world);
+    let is_before = |number: &usize| if up { *number < here } else { *number > here };
+    let (before, rest): (Vec<usize>, Vec<usize>) = list.into_iter().partition(is_before);
+    if forward {
+        rest.into_iter()
+            .filter(|number| *number != here)
+            .take(rows)
+            .collect()
+    } else {
+        before[before.len().saturating_sub(rows)..].to_vec()
+    }
+}
+
+fn runs() -> impl Strategy<Value = Vec<(prop::sample::Index, usize)>> {
+    proptest::collection::vec((any::<prop::sample::Index>(), 1usize..200), 0..3)
+}
+
 proptest! {
     /// Invariant 10 where the order is known: whatever came and went, reading goes on exactly at the key of the cursor's row,
     /// though that row and those before it are gone.
     #[test]
     fn the_place_of_a_key_is_found_whatever_came_or_went(
-        (shape, order) in ordered_shape(),
+        ordered in ordered_shape(),
         count in 1usize..400,
         at in any::<prop::sample::Index>(),
-        gone in proptest::collection::vec((any::<prop::sample::Index>(), 1usize..200), 0..3),
-        came in proptest::collection::vec((any::<prop::sample::Index>(), 1usize..200), 0..3),
+        (gone, came) in (runs(), runs()),
         rows in 1usize..40,
         forward in any::<bool>(),
     ) {
-        // Every second number is free for rows that come.
-        let mut world = World::one(shape, (1..=count).map(|number| dated(number * 1_000)).collect());
-        world.asked.order = order;
-        let page = world.first(100.min(at.index(count) + 1), None).unwrap();
-        let cursor = page.page_info.end.clone().unwrap();
-        let here = *numbers(&page).last().unwrap();
-        let source = &world.sources[0];
-        for (begin, many) in gone {
-            let live = source.rows().len();
-            let begin = begin.index(live.max(1));
-            for _ in 0..many.min(live - begin) {
-                source.delete(begin);
-            }
-        }
-        let mut fresh = 0;
-        for (begin, many) in came {
-            let begin = begin.index(count) * 1_000;
-            for _ in 0..many {
-                fresh += 1;
-                source.insert(usize::MAX, dated(begin + fresh));
-            }
-        }
-        world.take_calls();
-        let (list, up) = listed(&world);
+        let (world, cursor, here) = changed(ordered, count, at, &gone, &came);
         let page = if forward { world.first(rows, Some(&cursor)) } else { world.last(rows, Some(&cursor)) };
         let page = page.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
-        let before: Vec<usize> = list.iter().copied().filter(|number| if up { *number < here } else { *number > here }).collect();
-        let after: Vec<usize> = list.iter().copied().filter(|number| if up { *number > here } else { *number < here }).collect();
-        let expected = if forward { after[..rows.min(after.len())].to_vec() } else { before[before.len().saturating_sub(rows)..].to_vec() };
         prop_assert!(!page.drift_unresolved);
-        prop_assert_eq!(numbers(&page), expected, "after {}", here);
+        prop_assert_eq!(numbers(&page), beside(&world, here, rows, forward), "after {}", here);
         let pieces = rows + 20;
         prop_assert!(world.take_calls() <= pieces + 16);
+    }
+
+    /// The same in chains, where a place too far from its page cannot be reached: that is said.
+    #[test]
+    fn the_place_of_a_key_is_found_in_a_chain_or_its_loss_is_said(
+        ordered in ordered_chain(),
+        count in 1usize..400,
+        at in any::<prop::sample::Index>(),
+        (gone, came) in (runs(), runs()),
+        rows in 1usize..40,
+        forward in any::<bool>(),
+    ) {
+        let (world, cursor, here) = changed(ordered, count, at, &gone, &came);
+        let page = if forward { world.first(rows, Some(&cursor)) } else { world.last(rows, Some(&cursor)) };
+        let page = match page {
+            Err(ConnectionError::BackwardNotSupported { .. }) if !forward => return Ok(()),
+            page => page.map_err(|error| TestCaseError::fail(format!("{error:?}")))?,
+        };
+        if !page.drift_unresolved {
+            prop_assert_eq!(numbers(&page), beside(&world, here, rows, forward), "next to {}", here);
+        }
     }
 }
 
