@@ -1,8 +1,7 @@
 //! Variables put in place: coerced before anything runs, then written where the document names them.
 //!
 //! A variable that was not given is left out together with its argument or input field, as the specification asks. (The
-//! executor alone would make it an explicit `null`, and in an update a `null` clears a field.) `@skip` and `@include` are
-//! decided here too.
+//! executor alone would make it an explicit `null`, and in an update a `null` clears a field.)
 
 use super::Checked;
 use super::error::RequestError;
@@ -18,59 +17,10 @@ use std::collections::HashMap;
 /// Coerced variables by name; those that were not given and have no default are not in it.
 pub(in crate::graphql) type Variables = HashMap<Name, Value>;
 
-/// The operation, ready to run with these variables.
-pub(super) fn bind(checked: &Checked, variables: &Variables) -> to::ExecutableDocument {
-    let mut document = checked.template.clone();
-    if checked.operation.variables.is_empty() && !checked.conditional {
-        return document;
-    }
+/// Puts the variables into the arguments of an operation.
+pub(super) fn bind(document: &mut to::ExecutableDocument, variables: &Variables) {
     if let to::DocumentOperations::Single(operation) = &mut document.operations {
-        let set = &mut operation.node.selection_set.node;
-        bind_set(set, variables);
-        if checked.conditional {
-            merge_roots(set);
-        }
-    }
-    document
-}
-
-/// Root fields with the same response key are one field, also where their directives kept them apart until now: it runs
-/// once, with the selections of all. The executor would run each, and a mutation would write twice.
-fn merge_roots(set: &mut to::SelectionSet) {
-    let mut merged = Vec::with_capacity(set.items.len());
-    gather(std::mem::take(&mut set.items), &mut merged);
-    set.items = merged;
-}
-
-/// Puts the fields of a root selection, those of its fragments among them, into the list, each response key once.
-fn gather(items: Vec<Positioned<to::Selection>>, merged: &mut Vec<Positioned<to::Selection>>) {
-    for item in items {
-        match item.node {
-            to::Selection::Field(field) => {
-                let same = merged.iter_mut().find_map(|known| match &mut known.node {
-                    to::Selection::Field(known)
-                        if known.node.response_key().node == field.node.response_key().node =>
-                    {
-                        Some(known)
-                    }
-                    _ => None,
-                });
-                match same {
-                    Some(known) => known
-                        .node
-                        .selection_set
-                        .node
-                        .items
-                        .extend(field.node.selection_set.node.items),
-                    None => merged.push(Positioned::new(to::Selection::Field(field), item.pos)),
-                }
-            }
-            to::Selection::InlineFragment(fragment) => {
-                gather(fragment.node.selection_set.node.items, merged);
-            }
-            // Fragments were spread out when the document was checked.
-            to::Selection::FragmentSpread(_) => {}
-        }
+        bind_set(&mut operation.node.selection_set.node, variables);
     }
 }
 
@@ -129,8 +79,6 @@ fn without_value(message: &str) -> String {
 }
 
 fn bind_set(set: &mut to::SelectionSet, variables: &Variables) {
-    set.items
-        .retain_mut(|item| is_wanted(item.node.directives_mut(), variables));
     for item in &mut set.items {
         match &mut item.node {
             to::Selection::Field(field) => {
@@ -140,26 +88,10 @@ fn bind_set(set: &mut to::SelectionSet, variables: &Variables) {
             to::Selection::InlineFragment(fragment) => {
                 bind_set(&mut fragment.node.selection_set.node, variables);
             }
+            // Fragments were spread out when the document was translated.
             to::Selection::FragmentSpread(_) => {}
         }
     }
-}
-
-/// Decides and removes `@skip` and `@include`; other directives get their variables.
-fn is_wanted(directives: &mut Vec<Positioned<to::Directive>>, variables: &Variables) -> bool {
-    let mut wanted = true;
-    directives.retain_mut(|directive| {
-        bind_arguments(&mut directive.node.arguments, variables);
-        let unless = match directive.node.name.node.as_str() {
-            "skip" => true,
-            "include" => false,
-            _ => return true,
-        };
-        let condition = directive.node.get_argument("if").map(|value| &value.node);
-        wanted &= !matches!(condition, Some(InputValue::Boolean(yes)) if *yes == unless);
-        false
-    });
-    wanted
 }
 
 fn bind_arguments(

@@ -13,6 +13,7 @@ mod nesting;
 mod scalars;
 mod shape;
 mod translate;
+mod usages;
 
 pub(super) use bind::{Variables, bind_value};
 pub use contract::ContractError;
@@ -58,6 +59,8 @@ impl Prepared {
 pub(super) struct Bound {
     checked: Arc<Checked>,
     variables: Variables,
+    /// The operation in the executor's types, variables still in it.
+    template: Arc<executor::ExecutableDocument>,
 }
 
 impl Bound {
@@ -68,15 +71,15 @@ impl Bound {
     }
 
     /// The operation for the executor, and the answer it must have.
-    pub(super) fn document(&self) -> (executor::ExecutableDocument, Expected) {
-        let checked = Arc::clone(&self.checked);
-        let document = bind::bind(&checked, &self.variables);
-        let left = match &document.operations {
-            executor::DocumentOperations::Single(operation) if checked.conditional => {
-                Some(checked.shape.left(&operation.node.selection_set.node))
-            }
-            _ => None,
-        };
+    pub(super) fn document(self) -> (executor::ExecutableDocument, Expected) {
+        let Self {
+            checked,
+            variables,
+            template,
+        } = self;
+        let left = checked.left(&template);
+        let mut document = Arc::unwrap_or_clone(template);
+        bind::bind(&mut document, &variables);
         (document, Expected { checked, left })
     }
 }
@@ -100,8 +103,7 @@ impl Expected {
 struct Checked {
     operation: Node<Operation>,
     sources: SourceMap,
-    /// In the executor's types, variables still in it.
-    template: executor::ExecutableDocument,
+    template: Template,
     /// The same for those that need no executor.
     direct: Option<Direct>,
     shape: Shape,
@@ -110,8 +112,26 @@ struct Checked {
     introspects: bool,
     /// Whether asking again answers the same as long as nothing changes.
     repeatable: bool,
-    /// Whether the document holds `@skip` or `@include`.
-    conditional: bool,
+}
+
+/// What becomes the executor's document.
+enum Template {
+    /// It is one but for its variables.
+    Ready(Arc<executor::ExecutableDocument>),
+    /// It holds `@skip` or `@include`: variables decide what it asks for.
+    Undecided(Valid<ExecutableDocument>),
+}
+
+impl Checked {
+    /// The shape of what directives left of the operation.
+    fn left(&self, document: &executor::ExecutableDocument) -> Option<Shape> {
+        match (&self.template, &document.operations) {
+            (Template::Undecided(_), executor::DocumentOperations::Single(operation)) => {
+                Some(self.shape.left(&operation.node.selection_set.node))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Checks documents against one schema and keeps what it checked.
@@ -182,7 +202,19 @@ impl Documents {
         let checked = Arc::clone(&prepared.checked);
         checked.cost.check(&variables, window, cost)?;
         let variables = bind::coerce(&checked, &self.schema, variables)?;
-        Ok(Bound { checked, variables })
+        let template = match &checked.template {
+            Template::Ready(template) => Arc::clone(template),
+            Template::Undecided(document) => {
+                let operation = &checked.operation;
+                let decided = translate::translate(&self.schema, document, operation, &variables)?;
+                Arc::new(decided)
+            }
+        };
+        Ok(Bound {
+            checked,
+            variables,
+            template,
+        })
     }
 
     fn check(&self, text: &str, name: Option<&str>) -> Result<Checked, Vec<RequestError>> {
@@ -193,7 +225,8 @@ impl Documents {
                 "an introspection query may not nest its lists that deep",
             )]);
         }
-        scalars::check_literals(&self.schema, &document, &operation)
+        usages::check(&self.schema, &document, &operation)
+            .and_then(|()| scalars::check_literals(&self.schema, &document, &operation))
             .map_err(|error| vec![error])?;
         let introspects = operation
             .root_fields(&document)
@@ -202,19 +235,26 @@ impl Documents {
             matches!(field.name.as_str(), "upstreamCalls" | "fromCache")
                 || field.ty().inner_named_type() == "SourceStatus"
         });
-        let conditional = text.contains('@');
-        let template = translate::translate(&self.schema, &document, &operation);
-        let straight = operation.is_query() && !conditional;
-        let direct = straight.then(|| self.direct(&template)).flatten();
+        let ready = if text.contains('@') {
+            None
+        } else {
+            let none = Variables::new();
+            let template = translate::translate(&self.schema, &document, &operation, &none);
+            Some(template.map_err(|error| vec![error])?)
+        };
+        let direct = ready.as_ref().filter(|_| operation.is_query());
+        let direct = direct.and_then(|template| self.direct(template));
         Ok(Checked {
             repeatable,
-            template,
             direct,
             shape: Shape::of(&document, &operation.selection_set),
             cost: cost::Cost::of(&document, &operation),
             introspects,
             sources: Arc::clone(&document.sources),
-            conditional,
+            template: match ready {
+                Some(template) => Template::Ready(Arc::new(template)),
+                None => Template::Undecided(document),
+            },
             operation,
         })
     }

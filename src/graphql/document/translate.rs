@@ -4,25 +4,37 @@
 //! sets that may come out empty get a hidden `__typename`: the executor answers `null` for an object without a field, and
 //! `{}` is right. [`super::shape`] takes it out of the answer again.
 
+use super::bind::Variables;
+use super::error::RequestError;
 use crate::graphql::hidden::hidden;
 use apollo_compiler::executable as from;
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{ExecutableDocument, Node, Schema};
 use async_graphql::parser::types as to;
-use async_graphql::{Name, Number, Pos, Positioned, indexmap::IndexMap};
+use async_graphql::{Name, Number, Pos, Positioned, Value, indexmap::IndexMap};
 use async_graphql_value::Value as InputValue;
 use std::collections::HashMap;
 
-/// The operation without fragment spreads: what stands under one response key is one field, wherever the document has it.
-/// (The executor would resolve it as often as it is written.) It still holds its variables; see [`super::bind`].
+/// The operation without fragment spreads and directives: what stands under one response key is one field, wherever the
+/// document has it. (The executor would resolve it as often as it is written, and show one.) Arguments still hold their
+/// variables; see [`super::bind`].
+///
+/// # Errors
+/// The condition of a `@skip` or `@include` is `null`.
 pub(super) fn translate(
     schema: &Schema,
     document: &ExecutableDocument,
     operation: &Node<from::Operation>,
-) -> to::ExecutableDocument {
-    let work = Translation { schema, document };
+    variables: &Variables,
+) -> Result<to::ExecutableDocument, RequestError> {
+    let work = Translation {
+        schema,
+        document,
+        variables,
+    };
     let pos = work.pos(operation.location());
-    let selection_set = work.set(&[&operation.selection_set], pos);
+    let set = &operation.selection_set;
+    let selection_set = work.set(&set.ty, &[set], pos)?;
     let ty = if operation.is_mutation() {
         to::OperationType::Mutation
     } else {
@@ -35,15 +47,17 @@ pub(super) fn translate(
         directives: Vec::new(),
         selection_set,
     };
-    to::ExecutableDocument {
+    Ok(to::ExecutableDocument {
         operations: to::DocumentOperations::Single(Positioned::new(operation, pos)),
         fragments: HashMap::new(),
-    }
+    })
 }
 
 struct Translation<'a> {
     schema: &'a Schema,
     document: &'a ExecutableDocument,
+    /// What directives are decided by.
+    variables: &'a Variables,
 }
 
 /// What selection sets ask for, in order, each response key and type once.
@@ -56,27 +70,10 @@ struct Collected<'a> {
 
 /// One thing a selection set asks for, before it is translated.
 enum Asked<'a> {
-    /// A field that is always wanted, with every selection set it is written with.
+    /// A field, with every selection set it is written with.
     Field(&'a Node<from::Field>, Vec<&'a from::SelectionSet>),
-    /// A field that its directives may leave out.
-    Perhaps(&'a Node<from::Field>),
     /// A fragment that is wanted of objects of one type only.
-    On(
-        &'a apollo_compiler::Name,
-        Option<SourceSpan>,
-        Vec<&'a from::SelectionSet>,
-    ),
-    /// A fragment that its directives may leave out.
-    Fragment(Fragment<'a>),
-}
-
-/// A fragment, spread or inline.
-#[derive(Clone, Copy)]
-struct Fragment<'a> {
-    on: Option<&'a apollo_compiler::Name>,
-    directives: &'a from::DirectiveList,
-    set: &'a from::SelectionSet,
-    location: Option<SourceSpan>,
+    On(&'a apollo_compiler::Name, Vec<&'a from::SelectionSet>),
 }
 
 impl<'a> Translation<'a> {
@@ -89,85 +86,115 @@ impl<'a> Translation<'a> {
             .unwrap_or_default()
     }
 
-    /// Selection sets of the same objects, as one. Their size with fragments spread out was measured before.
-    fn set(&self, sets: &[&'a from::SelectionSet], pos: Pos) -> Positioned<to::SelectionSet> {
+    /// Selection sets of the same objects, of this type, as one. Their size with fragments spread out was measured before.
+    fn set(
+        &self,
+        ty: &apollo_compiler::Name,
+        sets: &[&'a from::SelectionSet],
+        pos: Pos,
+    ) -> Result<Positioned<to::SelectionSet>, RequestError> {
         let mut collected = Collected::default();
         for set in sets {
-            self.collect(set, &mut collected);
+            self.collect(ty, set, &mut collected)?;
         }
         let asked = collected.asked;
         let certain = asked.iter().any(|one| matches!(one, Asked::Field(..)));
-        let mut items: Vec<_> = asked.iter().map(|one| self.selection(one)).collect();
+        let selected = asked.iter().map(|one| self.selection(one));
+        let mut items = selected.collect::<Result<Vec<_>, _>>()?;
         if !certain && !sets.iter().all(|set| set.selections.is_empty()) {
             items.push(Positioned::new(to::Selection::Field(hidden(pos)), pos));
         }
-        Positioned::new(to::SelectionSet { items }, pos)
+        Ok(Positioned::new(to::SelectionSet { items }, pos))
     }
 
-    fn collect(&self, set: &'a from::SelectionSet, into: &mut Collected<'a>) {
+    /// Collects what is asked of objects of type `ty`. A fragment's own type may be wider: it says nothing of the objects.
+    fn collect(
+        &self,
+        ty: &apollo_compiler::Name,
+        set: &'a from::SelectionSet,
+        into: &mut Collected<'a>,
+    ) -> Result<(), RequestError> {
         for selection in &set.selections {
+            if !self.is_wanted(selection.directives())? {
+                continue;
+            }
             match selection {
-                from::Selection::Field(field) if is_conditional(&field.directives) => {
-                    into.asked.push(Asked::Perhaps(field));
-                }
                 from::Selection::Field(field) => into.field(field),
                 from::Selection::InlineFragment(fragment) => {
-                    let fragment = Fragment {
-                        on: fragment.type_condition.as_ref(),
-                        directives: &fragment.directives,
-                        set: &fragment.selection_set,
-                        location: fragment.location(),
-                    };
-                    self.collect_fragment(&set.ty, fragment, into);
+                    let on = fragment.type_condition.as_ref();
+                    self.collect_fragment(ty, on, &fragment.selection_set, into)?;
                 }
                 from::Selection::FragmentSpread(spread) => {
-                    if let Some(definition) = self.document.fragments.get(&spread.fragment_name) {
-                        let fragment = Fragment {
-                            on: Some(definition.type_condition()),
-                            directives: &spread.directives,
-                            set: &definition.selection_set,
-                            location: spread.location(),
-                        };
-                        self.collect_fragment(&set.ty, fragment, into);
+                    if let Some(fragment) = self.document.fragments.get(&spread.fragment_name) {
+                        let on = Some(fragment.type_condition());
+                        self.collect_fragment(ty, on, &fragment.selection_set, into)?;
                     }
                 }
             }
         }
+        Ok(())
     }
 
     /// A fragment within a set of objects of type `ty`. Of an object type, validation left only those that always apply.
     fn collect_fragment(
         &self,
         ty: &apollo_compiler::Name,
-        fragment: Fragment<'a>,
+        on: Option<&'a apollo_compiler::Name>,
+        set: &'a from::SelectionSet,
         into: &mut Collected<'a>,
-    ) {
-        if is_conditional(fragment.directives) {
-            into.asked.push(Asked::Fragment(fragment));
-            return;
-        }
-        match fragment.on {
+    ) -> Result<(), RequestError> {
+        match on {
             Some(on) if on != ty && self.schema.get_object(ty).is_none() => {
-                into.typed(on, fragment);
+                into.typed(on, set);
+                Ok(())
             }
-            _ => self.collect(fragment.set, into),
+            _ => self.collect(ty, set, into),
         }
     }
 
-    fn selection(&self, asked: &Asked<'a>) -> Positioned<to::Selection> {
+    /// Decides `@skip` and `@include`, the only directives that a document may hold.
+    fn is_wanted(&self, directives: &from::DirectiveList) -> Result<bool, RequestError> {
+        let mut wanted = true;
+        for directive in directives.iter() {
+            let unless = directive.name == "skip";
+            match self.condition(directive) {
+                Some(yes) => wanted &= yes != unless,
+                None => {
+                    let flaw = format!("`if` of `@{}` must not be null", directive.name);
+                    return Err(RequestError::invalid(flaw)
+                        .at(directive.location(), &self.document.sources));
+                }
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn condition(&self, directive: &from::Directive) -> Option<bool> {
+        match &**directive.specified_argument_by_name("if")? {
+            from::Value::Boolean(yes) => Some(*yes),
+            from::Value::Variable(name) => match self.variables.get(name.as_str())? {
+                Value::Boolean(yes) => Some(*yes),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn selection(&self, asked: &Asked<'a>) -> Result<Positioned<to::Selection>, RequestError> {
         match asked {
             Asked::Field(field, sets) => self.field(field, sets),
-            Asked::Perhaps(field) => self.field(field, &[&field.selection_set]),
-            Asked::On(on, location, sets) => {
-                let pos = self.pos(*location);
-                let condition = Some(type_condition(on, pos));
-                inline(condition, Vec::new(), self.set(sets, pos), pos)
-            }
-            Asked::Fragment(fragment) => {
-                let pos = self.pos(fragment.location);
-                let condition = fragment.on.map(|on| type_condition(on, pos));
-                let directives = directives(fragment.directives, pos);
-                inline(condition, directives, self.set(&[fragment.set], pos), pos)
+            Asked::On(on, sets) => {
+                let pos = self.pos(on.location());
+                let fragment = to::InlineFragment {
+                    type_condition: Some(type_condition(on, pos)),
+                    directives: Vec::new(),
+                    selection_set: self.set(on, sets, pos)?,
+                };
+                let fragment = Positioned::new(fragment, pos);
+                Ok(Positioned::new(
+                    to::Selection::InlineFragment(fragment),
+                    pos,
+                ))
             }
         }
     }
@@ -176,16 +203,18 @@ impl<'a> Translation<'a> {
         &self,
         field: &Node<from::Field>,
         sets: &[&'a from::SelectionSet],
-    ) -> Positioned<to::Selection> {
+    ) -> Result<Positioned<to::Selection>, RequestError> {
         let pos = self.pos(field.location());
+        let ty = field.ty().inner_named_type();
         let field = to::Field {
             alias: field.alias.as_ref().map(|alias| at(alias, pos)),
             name: at(&field.name, pos),
             arguments: arguments(&field.arguments, pos),
-            directives: directives(&field.directives, pos),
-            selection_set: self.set(sets, pos),
+            directives: Vec::new(),
+            selection_set: self.set(ty, sets, pos)?,
         };
-        Positioned::new(to::Selection::Field(Positioned::new(field, pos)), pos)
+        let field = Positioned::new(field, pos);
+        Ok(Positioned::new(to::Selection::Field(field), pos))
     }
 }
 
@@ -203,32 +232,13 @@ impl<'a> Collected<'a> {
         }
     }
 
-    fn typed(&mut self, on: &'a apollo_compiler::Name, fragment: Fragment<'a>) {
+    fn typed(&mut self, on: &'a apollo_compiler::Name, set: &'a from::SelectionSet) {
         let at = *self.types.entry(on).or_insert(self.asked.len());
         match self.asked.get_mut(at) {
-            Some(Asked::On(_, _, sets)) => sets.push(fragment.set),
-            _ => self
-                .asked
-                .push(Asked::On(on, fragment.location, vec![fragment.set])),
+            Some(Asked::On(_, sets)) => sets.push(set),
+            _ => self.asked.push(Asked::On(on, vec![set])),
         }
     }
-}
-
-fn inline(
-    type_condition: Option<Positioned<to::TypeCondition>>,
-    directives: Vec<Positioned<to::Directive>>,
-    selection_set: Positioned<to::SelectionSet>,
-    pos: Pos,
-) -> Positioned<to::Selection> {
-    let fragment = to::InlineFragment {
-        type_condition,
-        directives,
-        selection_set,
-    };
-    Positioned::new(
-        to::Selection::InlineFragment(Positioned::new(fragment, pos)),
-        pos,
-    )
 }
 
 fn at(name: &apollo_compiler::Name, pos: Pos) -> Positioned<Name> {
@@ -237,23 +247,6 @@ fn at(name: &apollo_compiler::Name, pos: Pos) -> Positioned<Name> {
 
 fn type_condition(on: &apollo_compiler::Name, pos: Pos) -> Positioned<to::TypeCondition> {
     Positioned::new(to::TypeCondition { on: at(on, pos) }, pos)
-}
-
-/// Whether a selection may be left out by its directives.
-fn is_conditional(directives: &from::DirectiveList) -> bool {
-    directives.has("skip") || directives.has("include")
-}
-
-fn directives(list: &from::DirectiveList, pos: Pos) -> Vec<Positioned<to::Directive>> {
-    list.iter()
-        .map(|directive| {
-            let directive = to::Directive {
-                name: at(&directive.name, pos),
-                arguments: arguments(&directive.arguments, pos),
-            };
-            Positioned::new(directive, pos)
-        })
-        .collect()
 }
 
 fn arguments(

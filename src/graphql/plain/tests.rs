@@ -219,6 +219,9 @@ const OF_CUSTOMER: &[&str] = &[
     "deletedAt @skip(if: true)",
     "jobTitle @include(if: true)",
     "... @include(if: false) { email }",
+    "phone @include(if: true) { number callingCode }",
+    "... @include(if: true) { owner { n: name } }",
+    "... on Node { ... on Customer { owner { name } source { name } } }",
 ];
 
 /// Selections within a connection; `{}` is where the customer's go.
@@ -234,6 +237,8 @@ const OF_LIST: &[&str] = &[
     "sources { source { key } outcome error { code message retryAfterSeconds } upstreamCalls }",
     "...L",
     "totalCount @skip(if: true)",
+    "nodes @include(if: true) {}",
+    "... @include(if: true) { edges { cursor } pageInfo { endCursor } }",
 ];
 
 /// What makes any selection of that type take the executor's way.
@@ -310,6 +315,27 @@ fn no_key_stands_twice() {
     let query = "{ customers(first: 1) { nodes { id id a: id } nodes { id name } } }";
     let text = runtime.block_on(ask(&over_memory(), query));
     assert_eq!(text.matches("\"id\":").count(), 1, "{text}");
+}
+
+/// What is asked for apart under one key is answered together, on either way.
+#[tokio::test]
+async fn nothing_that_is_asked_for_twice_is_lost() {
+    let gateway = over_memory();
+    for query in [
+        "{ customers(first: 2) { nodes { id } ...L @include(if: true) } } fragment L on CustomerConnection { nodes { email M } }",
+        "{ customers(first: 2) { nodes { id M } nodes @skip(if: false) { email } } }",
+        "{ customers(first: 2) { nodes { owner { id } ... on Node { ... on Customer { owner { name } id email M } } } } }",
+    ] {
+        for more in ["", "customFields"] {
+            let text = ask(&gateway, &query.replace('M', more)).await;
+            let answer: Value = serde_json::from_str(&text).unwrap();
+            let node = &answer["data"]["customers"]["nodes"][1];
+            assert!(node.get("id").is_some(), "{query}: {text}");
+            assert_eq!(node["email"], "ann1@example.com", "{query}: {text}");
+            let owner = &node["owner"];
+            assert!(owner.is_null() || owner == &serde_json::json!({"id": "7", "name": null}));
+        }
+    }
 }
 
 #[tokio::test]

@@ -222,6 +222,73 @@ async fn variables_may_stand_wherever_they_are_allowed() {
     );
 }
 
+/// What stands under one key is one field at every depth, whatever keeps its selections apart in the document.
+#[tokio::test]
+async fn selections_of_one_key_are_one_field_at_every_depth() {
+    let all = json!({"data": {"box": {"inner": {"number": 1, "n": 1}}}});
+    for query in [
+        "query($x: Boolean!) { box { inner { number } inner @include(if: $x) { n: number } } }",
+        "query($x: Boolean!) { box { inner { number } ...F @include(if: $x) } } fragment F on Box { inner { n: number } }",
+        "query($x: Boolean!) { box { ...F @include(if: $x) ...G } } fragment F on Box { inner { number } } fragment G on Box { inner { n: number } }",
+        "query($x: Boolean!) { box { ... @include(if: $x) { inner { number } } ... @skip(if: $x) { inner { m: number } } inner { n: number } } }",
+        "query($x: Boolean!) { box { inner { number } } box @include(if: $x) { inner { n: number } } }",
+        "query($x: Boolean!) { box { inner { ... @include(if: $x) { number } ... @include(if: $x) { n: number } } } }",
+    ] {
+        assert_eq!(ask_vars(query, json!({"x": true})).await, all, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_condition_may_not_be_null() {
+    for query in [
+        "query($x: Boolean = true) { text @include(if: $x) }",
+        "query($x: Boolean = true) { box { ... @skip(if: $x) { number } } }",
+        "query($x: Boolean = null) { text @skip(if: $x) }",
+    ] {
+        let answer = ask_vars(query, json!({"x": null})).await;
+        assert_eq!(code(&answer), "INVALID_INPUT", "{query}");
+    }
+    let query = "query($x: Boolean = true) { text @include(if: $x) }";
+    assert_eq!(ask(query).await["data"]["text"], "nothing");
+}
+
+/// Variables are held to the types of their places before anything runs, however deep they stand.
+#[tokio::test]
+async fn a_variable_must_fit_the_place_it_stands_in() {
+    for query in [
+        "query($n: Int) { sum(values: [$n]) }",
+        "query($n: Int = null) { sum(values: [1, $n]) }",
+        "query($n: Int = null) { number(value: $n) }",
+        "{ sum(values: [1, $n]) }",
+        "{ even(value: { deep: $n }) }",
+        "{ even(value: { deep: [98765432109876543210] }) }",
+        "{ even(value: 1e400) }",
+    ] {
+        assert_eq!(code(&ask(query).await), "INVALID_INPUT", "{query}");
+    }
+    for (query, data) in [
+        (
+            "query($n: Int = 2) { sum(values: [1, $n]) }",
+            json!({"sum": 5}),
+        ),
+        (
+            "query($n: Int!) { sum(values: [1, $n]) }",
+            json!({"sum": 5}),
+        ),
+        (
+            "query($n: Int = 2) { number(value: $n) }",
+            json!({"number": 4}),
+        ),
+        (
+            "query($n: Int = null) { defaulted(value: $n) }",
+            json!({"defaulted": 4}),
+        ),
+    ] {
+        let answer = ask_vars(query, json!({"n": 4})).await;
+        assert_eq!(answer["data"], data, "{query}");
+    }
+}
+
 #[tokio::test]
 async fn conflicting_fields_are_refused() {
     assert_eq!(
