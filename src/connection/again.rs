@@ -4,7 +4,7 @@
 
 use super::back;
 use super::drift::{Located, SLACK, in_place, locate};
-use super::key::{Bearing, bearing};
+use super::key::{Bearing, anchors, bearing};
 use super::list::{Ask, Halt, List};
 use super::place::{Mark, Spot, Way};
 use super::strip::Strip;
@@ -146,11 +146,12 @@ fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: 
         strip.seam = seam;
         return true;
     }
-    if is_elsewhere(toward) {
+    if is_elsewhere(toward) || matches!(toward, Some(Bearing::Among(_))) {
         return false;
     }
     let expected = mark.spot.index as usize;
-    strip.seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
+    let anchors = anchors(strip, mark, list.order());
+    strip.seam = match locate(&strip.prints(), expected, anchors, strip.at_start) {
         Some(Located::At(index)) => index + usize::from(after),
         Some(Located::Gone(index)) if strip.at_end || sought => index,
         None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),

@@ -4,7 +4,7 @@
 //! source says about itself is believed only as far as its answers agree with it.
 
 use super::drift::{Located, SLACK, in_place, locate};
-use super::key::{Bearing, bearing};
+use super::key::{Bearing, anchors, bearing};
 use super::list::{Ask, Halt, List};
 use super::pages::{malformed, plan, read, sizes, too_deep};
 use super::place::{Gap, Mark, Way};
@@ -99,7 +99,7 @@ async fn around(
     ranges.extend([core.start..core.end + 1, core.clone()]);
     let range = cheapest(list, &ranges);
     let mut strip = Strip::default();
-    read(list, &mut strip, range).await?;
+    read(list, &mut strip, range.clone()).await?;
     if settle(list, &mut strip, mark, after, false) {
         return Ok(strip);
     }
@@ -110,7 +110,7 @@ async fn around(
         return Ok(found.unwrap_or_else(|| guess(list, strip, mark, after)));
     }
     for side in [Way::Forward, Way::Backward] {
-        probe(list, &mut strip, side).await?;
+        probe(list, &mut strip, side, range.start).await?;
         if settle(list, &mut strip, mark, after, true) {
             return Ok(strip);
         }
@@ -152,7 +152,7 @@ fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: 
             place(strip, seam, mark, after);
             return true;
         }
-        Some(Bearing::Ahead | Bearing::Behind) => return false,
+        Some(Bearing::Ahead | Bearing::Behind | Bearing::Among(_)) => return false,
         _ => {}
     }
     let expected = mark
@@ -160,7 +160,8 @@ fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: 
         .ordinal
         .saturating_sub(begin(strip, mark.spot.ordinal));
     let expected = usize::try_from(expected).unwrap_or(usize::MAX);
-    let seam = match locate(&strip.prints(), expected, mark.anchors, strip.at_start) {
+    let anchors = anchors(strip, mark, list.order());
+    let seam = match locate(&strip.prints(), expected, anchors, strip.at_start) {
         Some(Located::At(index)) => index + usize::from(after),
         Some(Located::Gone(index)) if strip.at_end || sought => index,
         None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),
@@ -174,15 +175,14 @@ fn begin(strip: &Strip, otherwise: u64) -> u64 {
     strip.rows.first().map_or(otherwise, |raw| raw.spot.ordinal)
 }
 
-/// One further page on one side, to look for a row that moved far.
-async fn probe(list: &List<'_>, strip: &mut Strip, side: Way) -> Result<(), Halt> {
+/// One further page on one side of the rows in hand, or of where they were looked for, to look for a row that moved far.
+async fn probe(list: &List<'_>, strip: &mut Strip, side: Way, asked: u64) -> Result<(), Halt> {
     let most = u64::from(sizes(list).max);
-    let (Some(first), Some(last)) = (strip.rows.first(), strip.rows.last()) else {
-        return Ok(());
-    };
-    let (first, last) = (first.spot.ordinal, last.spot.ordinal);
+    let first = begin(strip, asked);
+    let end = strip.rows.last().map_or(asked, |raw| raw.spot.ordinal + 1);
     match side {
-        Way::Forward if !strip.at_end => read(list, strip, last + 1..last + 1 + most).await,
+        Way::Forward if strip.at_end || list.plan.depth.is_some_and(|depth| end >= depth) => Ok(()),
+        Way::Forward => read(list, strip, end..end + most).await,
         Way::Backward if first > 0 => {
             let mut earlier = Strip::default();
             read(

@@ -4,8 +4,8 @@
 //! Pure; `seek` decides which rows to read.
 
 use super::drift::{Located, locate};
-use super::place::Mark;
-use super::strip::Strip;
+use super::place::{Anchors, Mark, NAMELESS};
+use super::strip::{Raw, Strip};
 use crate::model::{CustomerOrderField, Order, OrderDirection, OrderKey};
 use crate::source::{ListPlan, Row};
 use std::cmp::Ordering;
@@ -68,6 +68,20 @@ impl Comparison {
         }
     }
 
+    /// Whether it does not matter how the CRM compares these: ids of digits stand alike as numbers and as text only where they
+    /// have one length, and not every adapter says which they are.
+    fn is_clear(self, key: &OrderKey, rows: &[&(usize, OrderKey)]) -> bool {
+        if self.numeric || self.order.field != CustomerOrderField::Id {
+            return true;
+        }
+        let mut keys = rows.iter().map(|(_, key)| key).chain([key]);
+        let mut lengths = keys.by_ref().filter_map(digits);
+        match lengths.next() {
+            Some(first) => lengths.all(|length| length == first),
+            None => true,
+        }
+    }
+
     fn compare(self, one: &OrderKey, other: &OrderKey) -> Ordering {
         match (self.numeric, number(one), number(other)) {
             (true, Some(one), Some(other)) => {
@@ -79,6 +93,17 @@ impl Comparison {
             }
             _ => self.order.compare(one, other),
         }
+    }
+}
+
+/// How long an id is that is nothing but digits.
+fn digits(key: &OrderKey) -> Option<usize> {
+    match key {
+        OrderKey::Id(text) => text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then_some(text.len()),
+        _ => None,
     }
 }
 
@@ -134,10 +159,40 @@ pub(super) fn bearing(strip: &Strip, mark: &Mark, after: bool, by: Comparison) -
     }
     match (below || strip.at_start, above || strip.at_end) {
         (true, true) if equal.is_empty() => Bearing::Here(equal.start),
-        (true, true) => among(strip, mark, after, &equal),
+        (true, true) => among(strip, mark, after, &equal, by),
+        // The neighbours know better than rows that are all alike.
+        _ if !equal.is_empty() && neighbours(strip, mark, &equal) => Bearing::Unknown,
         (true, false) => Bearing::Ahead,
         (false, true) => Bearing::Behind,
         (false, false) => Bearing::Unknown,
+    }
+}
+
+/// Whether a row that stood before the cursor's is in hand among the equal ones, or right before them.
+fn neighbours(strip: &Strip, mark: &Mark, equal: &Range<usize>) -> bool {
+    let [_, before, before_that] = mark.anchors;
+    let known =
+        |raw: &Raw| raw.print > NAMELESS && (raw.print == before || raw.print == before_that);
+    let near = strip.rows.get(equal.start.saturating_sub(1)..equal.end);
+    near.is_some_and(|rows| rows.iter().any(known))
+}
+
+/// The anchors that may tell where the row of a cursor stands: its own print does not, where it now stands among rows with
+/// other keys. Then it was changed and has moved; its place has not.
+pub(super) fn anchors(strip: &Strip, mark: &Mark, by: Option<Comparison>) -> Anchors {
+    let [print, before, before_that] = mark.anchors;
+    let moved = || {
+        let sides = sides(strip, &mark.key.as_ref()?.value, by?)?;
+        let has = |raw: &Raw| raw.print == print;
+        let among = strip
+            .rows
+            .get(sides.equal)
+            .is_some_and(|rows| rows.iter().any(has));
+        Some(!among && strip.rows.iter().any(has))
+    };
+    match moved() {
+        Some(true) => [0, before, before_that],
+        _ => mark.anchors,
     }
 }
 
@@ -167,7 +222,12 @@ fn sides(strip: &Strip, key: &OrderKey, by: Comparison) -> Option<Sides> {
     let is_known = |(_, value): &&(usize, OrderKey)| *value != OrderKey::Missing;
     let known: Vec<&(usize, OrderKey)> = values.iter().filter(is_known).collect();
     let (Some((first, _)), Some((last, _))) = (known.first(), known.last()) else {
-        return (strip.at_end || strip.at_start).then_some(Sides {
+        // Of rows without a value nobody knows at which end they stand, so nothing is told where both ends are in hand.
+        let telling = match (strip.at_start, strip.at_end) {
+            (true, true) => strip.rows.is_empty(),
+            (at_start, at_end) => at_start || at_end,
+        };
+        return telling.then_some(Sides {
             equal: if strip.at_end {
                 strip.rows.len()..strip.rows.len()
             } else {
@@ -186,7 +246,7 @@ fn sides(strip: &Strip, key: &OrderKey, by: Comparison) -> Option<Sides> {
             .iter()
             .filter(|(index, _)| index >= first && index <= last)
             .count();
-    if !ordered || !whole {
+    if !ordered || !whole || !by.is_clear(key, &known) {
         return None;
     }
     let before = known
@@ -211,9 +271,9 @@ fn sides(strip: &Strip, key: &OrderKey, by: Comparison) -> Option<Sides> {
 }
 
 /// The place among equal rows, by the rows that stood before it.
-fn among(strip: &Strip, mark: &Mark, after: bool, equal: &Range<usize>) -> Bearing {
-    let (seam, expected) = match locate(&strip.prints(), equal.start, mark.anchors, strip.at_start)
-    {
+fn among(strip: &Strip, mark: &Mark, after: bool, equal: &Range<usize>, by: Comparison) -> Bearing {
+    let anchors = anchors(strip, mark, Some(by));
+    let (seam, expected) = match locate(&strip.prints(), equal.start, anchors, strip.at_start) {
         Some(Located::At(index)) => (index + usize::from(after), true),
         Some(Located::Gone(index)) => (index, true),
         None => (equal.start, false),

@@ -207,8 +207,11 @@ impl List<'_> {
         if strip.ended(ask.way) || (pick.full && (!ask.look || pick.another)) {
             return true;
         }
-        // That raw rows follow says that a row of the connection follows only where none is left out.
-        pick.full && pick.dropped == 0 && self.check.is_none() && strip.goes_on(ask.way)
+        // That raw rows follow says that a row of the connection follows only where none is left out. Behind a key rows are not
+        // counted, so what stands before them is not known by their number.
+        let keyed = matches!(self.plan.paging, Paging::Keyset { .. }) && ask.way == Way::Backward;
+        let plain = pick.dropped == 0 && self.check.is_none() && !keyed;
+        pick.full && plain && strip.goes_on(ask.way)
     }
 
     fn run(&self, strip: &Strip, pick: &Pick, ask: Ask) -> Run {
@@ -247,7 +250,7 @@ impl List<'_> {
         if self.check.is_some() || pick.dropped > 0 || strip.distrusted {
             return None;
         }
-        let total = strip.total?;
+        let total = strip.total.filter(|total| !miscounts(strip, *total))?;
         match self.plan.total {
             TotalKind::Exact => Some(total),
             TotalKind::Capped(cap) => (total < cap).then_some(total),
@@ -312,6 +315,12 @@ impl List<'_> {
             rows
         }
     }
+}
+
+/// Whether a total is too small for the rows in hand, or for those that the source says follow: often it counts one page.
+fn miscounts(strip: &Strip, total: u64) -> bool {
+    let held = strip.rows.last().map_or(0, |raw| raw.spot.ordinal + 1);
+    total < held || (total == held && strip.more && !strip.at_end)
 }
 
 /// What is read.

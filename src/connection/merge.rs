@@ -5,13 +5,13 @@
 //! whole, where it is small, and ordered here. Rows without a value count as the greatest; equal rows stand in the order
 //! of the configuration.
 
-use super::ConnectionError;
 use super::cursor::Gaps;
 use super::gathered::{Gathered, Placed, Reading, count};
 use super::place::{Gap, Way};
 use super::plan::Listed;
 use super::run::Rest;
 use super::stream::{Answer, Stream};
+use super::{ConnectionError, ReportError};
 use crate::model::Order;
 use futures_util::future::join_all;
 
@@ -24,6 +24,7 @@ pub(super) async fn read(
     order: Order,
 ) -> Result<Gathered, ConnectionError> {
     let mut gathered = Gathered::new(lists.len(), failed);
+    leave_out(lists, gaps, &mut gathered);
     let taking = (0u16..).zip(lists).filter_map(|(source, listed)| {
         let list = listed.list.as_ref().ok()?;
         let gap = gap_of(gaps, source, reading.way);
@@ -46,6 +47,23 @@ pub(super) async fn read(
         count(lists, &mut gathered, reading.on_failure).await?;
     }
     Ok(gathered)
+}
+
+/// A source that a cursor does not name was too long to be ordered when the traversal began. It stays out, though it may be
+/// short enough by now: its first rows would come after others that they belong before.
+fn leave_out(lists: &[Listed<'_>], gaps: Option<&Gaps>, gathered: &mut Gathered) {
+    let Some(gaps) = gaps else {
+        return;
+    };
+    for (source, listed) in (0u16..).zip(lists) {
+        if gathered.takes_part(usize::from(source))
+            && let Ok(list) = &listed.list
+            && gaps.iter().all(|(named, _)| *named != source)
+        {
+            let most = list.limits.whole_rows;
+            gathered.exclude(usize::from(source), ReportError::TooLong(most));
+        }
+    }
 }
 
 /// Where a source stands in a cursor.

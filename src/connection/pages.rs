@@ -48,7 +48,7 @@ pub(super) async fn read(
     let pages = join_all(spans.iter().map(|span| fetch(list, *span))).await;
     let mut short = None;
     for (span, page) in spans.iter().zip(pages) {
-        short = take(list, strip, *span, page?)?;
+        short = taken(list, strip, *span, page?).await?;
         if strip.at_end || short.is_some() {
             break;
         }
@@ -76,7 +76,8 @@ async fn past_short_page(
             size: sizes(list).max,
         };
         let page = fetch(list, span).await?;
-        return Ok(take(list, strip, span, page)?.unwrap_or(span.end()));
+        let short = taken(list, strip, span, page).await?;
+        return Ok(short.unwrap_or(span.end()));
     }
     let size = spans
         .iter()
@@ -87,7 +88,7 @@ async fn past_short_page(
         size,
     };
     let page = fetch(list, span).await?;
-    take(list, strip, span, page)?;
+    taken(list, strip, span, page).await?;
     if !strip.at_end {
         return Err(malformed("the source's pages are shorter than asked").into());
     }
@@ -101,6 +102,35 @@ async fn fetch(list: &List<'_>, span: Span) -> Result<Page, SourceError> {
         Position::Index(span.start)
     };
     list.reader.page(&list.plan, &at, span.size).await
+}
+
+/// Adds one page to a strip, as `take` does. An empty page ends a list; where its source says that rows follow all the same,
+/// one more page, the largest, decides which of the two is wrong.
+async fn taken(
+    list: &List<'_>,
+    strip: &mut Strip,
+    span: Span,
+    page: Page,
+) -> Result<Option<u64>, Halt> {
+    let hollow = page.rows.is_empty() && page.more == Some(true) && !page.past_end;
+    let short = take(list, strip, span, page)?;
+    let most = u64::from(sizes(list).max);
+    let next = Span {
+        start: match list.plan.paging {
+            Paging::Page(_) => span.end().next_multiple_of(most),
+            _ => span.end(),
+        },
+        size: sizes(list).max,
+    };
+    let reachable = list.plan.depth.is_none_or(|depth| next.start < depth);
+    if hollow && reachable {
+        strip.pages += 1;
+        let page = fetch(list, next).await?;
+        if !page.rows.is_empty() && !page.past_end {
+            return Err(malformed("the source answers an empty page before others").into());
+        }
+    }
+    Ok(short)
 }
 
 /// Adds one page to a strip. `Some(row)` where the page ended early, before this row, without a word on why.
@@ -125,8 +155,8 @@ fn take(
     if count > 0 && exact.is_some_and(|total| end > total) {
         return Err(malformed("the source answers more rows than its total"));
     }
-    if rows.is_empty() {
-        strip.distrusted |= exact.is_some_and(|total| total > span.start);
+    if rows.is_empty() || page.more == Some(false) {
+        strip.distrusted |= exact.is_some_and(|total| total > end);
     }
     let counted_out = exact == Some(end);
     // A total that is the page's own count: its source says itself that pages follow.
@@ -137,7 +167,8 @@ fn take(
     let had = strip.rows.len();
     let rows = placed(span.start, rows, next);
     if had > 0 && rows.last().is_some_and(|raw| strip.holds(raw)) {
-        return repeated(strip, exact, span);
+        let goes_on = page.more == Some(true) || exact.is_some_and(|total| total > span.start);
+        return repeated(strip, goes_on);
     }
     strip.append(rows);
     strip.at_start |= had == 0 && span.start == 0;
@@ -156,6 +187,9 @@ fn contradiction(
     if page.past_end && exact.is_some_and(|total| total > span.start) {
         return Err(malformed("the source answers another page than asked"));
     }
+    if page.past_end && page.more == Some(true) {
+        return Err(malformed("the source answers another page than asked"));
+    }
     if past && !page.past_end && page.more == Some(true) {
         return Err(malformed("the source answers more rows than its total"));
     }
@@ -165,9 +199,10 @@ fn contradiction(
     Ok(())
 }
 
-/// A page that ends with a row which was there before: the last page over again, where no total says that rows remain.
-fn repeated(strip: &mut Strip, exact: Option<u64>, span: Span) -> Result<Option<u64>, SourceError> {
-    if exact.is_some_and(|total| total > span.start) {
+/// A page that ends with a row which was there before: the last page over again, where the source does not say that rows
+/// remain.
+fn repeated(strip: &mut Strip, goes_on: bool) -> Result<Option<u64>, SourceError> {
+    if goes_on {
         return Err(malformed("the source answers the same rows again"));
     }
     strip.at_end = true;

@@ -50,9 +50,15 @@ pub(super) async fn seek(
         if !known {
             return Ok(None);
         }
-        let range = stretch.next();
-        if list.plan.depth.is_some_and(|depth| range.start >= depth) {
-            return Err(too_deep().into());
+        let mut range = stretch.next();
+        if let Some(depth) = list.plan.depth
+            && range.start >= depth
+        {
+            let deepest = depth.saturating_sub(1);
+            range.start = deepest - deepest % most;
+            if stretch.low.is_some_and(|low| low > range.start) {
+                return Err(too_deep().into());
+            }
         }
         let asked = range.start;
         let mut strip = Strip::default();

@@ -8,7 +8,7 @@ use super::back;
 use super::list::{Ask, Halt, List};
 use super::memory::Step;
 use super::pages::malformed;
-use super::place::{Gap, Mark, Spot, Trail, Way};
+use super::place::{Gap, Mark, NAMELESS, Spot, Trail, Way};
 use super::strip::{Raw, Strip};
 use crate::source::{Page, Paging, Position, Row, SourceError, SourceErrorKind};
 
@@ -74,9 +74,10 @@ async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, Halt> {
         (Gap::After(mark), Way::Forward) if mark.spot.next.is_some() => {
             strip = resume(mark);
             forward(list, &mut strip, wanted(list, ask), None).await?;
+            skip_seen(&mut strip, mark);
         }
         (Gap::Before(mark), Way::Backward) if back::key_before(list, mark).is_some() => {
-            back::before_key(list, &mut strip, mark, ask.need.max(1)).await?;
+            back::before_key(list, &mut strip, mark, wanted(list, ask)).await?;
         }
         (Gap::After(mark), way) => again(list, &mut strip, mark, true, Ask { way, ..ask }).await?,
         (Gap::Before(mark), way) => {
@@ -112,6 +113,12 @@ fn resume(mark: &Mark) -> Strip {
     }
 }
 
+/// Rows that came in ahead push those that were shown onto the next page, where a source's tokens are numbers of rows.
+fn skip_seen(strip: &mut Strip, mark: &Mark) {
+    let seen = |raw: &Raw| raw.print > NAMELESS && raw.print == mark.print();
+    strip.seam = strip.rows.iter().position(seen).map_or(0, |at| at + 1);
+}
+
 /// Reads the next page of the chain. `trail` where the way to that page is known already.
 pub(super) async fn forward(
     list: &List<'_>,
@@ -142,6 +149,11 @@ pub(super) async fn forward(
         return Err(malformed("the source's pages lead in a circle"));
     }
     count_empty(list, strip, page.rows.is_empty() && next.is_some())?;
+    if next.is_none() && breaks_off(list, &page, size) {
+        return Err(malformed(
+            "the source says that rows follow, and no way to them",
+        ));
+    }
     strip.trail = trail;
     strip.first.get_or_insert_with(|| at.clone());
     if strip.rows.is_empty() && strip.prev.is_none() {
@@ -151,7 +163,10 @@ pub(super) async fn forward(
     strip.more = follows(list, &page, next.as_ref());
     strip.at_end = next.is_none();
     let begin = strip.reach;
-    let rows = placed(&at, begin, trail, 0, page.rows, next.as_ref());
+    // A key that another row has leads back to before the last one.
+    let keyed = matches!(list.plan.paging, Paging::Keyset { .. }) && page.next.is_none();
+    let onward = next.as_ref().filter(|_| !keyed);
+    let rows = placed(&at, begin, trail, 0, page.rows, onward);
     if let Some(next) = &next {
         let rows = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         list.memory.remember(
@@ -203,6 +218,13 @@ pub(super) fn following(list: &List<'_>, page: &Page) -> Option<Position> {
         Paging::Keyset { .. } => page.next.clone().or_else(|| last_key(&page.rows)),
         Paging::None | Paging::Page(_) | Paging::Offset(_) => None,
     }
+}
+
+/// Whether a list read by keys goes on, although nothing leads on: the source says so, or a full page holds no key.
+fn breaks_off(list: &List<'_>, page: &Page, size: u32) -> bool {
+    let keyed = matches!(list.plan.paging, Paging::Keyset { .. });
+    let full = size > 0 && page.rows.len() >= size as usize && page.more != Some(false);
+    keyed && !page.past_end && (page.more == Some(true) || full)
 }
 
 /// Whether it is certain that rows follow a page.

@@ -1,7 +1,7 @@
 //! CRMs whose answers are well formed and contradict each other or what was asked: an error with a code, never a wrong list.
 
 use super::odd_data::direct::Asked;
-use super::support::crm::{Crm, Play, Seen};
+use super::support::crm::{Crm, Play, Seen, file, source};
 use super::support::gateway::{codes, parameters};
 use crmql::adapter::{self, Adapter, Site, TokenStore};
 use crmql::document::Problems;
@@ -136,6 +136,178 @@ async fn answers_that_contradict_themselves_are_errors() {
             let counts_a_page = |total: &Value| lie == Lie::TotalOfPage && !total.is_null();
             assert!(!totals.iter().any(counts_a_page), "{totals:?}");
             assert!(crm.seen().len() <= 20);
+        }
+    }
+}
+
+/// How a CRM that says whether more rows follow is wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Broken {
+    /// It is not, but for saying that more follow behind its last row, too.
+    Never,
+    /// The rows of a page in the middle are kept from us.
+    Hollow,
+    /// Every page is the first one.
+    Stuck,
+    /// The rows of a page in the middle have no ids.
+    Keyless,
+    /// Its total counts the rows of the page.
+    CountsPage,
+}
+
+fn broken(seen: &Seen, how: Broken) -> Play {
+    let asked = parameters(&seen.target);
+    let number = |name: &str| asked.get(name).map(|text| text.parse::<usize>().unwrap());
+    let size = number("n").unwrap();
+    let begin = match (number("o"), number("after")) {
+        _ if how == Broken::Stuck => 0,
+        (Some(offset), _) => offset,
+        (None, Some(after)) => after + 1,
+        (None, None) => 0,
+    };
+    let end = (begin + size).min(COUNT);
+    let row = |index: usize| match how == Broken::Keyless && (50..70).contains(&index) {
+        true => json!({ "name": "nobody" }),
+        false => json!({ "id": format!("{index}") }),
+    };
+    let mut rows: Vec<Value> = (begin..end).map(row).collect();
+    if how == Broken::Hollow {
+        rows.retain(|row| !(50..70).any(|gone| row["id"] == gone.to_string()));
+    }
+    let total = if how == Broken::CountsPage {
+        rows.len()
+    } else {
+        COUNT
+    };
+    let next = (end < COUNT).then(|| format!("{}", end - 1));
+    Play::Json(
+        200,
+        json!({ "data": rows, "more": true, "total": total, "next": next }),
+    )
+}
+
+const STYLES: [&str; 3] = [
+    "kind = \"offset\", offset = \"query:o\", more = \"/more\"",
+    "kind = \"keyset\", send = \"query:after\", key = \"last:/id\", more = \"/more\"",
+    "kind = \"token\", send = \"query:after\", next = \"/next\", total = \"/total\"",
+];
+
+/// Ids of digits may stand as numbers or as text; where that makes a difference, they are not compared.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_of_digits_are_not_compared_where_their_lengths_differ() {
+    let crm = Crm::answering(move |seen, asked| {
+        let begin = parameters(&seen.target)
+            .get("o")
+            .map_or(0, |text| text.parse().unwrap());
+        let rows = (999 + usize::from(asked > 0)..1_003).skip(begin);
+        let rows: Vec<Value> = rows.map(|id| json!({ "id": format!("{id}") })).collect();
+        Play::Json(200, json!({ "data": rows }))
+    })
+    .await;
+    let sort = "[list.sort]\nstyle = \"suffix\"\nto = \"query:sort\"\nasc = \"\"\ndesc = \"-\"\nby = { id = \"id\" }\nunique = \"id\"\ndefault = { field = \"id\", direction = \"asc\" }\n";
+    let gateway = behind(&crm, STYLES[0], sort);
+    let list = async |after: &str| {
+        let query = format!(
+            "{{ list: customers(first: 4{after}) {{ edges {{ cursor node {{ sourceId }} }} }} }}"
+        );
+        gateway.ask(&query).await["data"]["list"]["edges"].clone()
+    };
+    let first = list("").await;
+    assert_eq!(first[0]["node"]["sourceId"], "999");
+    let rest = list(&format!(", after: {}", first[0]["cursor"])).await;
+    let ids: Vec<&Value> = rest
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|edge| &edge["node"]["sourceId"])
+        .collect();
+    assert_eq!(ids, ["1000", "1001", "1002"]);
+}
+
+/// A token may be the number of a row: what came in ahead pushes rows that were shown onto the next page.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_was_pushed_onto_the_next_page_is_not_shown_again() {
+    let crm = Crm::answering(move |seen, asked| {
+        let after = parameters(&seen.target)
+            .get("after")
+            .map_or(0, |text| text.parse().unwrap());
+        // Newest first; one more for every call.
+        let rows: Vec<Value> = (0..10)
+            .map(|index| json!({ "id": format!("{}", 40 + asked - after - index) }))
+            .collect();
+        Play::Json(
+            200,
+            json!({ "data": rows, "next": format!("{}", after + 10) }),
+        )
+    })
+    .await;
+    let gateway = behind(&crm, STYLES[2], "");
+    let list = async |after: &str| {
+        let query = format!(
+            "{{ list: customers(first: 10{after}) {{ nodes {{ sourceId }} pageInfo {{ endCursor }} }} }}"
+        );
+        gateway.ask(&query).await["data"]["list"].clone()
+    };
+    let first = list("").await;
+    assert_eq!(first["nodes"][9]["sourceId"], "31");
+    let next = list(&format!(", after: {}", first["pageInfo"]["endCursor"])).await;
+    assert_eq!(next["nodes"][0]["sourceId"], "30");
+}
+
+/// A gateway before a CRM with this paging.
+fn behind(crm: &Crm, style: &str, sort: &str) -> Asked {
+    let page = format!("page = {{ {style}, size = \"query:n\", max = 20 }}");
+    let list = format!(
+        "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\n{page}\n{sort}[fields]\nid = {{ r = \"/id\" }}\n"
+    );
+    let entry = SourceEntry {
+        key: "crm".into(),
+        name: "CRM".into(),
+        adapter: "acme".into(),
+        rank: 0,
+        source: Arc::new(source(crm, &file("", &list))),
+    };
+    Asked::new(Sources::new(vec![Arc::new(entry)]))
+}
+
+async fn over_broken(style: &str, how: Broken) -> (Asked, Crm) {
+    let crm = Crm::answering(move |seen, _| broken(seen, how)).await;
+    (behind(&crm, style, ""), crm)
+}
+
+/// Never a list that ends early without a word: all of it, or an error.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_ends_where_the_crm_means_it_to_or_in_an_error() {
+    let [offset, keyset, token] = STYLES;
+    for (style, how, whole) in [
+        (offset, Broken::Never, true),
+        (offset, Broken::Hollow, false),
+        (offset, Broken::Stuck, false),
+        (keyset, Broken::Hollow, false),
+        (keyset, Broken::Stuck, false),
+        (keyset, Broken::Keyless, false),
+        (token, Broken::Never, true),
+        (token, Broken::CountsPage, true),
+    ] {
+        for size in [1, 7, 20] {
+            let (gateway, crm) = over_broken(style, how).await;
+            let (ids, totals, error) = walk(&gateway, "", size).await;
+            if whole {
+                assert_eq!((ids.len(), error), (COUNT, None), "{style} {how:?} {size}");
+            } else {
+                assert_eq!(
+                    error.as_deref(),
+                    Some("SOURCE_INVALID_RESPONSE"),
+                    "{style} {how:?} {size} {ids:?}"
+                );
+            }
+            assert!(
+                totals
+                    .iter()
+                    .all(|total| total.is_null() || *total == COUNT),
+                "{style} {how:?} {totals:?}"
+            );
+            assert!(crm.seen().len() <= 2 * COUNT);
         }
     }
 }

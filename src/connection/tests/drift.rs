@@ -228,3 +228,40 @@ fn an_expired_token_is_recovered_near_the_start_and_refused_far_from_it() {
     world.sources[0].set_failing(Some(SourceErrorKind::Rejected));
     assert!(world.first(5, near.as_deref()).is_err());
 }
+
+/// Looking for a row that moved stays within what the source lets anybody read, and reads what it does let.
+#[test]
+fn a_row_that_moved_near_the_depth_limit_is_found() {
+    let shape = Shape {
+        depth: Some(100),
+        ..Shape::new(Paging::Offset(Sizes { min: 1, max: 20 }))
+    };
+    let world = World::one(shape, plain_rows(500));
+    let page = world.first(80, None).unwrap();
+    let end = page.page_info.end.unwrap();
+    for _ in 0..4 {
+        world.sources[0].delete(0);
+    }
+    let next = world.first(20, Some(&end)).unwrap();
+    assert_eq!(ids(&next), world.expected()[76..96]);
+    assert!(!next.drift_unresolved);
+}
+
+/// So many rows went that nothing stands where the row of the cursor did: it is looked for before that place.
+#[test]
+fn a_row_that_moved_behind_the_end_is_found() {
+    for paging in [
+        Paging::Page(Sizes { min: 1, max: 100 }),
+        Paging::Offset(Sizes { min: 1, max: 100 }),
+    ] {
+        let world = World::one(Shape::new(paging), plain_rows(100));
+        let page = world.first(96, None).unwrap();
+        let end = page.page_info.end.unwrap();
+        for _ in 0..9 {
+            world.sources[0].delete(0);
+        }
+        let next = world.first(20, Some(&end)).unwrap();
+        assert_eq!(ids(&next), world.expected()[87..], "{paging:?}");
+        assert!(!next.drift_unresolved);
+    }
+}

@@ -345,6 +345,76 @@ fn among_equal_rows_the_neighbours_tell_and_nothing_is_lost() {
     assert!((18..30).all(|number| seen.contains(&number)), "{seen:?}");
 }
 
+/// Rows that are all alike are told apart by their neighbours; the row of the cursor tells nothing once it has moved away.
+#[test]
+fn a_row_that_left_its_equals_takes_no_reader_along() {
+    let walk = Walk {
+        sizes: Some(Sizes { min: 1, max: 100 }),
+        size_locked: false,
+        prev: false,
+        dangling: false,
+    };
+    for paging in [
+        Paging::Offset(Sizes { min: 1, max: 100 }),
+        Paging::Token(walk),
+        Paging::None,
+    ] {
+        for goes in [None, Some(9), Some(3)] {
+            let changed = |number: usize, at: i64| {
+                let id = LocalId::new(format!("{number}")).unwrap();
+                let updated_at = day(at);
+                row(
+                    Kind::Shown,
+                    Customer {
+                        updated_at,
+                        ..Customer::bare(id)
+                    },
+                )
+            };
+            let order = Order {
+                field: CustomerOrderField::UpdatedAt,
+                direction: OrderDirection::Asc,
+            };
+            let shape = Shape {
+                orders: vec![order.field],
+                ..Shape::new(paging)
+            };
+            let mut world = World::one(shape, (10..40).map(|number| changed(number, 7)).collect());
+            world.asked.order = Some(order);
+            let page = world.first(12, None).unwrap();
+            let cursor = page.edges[7].cursor.clone();
+            match goes {
+                None => world.sources[0].delete(7),
+                Some(to) => world.sources[0].update(7, changed(17, to)),
+            }
+            let next = world.first(5, Some(&cursor)).unwrap();
+            assert_eq!(numbers(&next), [18, 19, 20, 21, 22], "{paging:?} {goes:?}");
+            assert!(!next.drift_unresolved, "{paging:?} {goes:?}");
+        }
+    }
+}
+
+/// Nobody knows whether rows without a value stand first or last, and these are all there are.
+#[test]
+fn rows_without_a_value_are_not_lost_when_the_last_one_with_one_goes() {
+    let order = Order {
+        field: CustomerOrderField::CreatedAt,
+        direction: OrderDirection::Asc,
+    };
+    for paging in [Paging::Offset(Sizes { min: 1, max: 100 }), Paging::None] {
+        let shape = Shape {
+            own_order: Some(order),
+            ..Shape::new(paging)
+        };
+        let empty = (51..54).map(|number| row(Kind::Shown, customer(number)));
+        let world = World::one(shape, std::iter::once(dated(1)).chain(empty).collect());
+        let end = world.first(1, None).unwrap().page_info.end.unwrap();
+        world.sources[0].delete(0);
+        let next = world.first(10, Some(&end)).unwrap();
+        assert_eq!(ids(&next), world.expected(), "{paging:?}");
+    }
+}
+
 #[test]
 fn rows_without_a_value_stand_at_either_end_and_hide_no_place() {
     for nulls_first in [false, true] {

@@ -276,3 +276,33 @@ fn a_source_that_cannot_order_is_read_whole_or_reported() {
         Err(ConnectionError::TooLong { most: 200, .. })
     ));
 }
+
+/// A list that was too long to be ordered when a traversal began stays out of it, though rows go meanwhile.
+#[test]
+fn a_list_that_was_too_long_stays_out_of_the_traversal() {
+    let ordered = Shape {
+        orders: vec![CustomerOrderField::Id],
+        unique_order: true,
+        ..Shape::new(Paging::Offset(Sizes { min: 1, max: 100 }))
+    };
+    let plain = Shape::new(Paging::Offset(Sizes { min: 1, max: 100 }));
+    let limits = Limits {
+        whole_rows: 10,
+        ..Limits::default()
+    };
+    let rows = plain_rows(41);
+    let (long, short) = rows.split_at(11);
+    let sources = [(ordered, short), (plain, long)];
+    let sources = sources.map(|(shape, rows)| MemorySource::new(shape, rows.to_vec()));
+    let mut world = World::with(sources.into(), limits);
+    world.asked.order = Some(Order {
+        field: CustomerOrderField::Id,
+        direction: OrderDirection::Asc,
+    });
+    let page = world.first(5, None).unwrap();
+    assert_eq!(page.reports[1].outcome, SourceOutcome::Unsupported);
+    world.sources[1].delete(0);
+    let next = world.first(5, page.page_info.end.as_deref()).unwrap();
+    assert_eq!(next.reports[1].outcome, SourceOutcome::Unsupported);
+    assert_eq!(ids(&next), shown(short)[5..10]);
+}
