@@ -311,7 +311,8 @@ impl Tokens {
             }
             asked => asked?,
         };
-        if let Some(refresh) = answer.refresh_token {
+        // An empty one is no token: some CRMs say so that the one they were sent goes on.
+        if let Some(refresh) = answer.refresh_token.filter(|text| !text.is_empty()) {
             let refresh = SecretString::from(refresh);
             if let Some(keep) = &self.keep {
                 keep(&refresh);

@@ -281,3 +281,36 @@ async fn a_refresh_token_that_another_process_rotated_is_read_again_once() {
         assert_eq!(tokens, if good { 2 } else { 1 }, "{kept:?}");
     }
 }
+
+/// The token endpoint's answers in order, the last one going on, and an API that takes any token.
+async fn with_endpoint(plays: Vec<Play>) -> Crm {
+    let asked = AtomicUsize::new(0);
+    Crm::answering(move |seen, _| match seen.target.as_str() {
+        "/token" => {
+            let before = asked.fetch_add(1, Ordering::SeqCst);
+            plays[before.min(plays.len() - 1)].clone()
+        }
+        _ => echo(seen),
+    })
+    .await
+}
+
+/// The bodies that came to the token endpoint.
+fn forms(crm: &Crm) -> Vec<String> {
+    let seen = crm.seen().into_iter();
+    let asked = seen.filter(|seen| seen.target == "/token");
+    asked.map(|seen| seen.body).collect()
+}
+
+#[tokio::test]
+async fn an_empty_refresh_token_replaces_none() {
+    let empty = json!({ "access_token": "t", "expires_in": 0, "refresh_token": "" });
+    let crm = with_endpoint(vec![Play::Json(200, empty)]).await;
+    let source = source(&crm, &getting(REFRESH));
+    for _ in 0..2 {
+        source.fetch(&call(), &[id("a")]).await.remove(0).unwrap();
+    }
+    let forms = forms(&crm);
+    assert_eq!(forms.len(), 2);
+    assert!(forms[1].ends_with("&refresh_token=r0"), "{forms:?}");
+}
