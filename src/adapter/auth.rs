@@ -185,6 +185,8 @@ pub struct Tokens {
     prefix: String,
     keep: Option<Arc<Keeper>>,
     again: Option<Arc<Reader>>,
+    /// The refresh token of the configuration, where there is one.
+    configured: Option<SecretString>,
     state: Mutex<State>,
 }
 
@@ -242,10 +244,11 @@ impl Tokens {
         if let Some(scope) = &rule.scope {
             form.push_str(&format!("&scope={}", encode(&fill(scope)?)));
         }
-        let refresh = match &rule.refresh_token {
-            Some(template) => Some(store.kept.clone().unwrap_or(fill(template)?.into())),
+        let configured: Option<SecretString> = match &rule.refresh_token {
+            Some(template) => Some(fill(template)?.into()),
             None => None,
         };
+        let kept = store.kept.clone().filter(|_| configured.is_some());
         Some(Self {
             url,
             form,
@@ -254,11 +257,12 @@ impl Tokens {
             keep: store.keep.clone(),
             again: store.again.clone(),
             state: Mutex::new(State {
-                refresh,
+                refresh: kept.or_else(|| configured.clone()),
                 token: None,
                 generation: 0,
                 failure: None,
             }),
+            configured,
         })
     }
 
@@ -304,13 +308,7 @@ impl Tokens {
         upstream: &Upstream,
         state: &mut State,
     ) -> Result<(HeaderValue, Used), SourceError> {
-        let answer = match self.ask(upstream, state.refresh.as_ref()).await {
-            Err(error) if error.kind == SourceErrorKind::Credentials => {
-                state.refresh = Some(self.rotated_elsewhere(state).ok_or(error)?);
-                self.ask(upstream, state.refresh.as_ref()).await?
-            }
-            asked => asked?,
-        };
+        let answer = self.granted(upstream, state).await?;
         // An empty one is no token: some CRMs say so that the one they were sent goes on.
         if let Some(refresh) = answer.refresh_token.filter(|text| !text.is_empty()) {
             let refresh = SecretString::from(refresh);
@@ -332,11 +330,47 @@ impl Tokens {
         Ok((value, Used(state.generation)))
     }
 
+    /// What the CRM grants to the first refresh token that it takes: the one used last, the one that another process was given
+    /// meanwhile, the configured one.
+    async fn granted(
+        &self,
+        upstream: &Upstream,
+        state: &mut State,
+    ) -> Result<TokenAnswer, SourceError> {
+        let mut asked = self.ask(upstream, state.refresh.as_ref()).await;
+        if refuses(&asked)
+            && let Some(kept) = self.rotated_elsewhere(state)
+        {
+            state.refresh = Some(kept);
+            asked = self.ask(upstream, state.refresh.as_ref()).await;
+        }
+        let Some(configured) = self.forgotten(state, &asked) else {
+            return asked;
+        };
+        let granted = self.ask(upstream, Some(configured)).await?;
+        state.refresh = Some(configured.clone());
+        Ok(granted)
+    }
+
     /// The refresh token that another process was given meanwhile, where it kept it in the same place.
     fn rotated_elsewhere(&self, state: &State) -> Option<SecretString> {
         let own = state.refresh.as_ref()?.expose_secret();
         let kept = self.again.as_ref()?()?;
         (kept.expose_secret() != own).then_some(kept)
+    }
+
+    /// The configured refresh token, where the CRM no longer knows the one it gave later: one that was restored from a backup
+    /// may still know the first. Only an answer that is about the token brings it up, because a CRM may take an old token for
+    /// a stolen one and end them all.
+    fn forgotten(
+        &self,
+        state: &State,
+        asked: &Result<TokenAnswer, SourceError>,
+    ) -> Option<&SecretString> {
+        let status = asked.as_ref().err()?.upstream_status;
+        let (configured, own) = (self.configured.as_ref()?, state.refresh.as_ref()?);
+        let other = configured.expose_secret() != own.expose_secret();
+        (refuses(asked) && matches!(status, Some(400 | 401)) && other).then_some(configured)
     }
 
     async fn ask(
@@ -370,6 +404,11 @@ impl Tokens {
             state.token = None;
         }
     }
+}
+
+/// Whether an answer refuses the credentials.
+fn refuses(asked: &Result<TokenAnswer, SourceError>) -> bool {
+    matches!(asked, Err(error) if error.kind == SourceErrorKind::Credentials)
 }
 
 fn read_answer(reply: &Reply) -> Result<TokenAnswer, SourceError> {

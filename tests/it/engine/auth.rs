@@ -314,3 +314,33 @@ async fn an_empty_refresh_token_replaces_none() {
     assert_eq!(forms.len(), 2);
     assert!(forms[1].ends_with("&refresh_token=r0"), "{forms:?}");
 }
+
+/// A CRM that was restored from a backup has forgotten what it gave since, and may know what it was set up with.
+#[tokio::test]
+async fn a_kept_token_that_the_crm_has_forgotten_gives_way_to_the_configured_one() {
+    for (status, asked) in [(400, 2), (401, 2), (403, 1)] {
+        let crm = Crm::answering(move |seen, _| match seen.target.as_str() {
+            "/token" if seen.body.ends_with("refresh_token=r0") => Play::Json(
+                200,
+                json!({ "access_token": "t", "expires_in": 3600, "refresh_token": "r9" }),
+            ),
+            "/token" => Play::Json(status, json!({ "error": "invalid_grant" })),
+            _ => echo(seen),
+        })
+        .await;
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let keep = Arc::clone(&kept);
+        let tokens = TokenStore {
+            kept: Some(SecretString::from("forgotten")),
+            keep: Some(Arc::new(move |token: &SecretString| {
+                keep.lock().unwrap().push(token.expose_secret().to_owned());
+            })),
+            again: Some(Arc::new(|| Some(SecretString::from("forgotten")))),
+        };
+        let source = source_with(&crm.base, &getting(REFRESH), tokens, Settings::default());
+        let fetched = source.fetch(&call(), &[id("a")]).await.remove(0);
+        assert_eq!(fetched.is_ok(), asked == 2, "{status}: {fetched:?}");
+        assert_eq!(forms(&crm).len(), asked, "{status}");
+        assert_eq!(kept.lock().unwrap().len(), asked - 1, "{status}");
+    }
+}
