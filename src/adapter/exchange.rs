@@ -159,7 +159,7 @@ impl Adapter {
         self.await_quota(deadline).await?;
         let leave = self.upstream.enter().map_err(resting)?;
         let mut draft = draft.clone();
-        let signing = self.auth.sign(&mut draft, &self.upstream);
+        let signing = self.auth.sign(&mut draft, &self.upstream, deadline);
         let signed = tokio::time::timeout_at(deadline.into(), signing).await;
         let used = match signed.unwrap_or_else(|_| Err(faults::of_fault(Fault::Timeout))) {
             Ok(used) => used,
