@@ -392,3 +392,18 @@ async fn a_body_that_nobody_asked_for_leaves_no_doubt() {
         assert_eq!(written.outcome, outcome, "{body:?} {written:?}");
     }
 }
+
+/// One bad byte in an answer costs a character, and never the word that a write was done.
+#[tokio::test]
+async fn a_byte_that_is_no_text_costs_a_character_and_no_write() {
+    let body = b"{\"id\":\"a\",\"name\":\"Zo\xeb\"}".to_vec();
+    let done = written(
+        Play::Raw(201, vec![], body),
+        &writing(CREATE),
+        &create(named()),
+    )
+    .await;
+    assert_eq!(done.outcome, WriteOutcome::Applied, "{done:?}");
+    let name = done.customer.as_ref().and_then(|c| c.name.clone());
+    assert_eq!(name.as_deref(), Some("Zo\u{fffd}"));
+}
