@@ -2,7 +2,7 @@
 //! customer lost.
 
 use super::odd_data::direct::Asked;
-use super::support::crm::{Crm, Play};
+use super::support::crm::{Crm, Play, Seen};
 use super::support::gateway::{codes, parameters};
 use crmql::adapter::{self, Adapter, Site, TokenStore};
 use crmql::document::Problems;
@@ -81,4 +81,75 @@ async fn a_next_that_leads_to_an_empty_page_is_no_word_that_rows_follow() {
     assert_eq!(ids(&list), ["a", "b"]);
     assert_eq!(list["pageInfo"]["hasNextPage"], false);
     assert_eq!(crm.seen().len(), 2, "the next page was looked at");
+}
+
+/// A CRM of so many customers that gives no more than `most` a page, and counts the rows of the page.
+fn capped(seen: &Seen, customers: usize, most: usize) -> Play {
+    let asked = parameters(&seen.target);
+    let number = |name: &str| asked[name].parse::<usize>().unwrap();
+    let (offset, limit) = (number("offset"), number("limit").min(most));
+    let ids: Vec<usize> = match reqwest::Url::parse(&format!("http://crm{}", seen.target)) {
+        Ok(url) if asked.contains_key("customerIds") => url
+            .query_pairs()
+            .filter(|(name, _)| name == "customerIds")
+            .map(|(_, id)| id.parse().unwrap())
+            .collect(),
+        _ => (1..=customers).collect(),
+    };
+    let shown = ids.into_iter().skip(offset).take(limit);
+    let rows: Vec<Value> = shown
+        .map(|id| json!({ "id": id, "name": format!("N{id}") }))
+        .collect();
+    let count = rows.len();
+    Play::Json(
+        200,
+        json!({ "data": rows, "count": count, "limit": limit, "offset": offset }),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_the_crm_cut_is_not_taken_for_the_whole_list() {
+    for size in [60, 100] {
+        let crm = Crm::answering(|seen, _| capped(seen, 120, 50)).await;
+        let gateway = before(&[&crm], "spirii");
+        let (mut found, mut after) = (Vec::new(), Value::Null);
+        for _ in 0..10 {
+            let arguments = format!("first: {size}, after: {after}");
+            let selection = "totalCount nodes { sourceId } pageInfo { hasNextPage endCursor }";
+            let list = listed(&gateway, &arguments, selection).await;
+            assert!(list["totalCount"].is_null() || list["totalCount"] == 120);
+            found.extend(ids(&list).into_iter().map(str::to_owned));
+            after = list["pageInfo"]["endCursor"].clone();
+            if list["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+        }
+        let all: Vec<String> = (1..=120).map(|id: u32| id.to_string()).collect();
+        assert_eq!(found, all, "windows of {size}");
+        let end = listed(&gateway, "last: 3", "nodes { sourceId }").await;
+        assert_eq!(ids(&end), ["118", "119", "120"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_fits_a_page_costs_one_call() {
+    let crm = Crm::answering(|seen, _| capped(seen, 50, 100)).await;
+    let selection = "totalCount nodes { sourceId } pageInfo { hasNextPage }";
+    let list = listed(&before(&[&crm], "spirii"), "first: 60", selection).await;
+    assert_eq!((ids(&list).len(), &list["totalCount"]), (50, &json!(50)));
+    assert_eq!(list["pageInfo"]["hasNextPage"], false);
+    assert_eq!(crm.seen().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_the_crm_cut_proves_no_absence() {
+    let crm = Crm::answering(|seen, _| capped(seen, 120, 50)).await;
+    let ids: Vec<String> = (1..=80)
+        .map(|id| super::support::gateway::id("crm0", id.to_string()))
+        .collect();
+    let query = format!("{{ nodes(ids: {}) {{ id }} }}", json!(ids));
+    let answer = before(&[&crm], "spirii").ask(&query).await;
+    assert_eq!(codes(&answer), [""; 0], "{answer:#}");
+    let nodes = answer["data"]["nodes"].as_array().unwrap();
+    assert_eq!(nodes.iter().filter(|node| !node.is_null()).count(), 80);
 }
