@@ -153,3 +153,21 @@ async fn a_batch_that_the_crm_cut_proves_no_absence() {
     let nodes = answer["data"]["nodes"].as_array().unwrap();
     assert_eq!(nodes.iter().filter(|node| !node.is_null()).count(), 80);
 }
+
+/// Missing values first, as some databases have them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merge_by_birth_date_does_not_depend_on_where_a_crm_puts_missing_ones() {
+    let page = |first: u32| {
+        let rows = json!([
+            { "id": first, "date_of_birth": null },
+            { "id": first + 1, "date_of_birth": format!("199{first}-01-01T00:00:00Z") },
+        ]);
+        json!({ "data": rows, "meta": { "total": 2, "last_page": 1, "current_page": 1 } })
+    };
+    let (one, two) = (Crm::json(page(1)).await, Crm::json(page(3)).await);
+    let gateway = before(&[&one, &two], "flextell");
+    let arguments = "first: 10, orderBy: { field: BIRTH_DATE }";
+    let list = listed(&gateway, arguments, "order nodes { sourceId }").await;
+    assert_eq!(list["order"], "MERGED");
+    assert_eq!(ids(&list), ["2", "4", "1", "3"]);
+}
