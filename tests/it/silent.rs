@@ -154,6 +154,20 @@ async fn a_batch_that_the_crm_cut_proves_no_absence() {
     assert_eq!(nodes.iter().filter(|node| !node.is_null()).count(), 80);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_for_an_id_finds_its_customer() {
+    let rows = json!([{ "id": 1003, "name": "Grid" }, { "id": 10030, "name": "Other" }]);
+    let crm = Crm::json(json!({ "data": rows, "count": 2, "limit": 20, "offset": 0 })).await;
+    let gateway = before(&[&crm], "spirii");
+    let list = listed(
+        &gateway,
+        "filter: { search: \" 1003 \" }",
+        "nodes { sourceId }",
+    )
+    .await;
+    assert_eq!(ids(&list), ["1003"]);
+}
+
 /// Missing values first, as some databases have them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_merge_by_birth_date_does_not_depend_on_where_a_crm_puts_missing_ones() {
