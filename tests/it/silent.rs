@@ -83,6 +83,25 @@ async fn a_next_that_leads_to_an_empty_page_is_no_word_that_rows_follow() {
     assert_eq!(crm.seen().len(), 2, "the next page was looked at");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_that_was_never_changed_is_as_new_as_it_was_created() {
+    let crm = Crm::json(json!({ "data": { "items": [
+        { "id": "a", "firstName": "A", "createdAt": "2024-02-01T00:00:00Z" },
+        { "id": "b", "firstName": "B", "createdAt": "2024-02-01T00:00:00Z", "updatedAt": "2024-03-01T00:00:00Z" },
+        { "id": "c", "firstName": "C", "createdAt": "2023-02-01T00:00:00Z" },
+    ] } }))
+    .await;
+    let filter = "filter: { updatedAt: { gte: \"2024-01-15T00:00:00Z\" } }";
+    let list = listed(
+        &before(&[&crm], "gormic"),
+        filter,
+        "nodes { sourceId updatedAt }",
+    )
+    .await;
+    assert_eq!(ids(&list), ["a", "b"]);
+    assert_eq!(list["nodes"][1]["updatedAt"], "2024-03-01T00:00:00Z");
+}
+
 /// A CRM of so many customers that gives no more than `most` a page, and counts the rows of the page.
 fn capped(seen: &Seen, customers: usize, most: usize) -> Play {
     let asked = parameters(&seen.target);
