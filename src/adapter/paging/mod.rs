@@ -264,10 +264,7 @@ impl Pages {
             }
             Style::Keyset { .. } | Style::None => {}
         }
-        if page.next.as_ref() == Some(said.asked.at) {
-            return Err(malformed("the CRM's next page is the page itself"));
-        }
-        Ok(page)
+        ends_in_itself(page, said.asked.at)
     }
 
     fn leaf<'de>(
@@ -338,4 +335,16 @@ impl Pages {
             Leaf::Uint(_) | Leaf::Float(_) => true,
         })
     }
+}
+
+/// A page that leads to itself. Without rows it hides none: the walk is at its end, and goes on from there once there are
+/// more. With rows nobody knows which follow them.
+fn ends_in_itself(mut page: Page, at: &Position) -> Result<Page, SourceError> {
+    if page.next.as_ref() == Some(at) {
+        if !page.rows.is_empty() {
+            return Err(malformed("the CRM's next page is the page itself"));
+        }
+        page.next = None;
+    }
+    Ok(page)
 }
