@@ -204,3 +204,35 @@ async fn a_merge_by_birth_date_does_not_depend_on_where_a_crm_puts_missing_ones(
     assert_eq!(list["order"], "MERGED");
     assert_eq!(ids(&list), ["2", "4", "1", "3"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_create_that_only_says_where_the_customer_is_shows_it() {
+    for (name, place, input, shown) in [
+        (
+            "flextell",
+            "http://crm/v1/customers/77",
+            "firstName: \"Ann\"",
+            json!({ "data": { "id": 77, "first_name": "Ann" } }),
+        ),
+        (
+            "spirii",
+            "/v2/customers/77/?x=1",
+            "name: \"Ann\", country: \"DK\", type: BUSINESS, email: \"a@b.example\", parentId: \"PARENT\"",
+            json!({ "data": [{ "id": 77, "name": "Ann" }], "count": 1, "limit": 1, "offset": 0 }),
+        ),
+    ] {
+        let crm = Crm::answering(move |seen, _| match seen.method.as_str() {
+            "POST" => Play::Raw(201, vec![("location", place.to_owned())], vec![]),
+            _ => Play::Json(200, shown.clone()),
+        })
+        .await;
+        let input = input.replace("PARENT", &super::support::gateway::id("crm0", "1"));
+        let query = format!(
+            "mutation {{ createCustomer(input: {{ source: \"crm0\", {input} }}) {{ outcome customer {{ sourceId }} userErrors {{ code }} }} }}"
+        );
+        let answer = before(&[&crm], name).ask(&query).await;
+        let made = &answer["data"]["createCustomer"];
+        assert_eq!(made["outcome"], "APPLIED", "{name}: {answer:#}");
+        assert_eq!(made["customer"]["sourceId"], "77", "{name}: {answer:#}");
+    }
+}
