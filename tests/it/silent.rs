@@ -236,3 +236,31 @@ async fn a_create_that_only_says_where_the_customer_is_shows_it() {
         assert_eq!(made["customer"]["sourceId"], "77", "{name}: {answer:#}");
     }
 }
+
+/// What the pages do not say shows where a source says what it can do.
+#[test]
+fn what_the_files_take_for_granted_shows_in_capabilities() {
+    for (name, at, word) in [
+        ("gormic", "list[0]", "as new as"),
+        ("gormic", "list[0].page", "empty one"),
+        ("gormic", "fields.phoneCallingCode", "plus"),
+        ("gormic", "fields.updatedAt", "created"),
+        ("flextell", "list[0].filter.\"owner:eq\"", "related_user"),
+        ("flextell", "list[0].filter.\"deleted:only\"", "boolean"),
+        ("flextell", "list[0].sort", "birth date"),
+        ("flextell", "fields.ownerId", "one person"),
+        ("flextell", "create.returns", "Location"),
+        ("spirii", "http.limits", "one quota"),
+        ("spirii", "create.returns", "Location"),
+        ("spirii", "fields.type", "CPOSubsidiary"),
+        ("gtateth", "fields.tier", "standard"),
+        ("gtateth", "create", "null"),
+    ] {
+        let manifest = adapter::built_in(name, &Problems::new()).unwrap();
+        let said = manifest
+            .assumptions
+            .iter()
+            .any(|one| one.at == at && one.why.contains(word));
+        assert!(said, "{name} {at}: {:#?}", manifest.assumptions);
+    }
+}
