@@ -5,11 +5,12 @@
 //! the source out.
 
 use super::BuildError;
+use super::faults;
 use super::manifest::{AuthRule, OAuthRule};
 use super::place::Template;
 use super::request::{Draft, Unplaceable, Vars, encode, header_value};
 use crate::source::{SourceError, SourceErrorKind};
-use crate::upstream::{Reply, Request, Upstream};
+use crate::upstream::{self, Fault, Reply, Request, Upstream};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -102,11 +103,12 @@ impl Auth {
         })
     }
 
-    /// Signs a request.
+    /// Signs a request that is waited for until `deadline`.
     pub async fn sign(
         &self,
         draft: &mut Draft<'_>,
         upstream: &Arc<Upstream>,
+        deadline: Instant,
     ) -> Result<Used, SourceError> {
         let refused = |_: Unplaceable| {
             SourceError::new(
@@ -130,7 +132,7 @@ impl Auth {
                 Ok(Used(0))
             }
             Self::Tokens(tokens) => {
-                let (value, used) = tokens.current(upstream).await?;
+                let (value, used) = tokens.current(upstream, deadline).await?;
                 draft.header(AUTHORIZATION, value);
                 Ok(used)
             }
@@ -185,6 +187,8 @@ pub struct Tokens {
     prefix: String,
     keep: Option<Arc<Keeper>>,
     again: Option<Arc<Reader>>,
+    /// The refresh token of the configuration, where there is one.
+    configured: Option<SecretString>,
     state: Mutex<State>,
 }
 
@@ -242,10 +246,11 @@ impl Tokens {
         if let Some(scope) = &rule.scope {
             form.push_str(&format!("&scope={}", encode(&fill(scope)?)));
         }
-        let refresh = match &rule.refresh_token {
-            Some(template) => Some(store.kept.clone().unwrap_or(fill(template)?.into())),
+        let configured: Option<SecretString> = match &rule.refresh_token {
+            Some(template) => Some(fill(template)?.into()),
             None => None,
         };
+        let kept = store.kept.clone().filter(|_| configured.is_some());
         Some(Self {
             url,
             form,
@@ -254,11 +259,12 @@ impl Tokens {
             keep: store.keep.clone(),
             again: store.again.clone(),
             state: Mutex::new(State {
-                refresh,
+                refresh: kept.or_else(|| configured.clone()),
                 token: None,
                 generation: 0,
                 failure: None,
             }),
+            configured,
         })
     }
 
@@ -266,13 +272,15 @@ impl Tokens {
     async fn current(
         self: &Arc<Self>,
         upstream: &Arc<Upstream>,
+        deadline: Instant,
     ) -> Result<(HeaderValue, Used), SourceError> {
         let since = Instant::now();
         if let Some(found) = self.state.lock().await.current() {
             return Ok(found);
         }
         let (this, upstream) = (Arc::clone(self), Arc::clone(upstream));
-        let fetching = tokio::spawn(async move { this.fetched(&upstream, since).await });
+        let fetching =
+            tokio::spawn(async move { this.fetched(&upstream, (since, deadline)).await });
         fetching.await.unwrap_or_else(|_| Err(unreadable()))
     }
 
@@ -280,7 +288,7 @@ impl Tokens {
     async fn fetched(
         &self,
         upstream: &Upstream,
-        since: Instant,
+        (since, deadline): (Instant, Instant),
     ) -> Result<(HeaderValue, Used), SourceError> {
         let mut state = self.state.lock().await;
         if let Some(found) = state.current() {
@@ -291,7 +299,7 @@ impl Tokens {
         {
             return Err(error.clone());
         }
-        let fetched = self.fetch(upstream, &mut state).await;
+        let fetched = self.fetch(upstream, &mut state, deadline).await;
         state.failure = fetched
             .as_ref()
             .err()
@@ -303,15 +311,11 @@ impl Tokens {
         &self,
         upstream: &Upstream,
         state: &mut State,
+        deadline: Instant,
     ) -> Result<(HeaderValue, Used), SourceError> {
-        let answer = match self.ask(upstream, state.refresh.as_ref()).await {
-            Err(error) if error.kind == SourceErrorKind::Credentials => {
-                state.refresh = Some(self.rotated_elsewhere(state).ok_or(error)?);
-                self.ask(upstream, state.refresh.as_ref()).await?
-            }
-            asked => asked?,
-        };
-        if let Some(refresh) = answer.refresh_token {
+        let answer = self.granted(upstream, state, deadline).await?;
+        // An empty one is no token: some CRMs say so that the one they were sent goes on.
+        if let Some(refresh) = answer.refresh_token.filter(|text| !text.is_empty()) {
             let refresh = SecretString::from(refresh);
             if let Some(keep) = &self.keep {
                 keep(&refresh);
@@ -331,6 +335,29 @@ impl Tokens {
         Ok((value, Used(state.generation)))
     }
 
+    /// What the CRM grants to the first refresh token that it takes: the one used last, the one that another process was given
+    /// meanwhile, the configured one.
+    async fn granted(
+        &self,
+        upstream: &Upstream,
+        state: &mut State,
+        deadline: Instant,
+    ) -> Result<TokenAnswer, SourceError> {
+        let mut asked = self.ask(upstream, state.refresh.as_ref(), deadline).await;
+        if refuses(&asked)
+            && let Some(kept) = self.rotated_elsewhere(state)
+        {
+            state.refresh = Some(kept);
+            asked = self.ask(upstream, state.refresh.as_ref(), deadline).await;
+        }
+        let Some(configured) = self.forgotten(state, &asked) else {
+            return asked;
+        };
+        let granted = self.ask(upstream, Some(configured), deadline).await?;
+        state.refresh = Some(configured.clone());
+        Ok(granted)
+    }
+
     /// The refresh token that another process was given meanwhile, where it kept it in the same place.
     fn rotated_elsewhere(&self, state: &State) -> Option<SecretString> {
         let own = state.refresh.as_ref()?.expose_secret();
@@ -338,11 +365,56 @@ impl Tokens {
         (kept.expose_secret() != own).then_some(kept)
     }
 
+    /// The configured refresh token, where the CRM no longer knows the one it gave later: one that was restored from a backup
+    /// may still know the first. Only an answer that is about the token brings it up, because a CRM may take an old token for
+    /// a stolen one and end them all.
+    fn forgotten(
+        &self,
+        state: &State,
+        asked: &Result<TokenAnswer, SourceError>,
+    ) -> Option<&SecretString> {
+        let status = asked.as_ref().err()?.upstream_status;
+        let (configured, own) = (self.configured.as_ref()?, state.refresh.as_ref()?);
+        let other = configured.expose_secret() != own.expose_secret();
+        (refuses(asked) && matches!(status, Some(400 | 401)) && other).then_some(configured)
+    }
+
+    /// Asks again where the endpoint fails for a moment, as long as there is time. One that did not answer may have rotated the
+    /// refresh token, and is left alone.
     async fn ask(
         &self,
         upstream: &Upstream,
         refresh: Option<&SecretString>,
+        deadline: Instant,
     ) -> Result<TokenAnswer, SourceError> {
+        let mut tried = 0;
+        loop {
+            let outcome = self.send(upstream, refresh).await;
+            let passing = match &outcome {
+                Ok(reply) => matches!(reply.status, 502..=504),
+                Err(fault) => *fault == Fault::Connect,
+            };
+            let answer = outcome.map_err(faults::of_fault);
+            let answer = answer.and_then(|reply| read_answer(&reply));
+            let said = answer.as_ref().err().and_then(|error| error.retry_after);
+            let pause = upstream::wait(tried, said);
+            let may = passing
+                && tried < upstream.settings().retries
+                && Instant::now() + pause < deadline
+                && upstream.spend();
+            if !may {
+                return answer;
+            }
+            tokio::time::sleep(pause).await;
+            tried += 1;
+        }
+    }
+
+    async fn send(
+        &self,
+        upstream: &Upstream,
+        refresh: Option<&SecretString>,
+    ) -> Result<Reply, Fault> {
         let mut form = self.form.clone();
         if let Some(refresh) = refresh {
             form.push_str(&format!(
@@ -356,11 +428,9 @@ impl Tokens {
             headers: self.headers.clone(),
             body: Some(Bytes::from(form)),
         };
-        let reply = upstream
+        upstream
             .send_apart(request, Instant::now() + TOKEN_TIMEOUT)
             .await
-            .map_err(super::faults::of_fault)?;
-        read_answer(&reply)
     }
 
     async fn give_up(&self, used: Used) {
@@ -371,25 +441,32 @@ impl Tokens {
     }
 }
 
+/// Whether an answer refuses the credentials.
+fn refuses(asked: &Result<TokenAnswer, SourceError>) -> bool {
+    matches!(asked, Err(error) if error.kind == SourceErrorKind::Credentials)
+}
+
 fn read_answer(reply: &Reply) -> Result<TokenAnswer, SourceError> {
-    match reply.status {
-        200..=299 => serde_json::from_slice(&reply.body).map_err(|_| unreadable()),
-        429 => Err(SourceError::new(
+    let (kind, detail) = match reply.status {
+        200..=299 => return serde_json::from_slice(&reply.body).map_err(|_| unreadable()),
+        429 => (
             SourceErrorKind::Throttled,
             "the CRM's token endpoint refuses more calls",
-        )
-        .with_status(reply.status)),
-        400..=499 => Err(SourceError::new(
+        ),
+        400..=499 => (
             SourceErrorKind::Credentials,
             "the CRM's token endpoint refuses the credentials",
-        )
-        .with_status(reply.status)),
-        _ => Err(SourceError::new(
+        ),
+        _ => (
             SourceErrorKind::Unavailable,
             "the CRM's token endpoint is failing",
-        )
-        .with_status(reply.status)),
+        ),
+    };
+    let mut error = SourceError::new(kind, detail).with_status(reply.status);
+    if error.retryable() {
+        error.retry_after = faults::retry_after(reply);
     }
+    Err(error)
 }
 
 fn seconds(value: &serde_json::Value) -> Option<Duration> {

@@ -1,16 +1,21 @@
 //! What an answer's body is rid of before it is read, so that one odd thing in it does not cost the whole answer.
 
 use bytes::{Buf, Bytes};
+use std::borrow::Cow;
 
 /// The escape of U+FFFD, which stands for what cannot be read.
 const UNREADABLE: &[u8] = br"\ufffd";
 
 /// The body without a byte order mark, which is no part of a JSON text though some servers send one (RFC 8259, section 8.1),
-/// and with U+FFFD for each escaped half of a character that has no other half: a CRM that cuts a text in the middle of an
-/// emoji has still sent a page of customers.
+/// and with U+FFFD for what is no text in it: bytes that are not UTF-8, and each escaped half of a character that has no other
+/// half. A CRM that cuts a text in the middle of an emoji, or keeps an old one in another encoding, has still sent a page of
+/// customers, and has still done what it says it did.
 pub(super) fn mended(mut body: Bytes) -> Bytes {
     if body.starts_with(b"\xef\xbb\xbf") {
         body.advance(3);
+    }
+    if let Cow::Owned(text) = String::from_utf8_lossy(&body) {
+        body = text.into();
     }
     match without_halves(&body) {
         Some(whole) => whole.into(),
@@ -70,12 +75,23 @@ mod tests {
     }
 
     #[rstest]
+    #[case(b"\"Zo\xeb\"", "Zo\u{fffd}")]
+    #[case(b"\"\xc3\"", "\u{fffd}")]
+    #[case(b"\"\xff\\u00e9\xc3\xa9\\ud83d\"", "\u{fffd}\u{e9}\u{e9}\u{fffd}")]
+    fn a_byte_that_is_no_text_costs_itself_and_nothing_else(
+        #[case] sent: &'static [u8],
+        #[case] read: &str,
+    ) {
+        let body = mended(Bytes::from_static(sent));
+        assert_eq!(serde_json::from_slice::<String>(&body).unwrap(), read);
+    }
+
+    #[rstest]
     #[case(b"")]
     #[case(b"\\")]
     #[case(b"\"\\u12")]
     #[case(b"\"\\u+123\"")]
     #[case(b"{\"a\":\"\\\\ud83d\"}")]
-    #[case(b"\xff\\\xc3\xa9")]
     fn anything_else_stays_as_it_is(#[case] sent: &'static [u8]) {
         assert_eq!(mended(Bytes::from_static(sent)), sent);
     }

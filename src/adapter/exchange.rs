@@ -159,7 +159,7 @@ impl Adapter {
         self.await_quota(deadline).await?;
         let leave = self.upstream.enter().map_err(resting)?;
         let mut draft = draft.clone();
-        let signing = self.auth.sign(&mut draft, &self.upstream);
+        let signing = self.auth.sign(&mut draft, &self.upstream, deadline);
         let signed = tokio::time::timeout_at(deadline.into(), signing).await;
         let used = match signed.unwrap_or_else(|_| Err(faults::of_fault(Fault::Timeout))) {
             Ok(used) => used,
@@ -328,18 +328,28 @@ impl Adapter {
         }
     }
 
-    /// The body as a tree, of an answer that is a success.
-    pub(super) fn judged_body(&self, success: &Success, reply: &Reply) -> Result<Value, Refusal> {
+    /// The body as a tree, of an answer that is a success. Where neither its success nor anything that is `wanted` stands in
+    /// the body, the status alone says what was done, and the body may be any text, as the one that a web framework writes
+    /// out for a status.
+    pub(super) fn judged_body(
+        &self,
+        success: &Success,
+        reply: &Reply,
+        wanted: bool,
+    ) -> Result<Value, Refusal> {
         self.judge_status(success, reply)?;
-        let nothing_to_say = reply.status == 204 || success.value.is_none();
-        if reply.body.is_empty() && nothing_to_say {
+        let by_status = success.value.is_none();
+        if reply.body.trim_ascii().is_empty() && (reply.status == 204 || by_status) {
             return Ok(Value::Null);
         }
-        let body: Value = serde_json::from_slice(&reply.body).map_err(|_| {
-            let mut error = faults::malformed("the CRM's answer is not JSON");
-            error.upstream_status = Some(reply.status);
-            Refusal::from(error)
-        })?;
+        let body: Value = match serde_json::from_slice(&reply.body) {
+            Ok(body) => body,
+            Err(_) if by_status && !wanted => return Ok(Value::Null),
+            Err(_) => {
+                let unlike = faults::malformed("the CRM's answer is not JSON");
+                return Err(unlike.with_status(reply.status).into());
+            }
+        };
         note_warnings(&self.manifest, faults::warnings(&self.manifest, &body));
         if faults::value_is_good(success, &body) {
             Ok(body)

@@ -267,14 +267,6 @@ fn link_target(value: &str, rel: &str) -> Option<String> {
 
 /// How long to wait: the longest of what the CRM says. A reset counts only when the limit is used up.
 fn wait(limits: &RateLimits, reply: &Reply, body: &Value, throttled: bool) -> Option<Duration> {
-    let standard = reply
-        .headers
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| {
-            let seconds = said_wait(text, WaitUnit::Seconds);
-            seconds.or_else(|| said_wait(text, WaitUnit::HttpDate))
-        });
     let declared = limits
         .retry_after
         .iter()
@@ -284,7 +276,18 @@ fn wait(limits: &RateLimits, reply: &Reply, body: &Value, throttled: bool) -> Op
         .as_ref()
         .filter(|_| throttled)
         .and_then(|wait| read_wait(wait, reply, body));
-    standard.into_iter().chain(declared).chain(reset).max()
+    retry_after(reply)
+        .into_iter()
+        .chain(declared)
+        .chain(reset)
+        .max()
+}
+
+/// How long to wait by the header that HTTP has for it.
+pub fn retry_after(reply: &Reply) -> Option<Duration> {
+    let text = reply.headers.get(RETRY_AFTER)?.to_str().ok()?;
+    let seconds = said_wait(text, WaitUnit::Seconds);
+    seconds.or_else(|| said_wait(text, WaitUnit::HttpDate))
 }
 
 /// What an answer says about the rate limit; `throttled` where it refuses the call for it.

@@ -227,13 +227,22 @@ impl Adapter {
                 .map_or(count, |sizes| count.clamp(sizes.min, sizes.max)),
             Paging::None => count,
         };
-        let page = self.list_page(call, &plan, &Position::Start, size).await?;
+        let mut page = self.list_page(call, &plan, &Position::Start, size).await?;
+        let mut rows = std::mem::take(&mut page.rows);
+        // A CRM that gives fewer rows at once than its pages say is asked for the others.
+        while page.cut && rows.len() < ids.len() && matches!(plan.paging, Paging::Offset(_)) {
+            let at = Position::Index(rows.len() as u64);
+            page = self.list_page(call, &plan, &at, size).await?;
+            if page.rows.is_empty() {
+                break;
+            }
+            rows.append(&mut page.rows);
+        }
         let more = page.next.is_some()
             || page.more == Some(true)
-            || page
-                .total
-                .is_some_and(|total| total > page.rows.len() as u64);
-        Ok((page.rows, !more))
+            || page.total.is_some_and(|total| total > rows.len() as u64)
+            || (page.cut && rows.len() < ids.len());
+        Ok((rows, !more))
     }
 }
 

@@ -144,7 +144,9 @@ fn by_itself(
 ) -> Result<Resolved, Unsupported> {
     let resolved = planned(asked, source, Some(order))?;
     let shows = source.entry.source.shows(order.field);
-    if !merges || (shows && order.field.compared_alike() && !resolved.plan.numeric_ids) {
+    // Birth dates are compared alike, but many a customer has none, and no CRM says on which side of its list those stand.
+    let alike = order.field.compared_alike() && order.field != CustomerOrderField::BirthDate;
+    if !merges || (shows && alike && !resolved.plan.numeric_ids) {
         return Ok(resolved);
     }
     Err(Unsupported::Order {

@@ -111,8 +111,12 @@ fn folded(text: &str) -> String {
     text.to_lowercase()
 }
 
-/// Every word of the text stands somewhere in the names, addresses and numbers of the customer, letter case aside.
+/// The text is the customer's id, or every word of it stands somewhere in the names, addresses and numbers of the customer,
+/// letter case aside. An id counts as a whole only: a part of one tells nobody apart.
 fn found(customer: &Customer, text: &str) -> bool {
+    if customer.id.as_str() == text.trim() {
+        return true;
+    }
     let phone = customer.phone.as_ref().map(|phone| &phone.number);
     let texts: Vec<String> = [
         &customer.name,
@@ -223,10 +227,18 @@ mod tests {
             search: text("love ADA"),
             ..Filter::default()
         }));
-        assert!(!holds(&Filter {
-            search: text("love bob"),
-            ..Filter::default()
-        }));
+        for (search, found) in [
+            ("love bob", false),
+            (" c1 ", true),
+            ("c11", false),
+            ("c1 ada", false),
+        ] {
+            let filter = Filter {
+                search: text(search),
+                ..Filter::default()
+            };
+            assert_eq!(holds(&filter), found, "{search}");
+        }
         assert!(holds(&Filter {
             phone: text("+45 32123456"),
             ..Filter::default()

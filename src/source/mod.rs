@@ -202,6 +202,8 @@ pub struct Page {
     pub more: Option<bool>,
     /// The CRM answered another page than asked, or said that there is none: the position lies past the end.
     pub past_end: bool,
+    /// The CRM gives fewer rows at once than were asked for, and gave as many as it does: that the page is short says nothing.
+    pub cut: bool,
     /// For how long its way on or back is good, where the CRM says it.
     pub lasts: Option<Duration>,
     /// A row says all that the source says of the customer when it is read by its id.

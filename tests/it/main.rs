@@ -41,6 +41,7 @@ mod readme;
 mod renewing;
 mod running;
 mod schema;
+mod silent;
 mod soak;
 mod support;
 mod tenants;

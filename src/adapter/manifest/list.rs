@@ -57,6 +57,8 @@ pub struct Paginator {
     pub size_format: Option<Template>,
     /// The smallest and largest page size.
     pub sizes: Option<(u32, u32)>,
+    /// The size that the CRM says its page has room for.
+    pub size_echo: Option<Pointer>,
     /// The total.
     pub total: Option<Pointer>,
     /// What the total counts.

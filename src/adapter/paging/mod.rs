@@ -33,6 +33,7 @@ pub struct Pages {
 #[derive(Debug, Default)]
 struct Slots {
     total: Option<usize>,
+    size: Option<usize>,
     more: Option<usize>,
     next: Option<usize>,
     prev: Option<usize>,
@@ -76,6 +77,7 @@ impl Pages {
         };
         let mut slots = Slots {
             total: slot(paginator.total.as_ref()),
+            size: slot(paginator.size_echo.as_ref()),
             more: slot(paginator.more.as_ref()),
             ..Slots::default()
         };
@@ -222,8 +224,10 @@ impl Pages {
         rows: Vec<Row>,
         hosts: &Hosts,
     ) -> Result<Page, SourceError> {
+        let cut = self.is_cut(said, rows.len());
         let mut page = Page {
-            total: self.total(said, rows.len()),
+            total: self.total(said, rows.len(), cut),
+            cut,
             more: self.more(said),
             rows,
             ..Page::default()
@@ -260,10 +264,7 @@ impl Pages {
             }
             Style::Keyset { .. } | Style::None => {}
         }
-        if page.next.as_ref() == Some(said.asked.at) {
-            return Err(malformed("the CRM's next page is the page itself"));
-        }
-        Ok(page)
+        ends_in_itself(page, said.asked.at)
     }
 
     fn leaf<'de>(
@@ -297,14 +298,21 @@ impl Pages {
         wire::whole(&self.leaf(pointer, slot, said)).and_then(|number| u64::try_from(number).ok())
     }
 
-    fn total(&self, said: &Said<'_, '_>, rows: usize) -> Option<u64> {
+    /// Whether the CRM gives fewer rows at once than were asked for, and gave all of those.
+    fn is_cut(&self, said: &Said<'_, '_>, rows: usize) -> bool {
+        let size = self.number(self.paginator.size_echo.as_ref(), self.slots.size, said);
+        size.is_some_and(|size| size < u64::from(said.asked.size) && rows as u64 >= size)
+    }
+
+    fn total(&self, said: &Said<'_, '_>, rows: usize, cut: bool) -> Option<u64> {
         let total = self.number(self.paginator.total.as_ref(), self.slots.total, said)?;
         match self.paginator.total_kind {
             TotalSaid::Kind(_) => Some(total),
             TotalSaid::PageOrAll => {
                 let first = matches!(said.asked.at, Position::Start | Position::Index(0));
                 let more_than_page = total > rows as u64;
-                let whole_list = first && total == rows as u64 && rows < said.asked.size as usize;
+                let short = rows < said.asked.size as usize && !cut;
+                let whole_list = first && total == rows as u64 && short;
                 (more_than_page || whole_list).then_some(total)
             }
         }
@@ -327,4 +335,16 @@ impl Pages {
             Leaf::Uint(_) | Leaf::Float(_) => true,
         })
     }
+}
+
+/// A page that leads to itself. Without rows it hides none: the walk is at its end, and goes on from there once there are
+/// more. With rows nobody knows which follow them.
+fn ends_in_itself(mut page: Page, at: &Position) -> Result<Page, SourceError> {
+    if page.next.as_ref() == Some(at) {
+        if !page.rows.is_empty() {
+            return Err(malformed("the CRM's next page is the page itself"));
+        }
+        page.next = None;
+    }
+    Ok(page)
 }

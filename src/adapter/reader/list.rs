@@ -115,7 +115,7 @@ impl Reading {
             StyleWord::None => Style::None,
         };
         let sizes = sizes(&mut table, &style);
-        refuse_size_hint(&mut table, &style);
+        refuse_other_sizes(&mut table, &style);
         let paginator = Paginator {
             style,
             size: parsed(&mut table, "size", destination),
@@ -123,6 +123,7 @@ impl Reading {
                 with_holes(text, &["n"], "n")
             }),
             sizes,
+            size_echo: parsed(&mut table, "size_echo", Pointer::parse),
             total: parsed(&mut table, "total", Pointer::parse),
             total_kind: parsed(&mut table, "total_kind", total_kind)
                 .unwrap_or(TotalSaid::Kind(TotalKind::Exact)),
@@ -283,16 +284,19 @@ fn token(table: &mut Table<'_>) -> Option<TokenStyle> {
 }
 
 /// Where a page's number tells its place, every page must have the size asked for.
-fn refuse_size_hint(table: &mut Table<'_>, style: &Style) {
+fn refuse_other_sizes(table: &mut Table<'_>, style: &Style) {
     let by_size = matches!(
         style,
         Style::Page { .. } | Style::Offset { aligned: true, .. }
     );
-    if table.bool("size_hint") == Some(true) && by_size {
-        table.problem(
-            &table.place_of("size_hint"),
-            "a page's number tells its place only where every page has the size asked for: `size_hint` goes neither with `page` nor with `aligned`",
-        );
+    let hinted = table.bool("size_hint") == Some(true);
+    for (key, given) in [("size_hint", hinted), ("size_echo", table.has("size_echo"))] {
+        if given && by_size {
+            table.problem(
+                &table.place_of(key),
+                format!("a page's number tells its place only where every page has the size asked for: `{key}` goes neither with `page` nor with `aligned`"),
+            );
+        }
     }
 }
 

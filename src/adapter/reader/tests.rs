@@ -165,6 +165,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "`size_hint` goes neither with `page` nor with `aligned`",
     ),
     (
+        "size = \"query:n\"",
+        "size = \"query:n\", aligned = true, size_echo = \"/n\"",
+        "`size_echo` goes neither with `page` nor with `aligned`",
+    ),
+    (
         "kind = \"offset\", offset = \"query:o\"",
         "kind = \"token\", send = \"query:o\", next = \"/n\", end = [\"none\"]",
         "accepted: absent, null, \"\", 0, -1, false",

@@ -297,7 +297,9 @@ impl Adapter {
         if let Err(refusal) = self.judge_status(success, &reply) {
             return refused(refusal);
         }
-        let body = match self.judged_body(success, &reply) {
+        let id_in_body = matches!(route.returns.id, Some(Pointer::Body(_)));
+        let wanted = writing.single.is_some() || id_in_body;
+        let body = match self.judged_body(success, &reply, wanted) {
             Ok(body) => body,
             Err(refusal) => return refused(refusal),
         };

@@ -99,6 +99,22 @@ async fn a_byte_order_mark_is_no_part_of_the_answer_and_of_two_lists_the_last_co
 }
 
 #[tokio::test]
+async fn a_byte_that_is_no_text_costs_a_character_and_no_page() {
+    let body = b"{\"data\":[{\"id\":1,\"name\":\"Zo\xeb\"},{\"id\":2,\"name\":\"\xc3\"}]}".to_vec();
+    let crm = Crm::always(Play::Raw(200, vec![], body)).await;
+    let page = first(&crm, &listing(OFFSET)).await.unwrap();
+    assert_eq!(ids(&page), ["1", "2"]);
+    let Row::Customer { customer, .. } = &page.rows[0] else {
+        panic!()
+    };
+    assert_eq!(customer.name.as_deref(), Some("Zo\u{fffd}"));
+    assert_eq!(
+        customer.native.as_ref().unwrap().value(),
+        Some(json!({ "id": 1, "name": "Zo\u{fffd}" }))
+    );
+}
+
+#[tokio::test]
 async fn an_answer_that_is_too_large_is_cut_off() {
     let crm = Crm::json(json!({ "data": [{ "id": 1, "name": "x".repeat(5000) }] })).await;
     let settings = Settings {

@@ -1,7 +1,7 @@
 //! Signing in: every kind, and tokens that are fetched, shared, renewed and kept.
 
 use super::{FIELDS, id};
-use crate::support::crm::{Crm, Play, Seen, call, file, source, source_with};
+use crate::support::crm::{Crm, Play, Seen, call, file, receive, source, source_with};
 use crmql::adapter::TokenStore;
 use crmql::source::{CustomerSource, SourceErrorKind};
 use crmql::upstream::Settings;
@@ -11,6 +11,8 @@ use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
 
 fn getting(auth: &str) -> String {
     file(
@@ -279,5 +281,140 @@ async fn a_refresh_token_that_another_process_rotated_is_read_again_once() {
             .filter(|seen| seen.target == "/token")
             .count();
         assert_eq!(tokens, if good { 2 } else { 1 }, "{kept:?}");
+    }
+}
+
+/// The token endpoint's answers in order, the last one going on, and an API that takes any token.
+async fn with_endpoint(plays: Vec<Play>) -> Crm {
+    let asked = AtomicUsize::new(0);
+    Crm::answering(move |seen, _| match seen.target.as_str() {
+        "/token" => {
+            let before = asked.fetch_add(1, Ordering::SeqCst);
+            plays[before.min(plays.len() - 1)].clone()
+        }
+        _ => echo(seen),
+    })
+    .await
+}
+
+/// The bodies that came to the token endpoint.
+fn forms(crm: &Crm) -> Vec<String> {
+    let seen = crm.seen().into_iter();
+    let asked = seen.filter(|seen| seen.target == "/token");
+    asked.map(|seen| seen.body).collect()
+}
+
+#[tokio::test]
+async fn an_empty_refresh_token_replaces_none() {
+    let empty = json!({ "access_token": "t", "expires_in": 0, "refresh_token": "" });
+    let crm = with_endpoint(vec![Play::Json(200, empty)]).await;
+    let source = source(&crm, &getting(REFRESH));
+    for _ in 0..2 {
+        source.fetch(&call(), &[id("a")]).await.remove(0).unwrap();
+    }
+    let forms = forms(&crm);
+    assert_eq!(forms.len(), 2);
+    assert!(forms[1].ends_with("&refresh_token=r0"), "{forms:?}");
+}
+
+/// A CRM that was restored from a backup has forgotten what it gave since, and may know what it was set up with.
+#[tokio::test]
+async fn a_kept_token_that_the_crm_has_forgotten_gives_way_to_the_configured_one() {
+    for (status, asked) in [(400, 2), (401, 2), (403, 1)] {
+        let crm = Crm::answering(move |seen, _| match seen.target.as_str() {
+            "/token" if seen.body.ends_with("refresh_token=r0") => Play::Json(
+                200,
+                json!({ "access_token": "t", "expires_in": 3600, "refresh_token": "r9" }),
+            ),
+            "/token" => Play::Json(status, json!({ "error": "invalid_grant" })),
+            _ => echo(seen),
+        })
+        .await;
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let keep = Arc::clone(&kept);
+        let tokens = TokenStore {
+            kept: Some(SecretString::from("forgotten")),
+            keep: Some(Arc::new(move |token: &SecretString| {
+                keep.lock().unwrap().push(token.expose_secret().to_owned());
+            })),
+            again: Some(Arc::new(|| Some(SecretString::from("forgotten")))),
+        };
+        let source = source_with(&crm.base, &getting(REFRESH), tokens, Settings::default());
+        let fetched = source.fetch(&call(), &[id("a")]).await.remove(0);
+        assert_eq!(fetched.is_ok(), asked == 2, "{status}: {fetched:?}");
+        assert_eq!(forms(&crm).len(), asked, "{status}");
+        assert_eq!(kept.lock().unwrap().len(), asked - 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_fails_for_a_moment_is_asked_again_and_a_silent_one_is_not() {
+    let good = Play::Json(200, json!({ "access_token": "t", "expires_in": 3600 }));
+    let failing = |status| Play::Raw(status, vec![], b"<html>".to_vec());
+    for (first, asked, kind) in [
+        (failing(502), 2, None),
+        (failing(503), 2, None),
+        (failing(504), 2, None),
+        (failing(500), 1, Some(SourceErrorKind::Unavailable)),
+        (failing(400), 1, Some(SourceErrorKind::Credentials)),
+        (Play::Reset, 1, Some(SourceErrorKind::Unavailable)),
+        (Play::Hang, 1, Some(SourceErrorKind::Timeout)),
+    ] {
+        let crm = with_endpoint(vec![first.clone(), good.clone()]).await;
+        let settings = Settings {
+            attempt: Duration::from_millis(300),
+            ..Settings::default()
+        };
+        let source = source_with(
+            &crm.base,
+            &getting(REFRESH),
+            TokenStore::default(),
+            settings,
+        );
+        let fetched = source.fetch(&call(), &[id("a")]).await.remove(0);
+        assert_eq!(fetched.err().map(|error| error.kind), kind, "{first:?}");
+        assert_eq!(forms(&crm).len(), asked, "{first:?}");
+    }
+}
+
+/// Its port is taken from the beginning, and refuses connections until it listens.
+#[tokio::test]
+async fn a_token_endpoint_that_takes_no_connection_is_tried_again() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = format!("http://{}", socket.local_addr().unwrap());
+    let starting = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let (mut stream, _) = socket.listen(8).unwrap().accept().await.unwrap();
+        receive(&mut stream).await.unwrap();
+        let body = "{\"access_token\":\"t\"}";
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    });
+    let crm = Crm::answering(|seen, _| echo(seen)).await;
+    let file = getting(&REFRESH.replace("{base_url}", &endpoint));
+    let settings = Settings {
+        retries: 8,
+        ..Settings::default()
+    };
+    let source = source_with(&crm.base, &file, TokenStore::default(), settings);
+    source.fetch(&call(), &[id("a")]).await.remove(0).unwrap();
+    starting.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_asks_for_time_is_given_it() {
+    for status in [429, 503] {
+        let wait = vec![("retry-after", "7".to_owned())];
+        let crm = with_endpoint(vec![Play::Raw(status, wait, vec![])]).await;
+        let fetched = source(&crm, &getting(REFRESH))
+            .fetch(&call(), &[id("a")])
+            .await
+            .remove(0);
+        let waits = fetched.unwrap_err().retry_after;
+        assert_eq!(waits, Some(Duration::from_secs(7)), "{status}");
     }
 }

@@ -91,6 +91,15 @@ async fn rule_4_a_page_that_leads_to_itself_is_an_error() {
 }
 
 #[tokio::test]
+async fn rule_4_an_empty_page_that_leads_to_itself_hides_nothing_and_is_the_end() {
+    for (style, at) in [(TOKEN, "t1"), (LINK, "/c?x=1")] {
+        let crm = Crm::json(json!({ "data": [], "next": at })).await;
+        let page = page_of(&source(&crm, &listing(style)), token(at), 2).await;
+        assert_eq!(page.unwrap().next, None, "{style}");
+    }
+}
+
+#[tokio::test]
 async fn rule_5_raw_rows_count_whatever_becomes_of_them() {
     let file = listing_with(
         &format!("{OFFSET}, total = \"/n\""),
@@ -311,7 +320,7 @@ async fn ways_back_have_a_place_of_their_own() {
     let crm = Crm::json(json!({ "data": [], "next": "<x", "prev": "y" })).await;
     let source = source(&crm, &file);
     let page = page_of(&source, Position::Start, 2).await.unwrap();
-    page_of(&source, page.next.unwrap(), 2).await.unwrap_err();
+    page_of(&source, page.next.unwrap(), 2).await.unwrap();
     page_of(&source, page.prev.unwrap(), 2).await.unwrap();
     let targets: Vec<_> = crm.seen().into_iter().map(|seen| seen.target).collect();
     assert_eq!(targets, ["/c", "/c?t=%3Cx", "/c?back=y"]);

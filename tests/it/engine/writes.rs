@@ -367,3 +367,43 @@ async fn an_update_that_answers_another_customer_shows_none() {
         );
     }
 }
+
+/// A delete that asks for nothing but the status is done by it, whatever a web framework writes beside it.
+#[tokio::test]
+async fn a_body_that_nobody_asked_for_leaves_no_doubt() {
+    use WriteOutcome::{Applied, Unknown};
+    let delete = writing("[delete]\nrequest = \"DELETE /c/{id}\"\nreturns = {}");
+    let told = writing(
+        "[delete]\nrequest = \"DELETE /c/{id}\"\nok = { path = \"/ok\", equals = true }\nreturns = {}",
+    );
+    let gone = Change::Delete { id: id("a") };
+    let named = create(named());
+    for (file, change, body, outcome) in [
+        (&delete, &gone, "Accepted", Applied),
+        (&delete, &gone, "\r\n", Applied),
+        (&delete, &gone, "{\"any\":1}", Applied),
+        (&told, &gone, "Accepted", Unknown),
+        (&told, &gone, "\n", Unknown),
+        (&told, &gone, "{\"ok\":true}", Applied),
+        (&writing(CREATE), &named, "Accepted", Unknown),
+    ] {
+        let play = Play::Raw(202, vec![], body.as_bytes().to_vec());
+        let written = written(play, file, change).await;
+        assert_eq!(written.outcome, outcome, "{body:?} {written:?}");
+    }
+}
+
+/// One bad byte in an answer costs a character, and never the word that a write was done.
+#[tokio::test]
+async fn a_byte_that_is_no_text_costs_a_character_and_no_write() {
+    let body = b"{\"id\":\"a\",\"name\":\"Zo\xeb\"}".to_vec();
+    let done = written(
+        Play::Raw(201, vec![], body),
+        &writing(CREATE),
+        &create(named()),
+    )
+    .await;
+    assert_eq!(done.outcome, WriteOutcome::Applied, "{done:?}");
+    let name = done.customer.as_ref().and_then(|c| c.name.clone());
+    assert_eq!(name.as_deref(), Some("Zo\u{fffd}"));
+}

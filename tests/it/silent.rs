@@ -1,0 +1,266 @@
+//! CRMs that do what their pages neither promise nor rule out, behind the built-in adapters: never a wrong list, and no
+//! customer lost.
+
+use super::odd_data::direct::Asked;
+use super::support::crm::{Crm, Play, Seen};
+use super::support::gateway::{codes, parameters};
+use crmql::adapter::{self, Adapter, Site, TokenStore};
+use crmql::document::Problems;
+use crmql::source::{SourceEntry, Sources};
+use crmql::upstream::Settings;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A gateway before CRMs, all by one built-in adapter.
+fn before(crms: &[&Crm], name: &str) -> Asked {
+    let entries = crms.iter().enumerate().map(|(rank, crm)| {
+        let manifest = adapter::built_in(name, &Problems::new()).unwrap();
+        let mut vars = vec![("base_url", crm.base.as_str())];
+        vars.extend(match name {
+            "gormic" => vec![("api_key", "k"), ("organization", "o")],
+            "flextell" => vec![("access_token", "t")],
+            _ => vec![("api_key", "k")],
+        });
+        let vars = vars.into_iter();
+        let site = Site {
+            vars: vars
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            settings: Settings::default(),
+            total: Duration::from_secs(20),
+            tokens: TokenStore::default(),
+        };
+        Arc::new(SourceEntry {
+            key: format!("crm{rank}").into(),
+            name: "CRM".into(),
+            adapter: name.into(),
+            rank,
+            source: Arc::new(Adapter::new(Arc::new(manifest), site).unwrap()),
+        })
+    });
+    Asked::new(Sources::new(entries.collect()))
+}
+
+/// The answer to a query on `customers`, which must have no errors.
+async fn listed(gateway: &Asked, arguments: &str, selection: &str) -> Value {
+    let query = format!("{{ customers({arguments}) {{ {selection} }} }}");
+    let mut answer = gateway.ask(&query).await;
+    assert_eq!(codes(&answer), [""; 0], "{query}: {answer:#}");
+    answer["data"]["customers"].take()
+}
+
+fn ids(list: &Value) -> Vec<&str> {
+    let nodes = list["nodes"].as_array().unwrap().iter();
+    nodes
+        .map(|node| node["sourceId"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_next_that_leads_to_an_empty_page_is_no_word_that_rows_follow() {
+    let crm = Crm::answering(|seen, _| {
+        let rows = [
+            json!({ "id": "a", "firstName": "A" }),
+            json!({ "id": "b", "firstName": "B" }),
+        ];
+        let data = match parameters(&seen.target).get("offset") {
+            None => json!({ "items": rows, "next": "n1" }),
+            Some(_) => json!({ "items": [] }),
+        };
+        Play::Json(200, json!({ "data": data }))
+    })
+    .await;
+    let gateway = before(&[&crm], "gormic");
+    let list = listed(
+        &gateway,
+        "first: 2",
+        "nodes { sourceId } pageInfo { hasNextPage }",
+    )
+    .await;
+    assert_eq!(ids(&list), ["a", "b"]);
+    assert_eq!(list["pageInfo"]["hasNextPage"], false);
+    assert_eq!(crm.seen().len(), 2, "the next page was looked at");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_that_was_never_changed_is_as_new_as_it_was_created() {
+    let crm = Crm::json(json!({ "data": { "items": [
+        { "id": "a", "firstName": "A", "createdAt": "2024-02-01T00:00:00Z" },
+        { "id": "b", "firstName": "B", "createdAt": "2024-02-01T00:00:00Z", "updatedAt": "2024-03-01T00:00:00Z" },
+        { "id": "c", "firstName": "C", "createdAt": "2023-02-01T00:00:00Z" },
+    ] } }))
+    .await;
+    let filter = "filter: { updatedAt: { gte: \"2024-01-15T00:00:00Z\" } }";
+    let list = listed(
+        &before(&[&crm], "gormic"),
+        filter,
+        "nodes { sourceId updatedAt }",
+    )
+    .await;
+    assert_eq!(ids(&list), ["a", "b"]);
+    assert_eq!(list["nodes"][1]["updatedAt"], "2024-03-01T00:00:00Z");
+}
+
+/// A CRM of so many customers that gives no more than `most` a page, and counts the rows of the page.
+fn capped(seen: &Seen, customers: usize, most: usize) -> Play {
+    let asked = parameters(&seen.target);
+    let number = |name: &str| asked[name].parse::<usize>().unwrap();
+    let (offset, limit) = (number("offset"), number("limit").min(most));
+    let ids: Vec<usize> = match reqwest::Url::parse(&format!("http://crm{}", seen.target)) {
+        Ok(url) if asked.contains_key("customerIds") => url
+            .query_pairs()
+            .filter(|(name, _)| name == "customerIds")
+            .map(|(_, id)| id.parse().unwrap())
+            .collect(),
+        _ => (1..=customers).collect(),
+    };
+    let shown = ids.into_iter().skip(offset).take(limit);
+    let rows: Vec<Value> = shown
+        .map(|id| json!({ "id": id, "name": format!("N{id}") }))
+        .collect();
+    let count = rows.len();
+    Play::Json(
+        200,
+        json!({ "data": rows, "count": count, "limit": limit, "offset": offset }),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_the_crm_cut_is_not_taken_for_the_whole_list() {
+    for size in [60, 100] {
+        let crm = Crm::answering(|seen, _| capped(seen, 120, 50)).await;
+        let gateway = before(&[&crm], "spirii");
+        let (mut found, mut after) = (Vec::new(), Value::Null);
+        for _ in 0..10 {
+            let arguments = format!("first: {size}, after: {after}");
+            let selection = "totalCount nodes { sourceId } pageInfo { hasNextPage endCursor }";
+            let list = listed(&gateway, &arguments, selection).await;
+            assert!(list["totalCount"].is_null() || list["totalCount"] == 120);
+            found.extend(ids(&list).into_iter().map(str::to_owned));
+            after = list["pageInfo"]["endCursor"].clone();
+            if list["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+        }
+        let all: Vec<String> = (1..=120).map(|id: u32| id.to_string()).collect();
+        assert_eq!(found, all, "windows of {size}");
+        let end = listed(&gateway, "last: 3", "nodes { sourceId }").await;
+        assert_eq!(ids(&end), ["118", "119", "120"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_fits_a_page_costs_one_call() {
+    let crm = Crm::answering(|seen, _| capped(seen, 50, 100)).await;
+    let selection = "totalCount nodes { sourceId } pageInfo { hasNextPage }";
+    let list = listed(&before(&[&crm], "spirii"), "first: 60", selection).await;
+    assert_eq!((ids(&list).len(), &list["totalCount"]), (50, &json!(50)));
+    assert_eq!(list["pageInfo"]["hasNextPage"], false);
+    assert_eq!(crm.seen().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_the_crm_cut_proves_no_absence() {
+    let crm = Crm::answering(|seen, _| capped(seen, 120, 50)).await;
+    let ids: Vec<String> = (1..=80)
+        .map(|id| super::support::gateway::id("crm0", id.to_string()))
+        .collect();
+    let query = format!("{{ nodes(ids: {}) {{ id }} }}", json!(ids));
+    let answer = before(&[&crm], "spirii").ask(&query).await;
+    assert_eq!(codes(&answer), [""; 0], "{answer:#}");
+    let nodes = answer["data"]["nodes"].as_array().unwrap();
+    assert_eq!(nodes.iter().filter(|node| !node.is_null()).count(), 80);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_for_an_id_finds_its_customer() {
+    let rows = json!([{ "id": 1003, "name": "Grid" }, { "id": 10030, "name": "Other" }]);
+    let crm = Crm::json(json!({ "data": rows, "count": 2, "limit": 20, "offset": 0 })).await;
+    let gateway = before(&[&crm], "spirii");
+    let list = listed(
+        &gateway,
+        "filter: { search: \" 1003 \" }",
+        "nodes { sourceId }",
+    )
+    .await;
+    assert_eq!(ids(&list), ["1003"]);
+}
+
+/// Missing values first, as some databases have them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merge_by_birth_date_does_not_depend_on_where_a_crm_puts_missing_ones() {
+    let page = |first: u32| {
+        let rows = json!([
+            { "id": first, "date_of_birth": null },
+            { "id": first + 1, "date_of_birth": format!("199{first}-01-01T00:00:00Z") },
+        ]);
+        json!({ "data": rows, "meta": { "total": 2, "last_page": 1, "current_page": 1 } })
+    };
+    let (one, two) = (Crm::json(page(1)).await, Crm::json(page(3)).await);
+    let gateway = before(&[&one, &two], "flextell");
+    let arguments = "first: 10, orderBy: { field: BIRTH_DATE }";
+    let list = listed(&gateway, arguments, "order nodes { sourceId }").await;
+    assert_eq!(list["order"], "MERGED");
+    assert_eq!(ids(&list), ["2", "4", "1", "3"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_create_that_only_says_where_the_customer_is_shows_it() {
+    for (name, place, input, shown) in [
+        (
+            "flextell",
+            "http://crm/v1/customers/77",
+            "firstName: \"Ann\"",
+            json!({ "data": { "id": 77, "first_name": "Ann" } }),
+        ),
+        (
+            "spirii",
+            "/v2/customers/77/?x=1",
+            "name: \"Ann\", country: \"DK\", type: BUSINESS, email: \"a@b.example\", parentId: \"PARENT\"",
+            json!({ "data": [{ "id": 77, "name": "Ann" }], "count": 1, "limit": 1, "offset": 0 }),
+        ),
+    ] {
+        let crm = Crm::answering(move |seen, _| match seen.method.as_str() {
+            "POST" => Play::Raw(201, vec![("location", place.to_owned())], vec![]),
+            _ => Play::Json(200, shown.clone()),
+        })
+        .await;
+        let input = input.replace("PARENT", &super::support::gateway::id("crm0", "1"));
+        let query = format!(
+            "mutation {{ createCustomer(input: {{ source: \"crm0\", {input} }}) {{ outcome customer {{ sourceId }} userErrors {{ code }} }} }}"
+        );
+        let answer = before(&[&crm], name).ask(&query).await;
+        let made = &answer["data"]["createCustomer"];
+        assert_eq!(made["outcome"], "APPLIED", "{name}: {answer:#}");
+        assert_eq!(made["customer"]["sourceId"], "77", "{name}: {answer:#}");
+    }
+}
+
+/// What the pages do not say shows where a source says what it can do.
+#[test]
+fn what_the_files_take_for_granted_shows_in_capabilities() {
+    for (name, at, word) in [
+        ("gormic", "list[0]", "as new as"),
+        ("gormic", "list[0].page", "empty one"),
+        ("gormic", "fields.phoneCallingCode", "plus"),
+        ("gormic", "fields.updatedAt", "created"),
+        ("flextell", "list[0].filter.\"owner:eq\"", "related_user"),
+        ("flextell", "list[0].filter.\"deleted:only\"", "boolean"),
+        ("flextell", "list[0].sort", "birth date"),
+        ("flextell", "fields.ownerId", "one person"),
+        ("flextell", "create.returns", "Location"),
+        ("spirii", "http.limits", "one quota"),
+        ("spirii", "create.returns", "Location"),
+        ("spirii", "fields.type", "CPOSubsidiary"),
+        ("gtateth", "fields.tier", "standard"),
+        ("gtateth", "create", "null"),
+    ] {
+        let manifest = adapter::built_in(name, &Problems::new()).unwrap();
+        let said = manifest
+            .assumptions
+            .iter()
+            .any(|one| one.at == at && one.why.contains(word));
+        assert!(said, "{name} {at}: {:#?}", manifest.assumptions);
+    }
+}
