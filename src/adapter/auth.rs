@@ -313,7 +313,8 @@ impl Tokens {
         state: &mut State,
         deadline: Instant,
     ) -> Result<(HeaderValue, Used), SourceError> {
-        let answer = self.granted(upstream, state, deadline).await?;
+        let granted = self.granted(upstream, state, deadline).await;
+        let answer = granted.map_err(|denied| denied.error)?;
         // An empty one is no token: some CRMs say so that the one they were sent goes on.
         if let Some(refresh) = answer.refresh_token.filter(|text| !text.is_empty()) {
             let refresh = SecretString::from(refresh);
@@ -342,7 +343,7 @@ impl Tokens {
         upstream: &Upstream,
         state: &mut State,
         deadline: Instant,
-    ) -> Result<TokenAnswer, SourceError> {
+    ) -> Result<TokenAnswer, Denied> {
         let mut asked = self.ask(upstream, state.refresh.as_ref(), deadline).await;
         if refuses(&asked)
             && let Some(kept) = self.rotated_elsewhere(state)
@@ -371,32 +372,37 @@ impl Tokens {
     fn forgotten(
         &self,
         state: &State,
-        asked: &Result<TokenAnswer, SourceError>,
+        asked: &Result<TokenAnswer, Denied>,
     ) -> Option<&SecretString> {
-        let status = asked.as_ref().err()?.upstream_status;
+        let of_token = asked.as_ref().err()?.of_token;
         let (configured, own) = (self.configured.as_ref()?, state.refresh.as_ref()?);
         let other = configured.expose_secret() != own.expose_secret();
-        (refuses(asked) && matches!(status, Some(400 | 401)) && other).then_some(configured)
+        (of_token && other).then_some(configured)
     }
 
     /// Asks again where the endpoint fails for a moment, as long as there is time. One that did not answer may have rotated the
-    /// refresh token, and is left alone.
+    /// refresh token, and is left alone; so is one behind a proxy that did not get its answer.
     async fn ask(
         &self,
         upstream: &Upstream,
         refresh: Option<&SecretString>,
         deadline: Instant,
-    ) -> Result<TokenAnswer, SourceError> {
+    ) -> Result<TokenAnswer, Denied> {
         let mut tried = 0;
         loop {
             let outcome = self.send(upstream, refresh).await;
             let passing = match &outcome {
-                Ok(reply) => matches!(reply.status, 502..=504),
+                Ok(reply) => {
+                    reply.status == 503 || (refresh.is_none() && matches!(reply.status, 502 | 504))
+                }
                 Err(fault) => *fault == Fault::Connect,
             };
-            let answer = outcome.map_err(faults::of_fault);
+            let answer = outcome.map_err(|fault| Denied::from(faults::of_fault(fault)));
             let answer = answer.and_then(|reply| read_answer(&reply));
-            let said = answer.as_ref().err().and_then(|error| error.retry_after);
+            let said = answer
+                .as_ref()
+                .err()
+                .and_then(|denied| denied.error.retry_after);
             let pause = upstream::wait(tried, said);
             let may = passing
                 && tried < upstream.settings().retries
@@ -441,14 +447,39 @@ impl Tokens {
     }
 }
 
-/// Whether an answer refuses the credentials.
-fn refuses(asked: &Result<TokenAnswer, SourceError>) -> bool {
-    matches!(asked, Err(error) if error.kind == SourceErrorKind::Credentials)
+/// Why no token was granted.
+struct Denied {
+    error: SourceError,
+    /// It is the refresh token that is refused, or nothing else that is said.
+    of_token: bool,
 }
 
-fn read_answer(reply: &Reply) -> Result<TokenAnswer, SourceError> {
+impl From<SourceError> for Denied {
+    fn from(error: SourceError) -> Self {
+        Self {
+            error,
+            of_token: false,
+        }
+    }
+}
+
+/// Whether an answer refuses the credentials.
+fn refuses(asked: &Result<TokenAnswer, Denied>) -> bool {
+    matches!(asked, Err(denied) if denied.error.kind == SourceErrorKind::Credentials)
+}
+
+/// Whether a refusal is about the grant, by the word of RFC 6749, section 5.2, or says no word at all.
+fn is_of_grant(reply: &Reply) -> bool {
+    let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let word = body.get("error").and_then(serde_json::Value::as_str);
+    matches!(reply.status, 400 | 401) && word.is_none_or(|word| word == "invalid_grant")
+}
+
+fn read_answer(reply: &Reply) -> Result<TokenAnswer, Denied> {
     let (kind, detail) = match reply.status {
-        200..=299 => return serde_json::from_slice(&reply.body).map_err(|_| unreadable()),
+        200..=299 => {
+            return serde_json::from_slice(&reply.body).map_err(|_| unreadable().into());
+        }
         429 => (
             SourceErrorKind::Throttled,
             "the CRM's token endpoint refuses more calls",
@@ -466,7 +497,8 @@ fn read_answer(reply: &Reply) -> Result<TokenAnswer, SourceError> {
     if error.retryable() {
         error.retry_after = faults::retry_after(reply);
     }
-    Err(error)
+    let of_token = is_of_grant(reply);
+    Err(Denied { error, of_token })
 }
 
 fn seconds(value: &serde_json::Value) -> Option<Duration> {

@@ -344,7 +344,10 @@ impl Adapter {
         }
         let body: Value = match serde_json::from_slice(&reply.body) {
             Ok(body) => body,
-            Err(_) if by_status && !wanted => return Ok(Value::Null),
+            // A page for people is some proxy's answer, not the CRM's.
+            Err(_) if by_status && !wanted && !reply.body.trim_ascii().starts_with(b"<") => {
+                return Ok(Value::Null);
+            }
             Err(_) => {
                 let unlike = faults::malformed("the CRM's answer is not JSON");
                 return Err(unlike.with_status(reply.status).into());

@@ -230,9 +230,11 @@ impl Adapter {
         let mut page = self.list_page(call, &plan, &Position::Start, size).await?;
         let mut rows = std::mem::take(&mut page.rows);
         // A CRM that gives fewer rows at once than its pages say is asked for the others.
+        let mut pages = 1;
         while page.cut && rows.len() < ids.len() && matches!(plan.paging, Paging::Offset(_)) {
             let at = Position::Index(rows.len() as u64);
             page = self.list_page(call, &plan, &at, size).await?;
+            pages += 1;
             if page.rows.is_empty() {
                 break;
             }
@@ -241,7 +243,9 @@ impl Adapter {
         let more = page.next.is_some()
             || page.more == Some(true)
             || page.total.is_some_and(|total| total > rows.len() as u64)
-            || (page.cut && rows.len() < ids.len());
+            || (page.cut && rows.len() < ids.len())
+            // Rows that went or came between two of these pages may have hidden one.
+            || (pages > 1 && rows.len() < ids.len());
         Ok((rows, !more))
     }
 }

@@ -23,10 +23,11 @@ pub(super) fn running(
 ) -> Result<Arc<dyn CustomerSource>, BuildError> {
     if forwarded.is_empty() {
         let adapter = Arc::new(Adapter::new(Arc::clone(manifest), site)?);
-        return Ok(Arc::new(CachedSource::new(
+        return Ok(Arc::new(CachedSource::counting(
             adapter,
             cache.caching,
             cache.store,
+            cache.writes,
         )));
     }
     let vars = site.vars.clone();
@@ -44,7 +45,7 @@ pub(super) fn running(
         times: cache.caching.times.map(quiet),
         ..cache.caching
     };
-    let writes = Arc::default();
+    let writes = cache.writes;
     let (origin, counted) = (Arc::clone(&base), Arc::clone(&writes));
     let make: Make = Box::new(move |brought| {
         let mut vars = vars.clone();

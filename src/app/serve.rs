@@ -133,6 +133,7 @@ pub fn demo_sources(
             sources::Cache {
                 store: store.clone(),
                 caching: sources::caching(times, TOTAL, limits),
+                writes: Arc::default(),
             },
         )?);
     }

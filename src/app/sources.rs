@@ -6,11 +6,13 @@ use crate::config::{self, CacheTimes, Config, SourceConfig};
 use crate::document::Problems;
 use crate::limits::Limits;
 use crate::load::{Caching, Store, Times};
+use crate::metrics::SourceMeter;
 use crate::source::{CustomerSource, SourceEntry, Sources};
 use crate::upstream::{BreakerSettings, Settings};
 use secrecy::ExposeSecret;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// The sources that run.
@@ -21,6 +23,8 @@ pub struct Running {
     pool: HashMap<Box<str>, (blake3::Hash, Arc<dyn CustomerSource>)>,
     /// Where all of them keep what was said.
     store: (u64, Store),
+    /// The epochs of all sources by their keys.
+    writes: HashMap<Box<str>, Arc<AtomicU64>>,
 }
 
 impl Running {
@@ -36,6 +40,7 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
     let noted = problems.count();
     let mut tenants: BTreeMap<Box<str>, Vec<Arc<SourceEntry>>> = BTreeMap::new();
     let mut pool = HashMap::new();
+    let mut epochs = HashMap::new();
     let bytes = config.limits.cache_bytes;
     let kept = before.filter(|before| before.store.0 == bytes);
     let store = kept.map_or_else(|| Store::new(bytes), |before| before.store.1.clone());
@@ -47,10 +52,9 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
             continue;
         };
         let mut settings = settings(source, &config.limits);
-        // Counters go on, also where a source is built anew.
-        if let Some((_, running)) = before.and_then(|before| before.pool.get(&source.key)) {
-            settings.meter = running.meter();
-        }
+        settings.meter = meter(before, &source.key).unwrap_or(settings.meter);
+        let writes = epoch(before, &source.key);
+        epochs.insert(source.key.clone(), Arc::clone(&writes));
         let caching = caching(source.cache.as_ref(), source.timeouts.total, &config.limits);
         let most = config.limits.credentials;
         let print = fingerprint(source, &manifest, &vars, &settings, (&caching, most));
@@ -68,6 +72,7 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
                 let cache = Cache {
                     store: store.clone(),
                     caching,
+                    writes,
                 };
                 forwarded::running(&manifest, site, cache, &source.forwarded, most)
             }
@@ -90,7 +95,20 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
         tenants: tenants.collect(),
         pool,
         store: (bytes, store),
+        writes: epochs,
     })
+}
+
+/// The counters of a source, which go on where it is built anew.
+fn meter(before: Option<&Running>, key: &str) -> Option<Arc<SourceMeter>> {
+    let (_, running) = before?.pool.get(key)?;
+    Some(running.meter())
+}
+
+/// The epoch of a source, which goes on where it is built anew: a write that began before ends after it.
+fn epoch(before: Option<&Running>, key: &str) -> Arc<AtomicU64> {
+    let epoch = before.and_then(|before| before.writes.get(key));
+    epoch.map(Arc::clone).unwrap_or_default()
 }
 
 /// Changes whenever a source would be built differently.
@@ -125,6 +143,8 @@ pub struct Cache {
     pub store: Store,
     /// How.
     pub caching: Caching,
+    /// The epoch that every write moves on.
+    pub writes: Arc<AtomicU64>,
 }
 
 /// How a source with these times is cached.

@@ -10,7 +10,7 @@ use super::pages::{malformed, plan, read, sizes, too_deep};
 use super::place::{Gap, Mark, Way};
 use super::seek::seek;
 use super::strip::Strip;
-use crate::source::TotalKind;
+use crate::source::{Paging, TotalKind};
 use std::ops::Range;
 
 /// Rows read before the first row of a window that ends at a place, so that the first row can be found again by them.
@@ -182,7 +182,14 @@ async fn probe(list: &List<'_>, strip: &mut Strip, side: Way, asked: u64) -> Res
     let end = strip.rows.last().map_or(asked, |raw| raw.spot.ordinal + 1);
     match side {
         Way::Forward if strip.at_end || list.plan.depth.is_some_and(|depth| end >= depth) => Ok(()),
-        Way::Forward => read(list, strip, end..end + most).await,
+        Way::Forward => {
+            // Numbered pages end at multiples of their size: up to such a one it is mostly one page.
+            let until = match list.plan.paging {
+                Paging::Page(_) => (end + most / 2 + 1).next_multiple_of(most),
+                _ => end + most,
+            };
+            read(list, strip, end..until).await
+        }
         Way::Backward if first > 0 => {
             let mut earlier = Strip::default();
             read(

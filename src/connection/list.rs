@@ -250,12 +250,24 @@ impl List<'_> {
         if self.check.is_some() || pick.dropped > 0 || strip.distrusted {
             return None;
         }
-        let total = strip.total.filter(|total| !miscounts(strip, *total))?;
+        let total = strip.total.filter(|total| !self.miscounts(strip, *total))?;
         match self.plan.total {
             TotalKind::Exact => Some(total),
             TotalKind::Capped(cap) => (total < cap).then_some(total),
             TotalKind::None | TotalKind::UpperBound => None,
         }
+    }
+
+    /// Whether a total is too small for the rows in hand, or for those that the source says follow: often it counts one page.
+    fn miscounts(&self, strip: &Strip, total: u64) -> bool {
+        let counted = matches!(self.plan.paging, Paging::Page(_) | Paging::Offset(_));
+        let held = match (strip.rows.first(), strip.rows.last()) {
+            (_, Some(last)) if counted => last.spot.ordinal + 1,
+            // In chains rows were counted when their cursor was made: some of those before may be gone, but hardly all.
+            (Some(first), _) if first.spot.ordinal > 0 => strip.rows.len() as u64 + 1,
+            _ => strip.rows.len() as u64,
+        };
+        total < held || (total == held && strip.more && !strip.at_end)
     }
 
     fn judge(&self, raw: &Raw) -> Verdict {
@@ -315,12 +327,6 @@ impl List<'_> {
             rows
         }
     }
-}
-
-/// Whether a total is too small for the rows in hand, or for those that the source says follow: often it counts one page.
-fn miscounts(strip: &Strip, total: u64) -> bool {
-    let held = strip.rows.last().map_or(0, |raw| raw.spot.ordinal + 1);
-    total < held || (total == held && strip.more && !strip.at_end)
 }
 
 /// What is read.

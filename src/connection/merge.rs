@@ -49,8 +49,8 @@ pub(super) async fn read(
     Ok(gathered)
 }
 
-/// A source that a cursor does not name was too long to be ordered when the traversal began. It stays out, though it may be
-/// short enough by now: its first rows would come after others that they belong before.
+/// A source that a cursor does not name could not be ordered when the traversal began: it was too long, or the budget of a scan
+/// ended before. It stays out, though it might take part by now: its first rows would come after others that they belong before.
 fn leave_out(lists: &[Listed<'_>], gaps: Option<&Gaps>, gathered: &mut Gathered) {
     let Some(gaps) = gaps else {
         return;
@@ -60,8 +60,11 @@ fn leave_out(lists: &[Listed<'_>], gaps: Option<&Gaps>, gathered: &mut Gathered)
             && let Ok(list) = &listed.list
             && gaps.iter().all(|(named, _)| *named != source)
         {
-            let most = list.limits.whole_rows;
-            gathered.exclude(usize::from(source), ReportError::TooLong(most));
+            let why = match list.check {
+                Some(_) => ReportError::ScanLimit,
+                None => ReportError::TooLong(list.limits.whole_rows),
+            };
+            gathered.exclude(usize::from(source), why);
         }
     }
 }

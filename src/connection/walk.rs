@@ -113,10 +113,21 @@ fn resume(mark: &Mark) -> Strip {
     }
 }
 
-/// Rows that came in ahead push those that were shown onto the next page, where a source's tokens are numbers of rows.
+/// Rows that came in ahead push those that were shown onto the next page, where a source's tokens are numbers of rows. The
+/// rows before the last one shown come along with it; where others stand before it, it was changed and has moved by itself.
 fn skip_seen(strip: &mut Strip, mark: &Mark) {
-    let seen = |raw: &Raw| raw.print > NAMELESS && raw.print == mark.print();
-    strip.seam = strip.rows.iter().position(seen).map_or(0, |at| at + 1);
+    let rows = &strip.rows;
+    let is = |raw: Option<&Raw>, print: u32| raw.is_some_and(|raw| raw.print == print);
+    let at = rows
+        .iter()
+        .position(|raw| raw.print > NAMELESS && raw.print == mark.print());
+    let came_along = |at: usize| {
+        let before = (1..mark.anchors.len()).take(at);
+        before
+            .filter_map(|back| Some((at - back, *mark.anchors.get(back)?)))
+            .all(|(index, print)| is(rows.get(index), print))
+    };
+    strip.seam = at.filter(|at| came_along(*at)).map_or(0, |at| at + 1);
 }
 
 /// Reads the next page of the chain. `trail` where the way to that page is known already.

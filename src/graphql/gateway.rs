@@ -23,13 +23,13 @@ use futures_util::future::BoxFuture;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::Instrument;
 
 pub use super::document::ContractError;
 
 /// What the transport knows about a request.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Arrival {
     /// The request's id.
     pub request_id: Box<str>,
@@ -45,7 +45,13 @@ pub struct Arrival {
     pub trace: Option<Trace>,
     /// The credentials it brings for the CRMs themselves.
     pub brought: Brought,
+    /// What it takes of the ceilings on requests. It is given back when the operation ends, which may be after its caller
+    /// has left.
+    pub hold: Hold,
 }
+
+/// Permits of ceilings.
+pub type Hold = Vec<OwnedSemaphorePermit>;
 
 impl Arrival {
     /// A request of somebody who may do everything, that takes what caches have.
@@ -58,6 +64,7 @@ impl Arrival {
             no_store: false,
             trace: None,
             brought: Brought::default(),
+            hold: Hold::new(),
         }
     }
 }
@@ -198,7 +205,7 @@ impl Gateway {
         &self,
         prepared: &Prepared,
         variables: serde_json::Map<String, serde_json::Value>,
-        arrival: Arrival,
+        mut arrival: Arrival,
     ) -> Answer {
         if prepared.is_mutation() && !arrival.caller.may(Scope::WriteCustomers) {
             let message = format!(
@@ -214,6 +221,7 @@ impl Gateway {
         let last = arrival.deadline + Duration::from_millis(self.inner.limits.grace_ms);
         let caller = Arc::clone(&arrival.caller);
         let brought = arrival.brought.clone();
+        let hold = std::mem::take(&mut arrival.hold);
         let operation = operation(arrival, self.inner.limits.upstream_calls);
         let mut data = Data::default();
         (self.inner.furnish)(&operation, &caller, &brought, &mut data);
@@ -229,7 +237,7 @@ impl Gateway {
         let running = running.map(Result::ok);
         let running = if prepared.is_mutation() {
             let writing = Writing::start(&self.inner);
-            let running = running.inspect(move |_| drop(writing));
+            let running = running.inspect(move |_| drop((writing, hold)));
             let task = tokio::spawn(running.in_current_span());
             async move { task.await.ok().flatten() }.boxed()
         } else {
@@ -257,8 +265,15 @@ impl Gateway {
     }
 
     /// Where the answer to a request with this text would be kept; `None` where nothing is. To be asked for before
-    /// anything is read. Other credentials, too, are another place.
-    pub fn place(&self, caller: &Caller, brought: &Brought, text: &[u8]) -> Option<Place> {
+    /// anything is read. Other credentials, too, are another place, and so is the same text in a body and, by `GET`, in an
+    /// address.
+    pub fn place(
+        &self,
+        caller: &Caller,
+        brought: &Brought,
+        is_get: bool,
+        text: &[u8],
+    ) -> Option<Place> {
         self.inner.answers.as_ref()?;
         let print = brought.print();
         let mut key = Vec::with_capacity(caller.tenant.len() + text.len() + 40);
@@ -267,7 +282,7 @@ impl Gateway {
         for (_, scope) in Scope::ALL {
             key.push(u8::from(caller.may(scope)));
         }
-        key.push(u8::from(print.is_some()));
+        key.push(u8::from(print.is_some()) | u8::from(is_get) << 1);
         key.extend(print.into_iter().flatten());
         key.extend_from_slice(text);
         Some(Place {

@@ -1,6 +1,7 @@
 //! `/metrics`: the gateway's figures, for whoever may see those of all tenants.
 
 use super::guards::Visit;
+use super::negotiate::Media;
 use super::parameters::Malformed;
 use super::{Shared, entry, handler};
 use crate::access::Scope;
@@ -29,7 +30,7 @@ pub(super) async fn metrics(
         }
         Err(denied) => denied,
     };
-    handler::malformed(&shared, denied, &visit.id)
+    handler::malformed(&shared, denied, Media::Json, &visit.id)
 }
 
 fn page(shared: &Shared) -> String {

@@ -13,6 +13,7 @@
 
 use super::Shared;
 use super::handler;
+use super::negotiate::Media;
 use super::parameters::Malformed;
 use crate::access::{Network, Peer};
 use axum::BoxError;
@@ -136,7 +137,7 @@ where
             StatusCode::MISDIRECTED_REQUEST,
             "the gateway is not called by this name",
         );
-        handler::malformed(shared, error, &id)
+        handler::malformed(shared, error, Media::Json, &id)
     } else if welcome.is_some() && is_preflight(&request) {
         preflight(policy.forwarding.listed())
     } else {

@@ -7,7 +7,7 @@ use super::guards::{self, Sent, Visit};
 use super::negotiate::Media;
 use super::parameters::{self, Malformed, Parameters};
 use crate::access::Caller;
-use crate::graphql::{Answer, Arrival, Place, Prepared, RequestCode, RequestError};
+use crate::graphql::{Answer, Arrival, Hold, Place, Prepared, RequestCode, RequestError};
 use crate::metrics::{Ended, Kind, Word};
 use crate::trace::{Span, Trace};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
@@ -15,7 +15,6 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
 
 /// The methods of `/graphql`.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
@@ -27,11 +26,14 @@ pub(super) async fn graphql(
 ) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
+    let accepted = Media::accepted(request.headers());
+    // A refusal, too, comes in the form that is wanted, where there is such a one.
+    let media = accepted.unwrap_or(Media::Json);
     let mut span = span(shared, request.headers());
     let trace = span.trace().clone();
-    let (response, kind) = match respond(shared, &visit, trace, request, started).await {
+    let (response, kind) = match respond(shared, &visit, trace, request, started, accepted).await {
         Ok(answered) => answered,
-        Err(error) => (malformed(shared, error, &visit.id), Kind::Malformed),
+        Err(error) => (malformed(shared, error, media, &visit.id), Kind::Malformed),
     };
     let ended = ended(&response);
     shared.policy.meter.answered(kind, ended, started.elapsed());
@@ -65,6 +67,7 @@ async fn respond(
     trace: Trace,
     request: Request<impl Sent>,
     started: Instant,
+    accepted: Option<Media>,
 ) -> Result<(Response, Kind), Malformed> {
     let (parts, body) = request.into_parts();
     let reads_only = match parts.method {
@@ -74,15 +77,14 @@ async fn respond(
         _ => {
             let message = "only GET and POST are served here";
             let error = Malformed::new(StatusCode::METHOD_NOT_ALLOWED, message);
-            return Ok((not_allowed(shared, error, id, METHODS), Kind::Malformed));
+            let media = accepted.unwrap_or(Media::Json);
+            return Ok((
+                not_allowed(shared, error, media, id, METHODS),
+                Kind::Malformed,
+            ));
         }
     };
-    let media = Media::accepted(&parts.headers).ok_or_else(|| {
-        Malformed::new(
-            StatusCode::NOT_ACCEPTABLE,
-            "answers are application/graphql-response+json or application/json",
-        )
-    })?;
+    let media = accepted.ok_or_else(not_acceptable)?;
     let welcome = shared.policy.welcome_origin(&parts.headers).is_some();
     if reads_only && !welcome && guards::is_foreign(&parts.headers) {
         let message = "a GET from another origin needs the header graphql-require-preflight";
@@ -90,18 +92,17 @@ async fn respond(
     }
     let (caller, brought) = entry::known(shared, &parts.headers, *from).await?;
     let share = shared.shares.get(&caller.tenant);
-    let full = |places: &Semaphore| places.available_permits() == 0;
-    if full(&shared.permits) || share.is_some_and(full) {
+    let ceilings = || std::iter::once(&shared.permits).chain(share);
+    if ceilings().any(|places| places.available_permits() == 0) {
         return Err(overloaded());
     }
     let text = if reads_only {
-        // With its mark, so that it is no body's text.
-        Bytes::from(format!("?{}", parts.uri.query().unwrap_or_default()))
+        Bytes::from(parts.uri.query().unwrap_or_default().to_owned())
     } else {
         parameters::body(&parts.headers, body, &shared.limits).await?
     };
     let wish = Wish::of(&parts.headers);
-    let place = shared.gateway.place(&caller, &brought, &text);
+    let place = shared.gateway.place(&caller, &brought, reads_only, &text);
     let place = place.filter(|_| !wish.no_store);
     // Whoever wants news makes the next one's answer, and is not answered with the last one's.
     let old = place.as_ref().filter(|_| wish == Wish::default());
@@ -110,10 +111,9 @@ async fn respond(
         return Ok((written(body, StatusCode::OK, media, fresh), Kind::Kept));
     }
     // Not before the body is here: whoever sends slowly must not keep others out.
-    let _permit = shared.permits.try_acquire().map_err(|_| overloaded())?;
-    let _share = share
-        .map(Semaphore::try_acquire)
-        .transpose()
+    let taken = ceilings().map(|places| Arc::clone(places).try_acquire_owned());
+    let hold = taken
+        .collect::<Result<Hold, _>>()
         .map_err(|_| overloaded())?;
     let parameters = if reads_only {
         Parameters::from_url(parts.uri.query().unwrap_or_default())?
@@ -123,6 +123,7 @@ async fn respond(
     let arrival = Arrival {
         trace: Some(trace),
         brought,
+        hold,
         ..arrival(shared, id, caller, wish, started)
     };
     run(shared, parameters, reads_only, arrival, place, media).await
@@ -150,7 +151,7 @@ async fn run(
         let message = "a mutation must be sent by POST";
         let error = Malformed::new(StatusCode::METHOD_NOT_ALLOWED, message);
         let allow = HeaderValue::from_static("POST");
-        return Ok((not_allowed(shared, error, &id, allow), Kind::Refused));
+        return Ok((not_allowed(shared, error, media, &id, allow), Kind::Refused));
     }
     let running = shared
         .gateway
@@ -211,6 +212,11 @@ fn prepare(shared: &Shared, parameters: &Parameters) -> Result<Prepared, Vec<Req
     }
     library.keep(&found);
     Ok(prepared)
+}
+
+fn not_acceptable() -> Malformed {
+    let message = "answers are application/graphql-response+json or application/json";
+    Malformed::new(StatusCode::NOT_ACCEPTABLE, message)
 }
 
 fn overloaded() -> Malformed {
@@ -285,9 +291,9 @@ fn written(body: Bytes, status: StatusCode, media: Media, cache_control: HeaderV
 }
 
 /// The answer to a request that is not a well-formed GraphQL request.
-pub(super) fn malformed(shared: &Shared, error: Malformed, id: &str) -> Response {
+pub(super) fn malformed(shared: &Shared, error: Malformed, media: Media, id: &str) -> Response {
     let answer = Answer::refused(vec![error.error]);
-    let mut response = render(shared, answer, error.status, Media::Json, id);
+    let mut response = render(shared, answer, error.status, media, id);
     if let (StatusCode::UNAUTHORIZED, Some(challenge)) = (error.status, error.challenge) {
         let challenge = HeaderValue::from_static(challenge);
         response
@@ -314,8 +320,14 @@ pub(super) fn failed(shared: &Shared, id: &str) -> Response {
     )
 }
 
-fn not_allowed(shared: &Shared, error: Malformed, id: &str, allow: HeaderValue) -> Response {
-    let mut response = malformed(shared, error, id);
+fn not_allowed(
+    shared: &Shared,
+    error: Malformed,
+    media: Media,
+    id: &str,
+    allow: HeaderValue,
+) -> Response {
+    let mut response = malformed(shared, error, media, id);
     response.headers_mut().insert(header::ALLOW, allow);
     response
 }

@@ -35,6 +35,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router, extract::State};
 use guards::Visit;
+use negotiate::Media;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -44,9 +45,9 @@ struct Shared {
     gateway: Gateway,
     limits: Limits,
     /// One permit per request in work.
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     /// The same for each tenant, where there are several.
-    shares: BTreeMap<Box<str>, Semaphore>,
+    shares: BTreeMap<Box<str>, Arc<Semaphore>>,
     readiness: Readiness,
     policy: Policy,
 }
@@ -56,7 +57,7 @@ pub fn router(gateway: Gateway, limits: &Limits, readiness: Readiness, policy: P
     let share = |tenant: &str| {
         (
             Box::from(tenant),
-            Semaphore::new(limits.requests_per_tenant),
+            Arc::new(Semaphore::new(limits.requests_per_tenant)),
         )
     };
     let several = policy.tenants.len() > 1;
@@ -68,7 +69,7 @@ pub fn router(gateway: Gateway, limits: &Limits, readiness: Readiness, policy: P
     let shared = Arc::new(Shared {
         gateway,
         limits: limits.clone(),
-        permits: Semaphore::new(limits.requests),
+        permits: Arc::new(Semaphore::new(limits.requests)),
         shares: shares.collect(),
         readiness,
         policy,
@@ -97,7 +98,7 @@ async fn schema(
             let text = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
             (text, shared.gateway.sdl().to_owned()).into_response()
         }
-        Err(denied) => handler::malformed(&shared, denied, &visit.id),
+        Err(denied) => handler::malformed(&shared, denied, Media::Json, &visit.id),
     }
 }
 

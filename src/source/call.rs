@@ -85,16 +85,18 @@ impl Operation {
         self.started.checked_sub(max_age)
     }
 
-    /// Notes for how long something that was read stays fresh.
+    /// Notes for how long something that was read stays fresh, from now on.
     pub fn read_fresh_for(&self, left: Duration) {
-        let left = u64::try_from(left.as_millis()).unwrap_or(UNREAD - 1);
-        self.fresh_ms.fetch_min(left, Ordering::Relaxed);
+        let until = self.started.elapsed().saturating_add(left);
+        let until = u64::try_from(until.as_millis()).map_or(UNREAD - 1, |ms| ms.min(UNREAD - 1));
+        self.fresh_ms.fetch_min(until, Ordering::Relaxed);
     }
 
-    /// For how long all that was read stays fresh; `None` where nothing was read.
+    /// For how long all that was read stays fresh from now on; `None` where nothing was read.
     pub fn fresh_for(&self) -> Option<Duration> {
-        let left = self.fresh_ms.load(Ordering::Relaxed);
-        (left != UNREAD).then(|| Duration::from_millis(left))
+        let until = self.fresh_ms.load(Ordering::Relaxed);
+        let until = (until != UNREAD).then(|| Duration::from_millis(until))?;
+        Some(until.saturating_sub(self.started.elapsed()))
     }
 }
 
@@ -359,6 +361,21 @@ mod tests {
         assert_eq!(error.kind, SourceErrorKind::OverBudget);
         assert!(error.detail.contains("more than 3 "), "{error}");
         assert_eq!((one.calls(), other.calls()), (1, 2));
+    }
+
+    /// What was read first grows stale while the rest is read.
+    #[test]
+    fn freshness_counts_from_each_read_on() {
+        let operation = operation(1);
+        assert_eq!(operation.fresh_for(), None);
+        operation.read_fresh_for(Duration::from_secs(1));
+        std::thread::sleep(Duration::from_millis(50));
+        operation.read_fresh_for(Duration::from_secs(1));
+        let left = operation.fresh_for().unwrap();
+        assert!(left <= Duration::from_millis(951), "{left:?}");
+        operation.read_fresh_for(Duration::MAX);
+        operation.read_fresh_for(Duration::ZERO);
+        assert_eq!(operation.fresh_for(), Some(Duration::ZERO));
     }
 
     #[test]

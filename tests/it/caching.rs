@@ -563,6 +563,27 @@ async fn an_answer_kept_whole_is_the_one_that_would_be_made() {
     assert_eq!(other["list"]["nodes"].as_array().unwrap().len(), 4);
 }
 
+/// The text of an address is no body, though the answer to it is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_kept_for_an_address_answers_no_body_of_the_same_text() {
+    let gateway = start_cached(30, LONG).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let asked = "query=%7Bcustomers(first%3A1)%7Bnodes%7Bid%7D%7D%7D";
+    let url = format!("{}/graphql", gateway.url);
+    let by_get = client.get(format!("{url}?{asked}"));
+    for _ in 0..2 {
+        let got = by_get
+            .try_clone()
+            .unwrap()
+            .header("graphql-require-preflight", "1");
+        assert_eq!(got.send().await.unwrap().status(), 200);
+    }
+    for text in [asked.to_owned(), format!("?{asked}")] {
+        let by_post = client.post(&url).header("content-type", "application/json");
+        assert_eq!(by_post.body(text).send().await.unwrap().status(), 400);
+    }
+}
+
 /// What an operation cost, and whether its rows came from a cache, are said of that very operation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_said_of_one_operation_is_not_repeated_by_the_next() {

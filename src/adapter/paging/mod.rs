@@ -301,7 +301,9 @@ impl Pages {
     /// Whether the CRM gives fewer rows at once than were asked for, and gave all of those.
     fn is_cut(&self, said: &Said<'_, '_>, rows: usize) -> bool {
         let size = self.number(self.paginator.size_echo.as_ref(), self.slots.size, said);
-        size.is_some_and(|size| size < u64::from(said.asked.size) && rows as u64 >= size)
+        size.is_some_and(|size| {
+            size > 0 && size < u64::from(said.asked.size) && rows as u64 >= size
+        })
     }
 
     fn total(&self, said: &Said<'_, '_>, rows: usize, cut: bool) -> Option<u64> {
@@ -337,11 +339,11 @@ impl Pages {
     }
 }
 
-/// A page that leads to itself. Without rows it hides none: the walk is at its end, and goes on from there once there are
-/// more. With rows nobody knows which follow them.
+/// A page that leads to itself. Without rows, and without a word that more follow, it hides none: the walk is at its end, and
+/// goes on from there once there are more. With rows nobody knows which follow them.
 fn ends_in_itself(mut page: Page, at: &Position) -> Result<Page, SourceError> {
     if page.next.as_ref() == Some(at) {
-        if !page.rows.is_empty() {
+        if !page.rows.is_empty() || page.more == Some(true) {
             return Err(malformed("the CRM's next page is the page itself"));
         }
         page.next = None;

@@ -26,8 +26,9 @@ const VERSION: u8 = 2;
 /// Bytes of the seal.
 const SEAL: usize = 16;
 
-/// Gaps in the lists of several sources, by their place among the sources asked. A source that is not named is at its
-/// start when it stands after all that are named, and at its end otherwise.
+/// Gaps in the lists of several sources, by their place among the sources asked. Where they stand one after the other, a source
+/// that is not named is at its start when it stands after all that are named, and at its end otherwise. In a merge it takes
+/// no part.
 pub(in crate::connection) type Gaps = Vec<(u16, Gap)>;
 
 /// A place in a connection.

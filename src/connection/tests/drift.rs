@@ -265,3 +265,23 @@ fn a_row_that_moved_behind_the_end_is_found() {
         assert!(!next.drift_unresolved);
     }
 }
+
+/// The row a reader stopped at is changed and goes to the end of the list: those between are not passed over.
+#[test]
+fn a_row_that_moved_ahead_of_its_reader_takes_no_others_along() {
+    for paging in every_style(20) {
+        let world = World::one(Shape::new(paging), plain_rows(39));
+        let page = world.first(20, None).unwrap();
+        let end = page.page_info.end.unwrap();
+        let moved = world.sources[0].rows()[19].clone();
+        world.sources[0].delete(19);
+        world.sources[0].insert(38, moved);
+        let next = world.first(20, Some(&end)).unwrap();
+        let between = &world.expected()[19..39];
+        match paging {
+            // What is known of the place is the row alone, and that is where it is now.
+            Paging::Page(_) | Paging::Offset(_) | Paging::None => {}
+            _ => assert_eq!(ids(&next), between, "{paging:?}"),
+        }
+    }
+}

@@ -77,7 +77,7 @@ impl Bound {
             variables,
             template,
         } = self;
-        let left = checked.left(&template);
+        let left = checked.left(&variables);
         let mut document = Arc::unwrap_or_clone(template);
         bind::bind(&mut document, &variables);
         (document, Expected { checked, left })
@@ -123,13 +123,14 @@ enum Template {
 }
 
 impl Checked {
-    /// The shape of what directives left of the operation.
-    fn left(&self, document: &executor::ExecutableDocument) -> Option<Shape> {
-        match (&self.template, &document.operations) {
-            (Template::Undecided(_), executor::DocumentOperations::Single(operation)) => {
-                Some(self.shape.left(&operation.node.selection_set.node))
+    /// The shape of what directives leave of the operation, where there are any.
+    fn left(&self, variables: &Variables) -> Option<Shape> {
+        match &self.template {
+            Template::Ready(_) => None,
+            Template::Undecided(document) => {
+                let set = &self.operation.selection_set;
+                Some(Shape::of(document, set, variables))
             }
-            _ => None,
         }
     }
 }
@@ -247,7 +248,7 @@ impl Documents {
         Ok(Checked {
             repeatable,
             direct,
-            shape: Shape::of(&document, &operation.selection_set),
+            shape: Shape::of(&document, &operation.selection_set, &Variables::new()),
             cost: cost::Cost::of(&document, &operation),
             introspects,
             sources: Arc::clone(&document.sources),

@@ -3,10 +3,11 @@
 //! The executor answers fields in the order they finish and leaves a failed field out, whatever its type. The specification
 //! wants the order asked for, `null` for a failed nullable field, and for a non-null one the nearest nullable parent nulled.
 
+use super::bind::Variables;
+use super::translate::wanted;
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::executable::{Selection, SelectionSet, Type};
 use async_graphql::indexmap::IndexMap;
-use async_graphql::parser::types as to;
 use async_graphql::{Name, PathSegment, ServerError, Value};
 
 /// The keys of one object of the answer, in order.
@@ -23,15 +24,23 @@ struct FieldShape {
 }
 
 impl Shape {
-    /// The shape of a selection set. Its size was measured before: spreading fragments out is bounded.
-    pub(super) fn of(document: &ExecutableDocument, set: &SelectionSet) -> Self {
+    /// The shape of a selection set, without what directives leave out. Its size was measured before: spreading fragments out is
+    /// bounded.
+    pub(super) fn of(
+        document: &ExecutableDocument,
+        set: &SelectionSet,
+        variables: &Variables,
+    ) -> Self {
         let mut shape = Self::default();
-        shape.add(document, set);
+        shape.add(document, set, variables);
         shape
     }
 
-    fn add(&mut self, document: &ExecutableDocument, set: &SelectionSet) {
+    fn add(&mut self, document: &ExecutableDocument, set: &SelectionSet, variables: &Variables) {
         for selection in &set.selections {
+            if wanted(selection.directives(), variables) == Ok(false) {
+                continue;
+            }
             match selection {
                 Selection::Field(field) => {
                     let shape = self
@@ -43,51 +52,17 @@ impl Shape {
                         });
                     if !field.selection_set.is_empty() {
                         let inner = shape.inner.get_or_insert_default();
-                        inner.add(document, &field.selection_set);
+                        inner.add(document, &field.selection_set, variables);
                     }
                 }
-                Selection::InlineFragment(fragment) => self.add(document, &fragment.selection_set),
+                Selection::InlineFragment(fragment) => {
+                    self.add(document, &fragment.selection_set, variables);
+                }
                 Selection::FragmentSpread(spread) => {
                     if let Some(fragment) = spread.fragment_def(document) {
-                        self.add(document, &fragment.selection_set);
+                        self.add(document, &fragment.selection_set, variables);
                     }
                 }
-            }
-        }
-    }
-
-    /// The shape of what is left of the operation once its directives have left selections out: where a key stood in one of
-    /// those first, it stands where it is asked for next.
-    pub(super) fn left(&self, set: &to::SelectionSet) -> Self {
-        let mut left = Self::default();
-        left.follow(self, set);
-        left
-    }
-
-    fn follow(&mut self, whole: &Self, set: &to::SelectionSet) {
-        for item in &set.items {
-            match &item.node {
-                to::Selection::Field(field) => {
-                    let key = &field.node.response_key().node;
-                    let Some(known) = whole.fields.get(key) else {
-                        continue;
-                    };
-                    let own = self
-                        .fields
-                        .entry(key.clone())
-                        .or_insert_with(|| FieldShape {
-                            ty: known.ty.clone(),
-                            inner: known.inner.as_ref().map(|_| Self::default()),
-                        });
-                    if let (Some(inner), Some(known)) = (&mut own.inner, &known.inner) {
-                        inner.follow(known, &field.node.selection_set.node);
-                    }
-                }
-                to::Selection::InlineFragment(fragment) => {
-                    self.follow(whole, &fragment.node.selection_set.node);
-                }
-                // Fragments were spread out when the document was checked.
-                to::Selection::FragmentSpread(_) => {}
             }
         }
     }

@@ -135,7 +135,8 @@ impl<'a> Translation<'a> {
         Ok(())
     }
 
-    /// A fragment within a set of objects of type `ty`. Of an object type, validation left only those that always apply.
+    /// A fragment within a set of objects of type `ty`. Of an object type it applies always, or never: within a fragment on an
+    /// interface others of its types may be named.
     fn collect_fragment(
         &self,
         ty: &apollo_compiler::Name,
@@ -148,36 +149,16 @@ impl<'a> Translation<'a> {
                 into.typed(on, set);
                 Ok(())
             }
+            Some(on) if on != ty && !self.schema.is_subtype(on, ty) => Ok(()),
             _ => self.collect(ty, set, into),
         }
     }
 
-    /// Decides `@skip` and `@include`, the only directives that a document may hold.
     fn is_wanted(&self, directives: &from::DirectiveList) -> Result<bool, RequestError> {
-        let mut wanted = true;
-        for directive in directives.iter() {
-            let unless = directive.name == "skip";
-            match self.condition(directive) {
-                Some(yes) => wanted &= yes != unless,
-                None => {
-                    let flaw = format!("`if` of `@{}` must not be null", directive.name);
-                    return Err(RequestError::invalid(flaw)
-                        .at(directive.location(), &self.document.sources));
-                }
-            }
-        }
-        Ok(wanted)
-    }
-
-    fn condition(&self, directive: &from::Directive) -> Option<bool> {
-        match &**directive.specified_argument_by_name("if")? {
-            from::Value::Boolean(yes) => Some(*yes),
-            from::Value::Variable(name) => match self.variables.get(name.as_str())? {
-                Value::Boolean(yes) => Some(*yes),
-                _ => None,
-            },
-            _ => None,
-        }
+        wanted(directives, self.variables).map_err(|directive| {
+            let flaw = format!("`if` of `@{}` must not be null", directive.name);
+            RequestError::invalid(flaw).at(directive.location(), &self.document.sources)
+        })
     }
 
     fn selection(&self, asked: &Asked<'a>) -> Result<Positioned<to::Selection>, RequestError> {
@@ -238,6 +219,33 @@ impl<'a> Collected<'a> {
             Some(Asked::On(_, sets)) => sets.push(set),
             _ => self.asked.push(Asked::On(on, vec![set])),
         }
+    }
+}
+
+/// Decides `@skip` and `@include`, the only directives that a document may hold.
+///
+/// # Errors
+/// The one whose condition is `null`.
+pub(super) fn wanted<'d>(
+    directives: &'d from::DirectiveList,
+    variables: &Variables,
+) -> Result<bool, &'d Node<from::Directive>> {
+    let mut wanted = true;
+    for directive in directives.iter() {
+        let yes = condition(directive, variables).ok_or(directive)?;
+        wanted &= yes != (directive.name == "skip");
+    }
+    Ok(wanted)
+}
+
+fn condition(directive: &from::Directive, variables: &Variables) -> Option<bool> {
+    match &**directive.specified_argument_by_name("if")? {
+        from::Value::Boolean(yes) => Some(*yes),
+        from::Value::Variable(name) => match variables.get(name.as_str())? {
+            Value::Boolean(yes) => Some(*yes),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

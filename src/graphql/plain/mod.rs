@@ -1,7 +1,7 @@
 //! The short way through the executor: a selection of plain fields is compiled once and written as JSON text for every row.
 //!
 //! The executor makes a future and a tree for every field of every row. What a record already holds needs neither. Whatever
-//! is not plain (a relative, an argument, a directive, a row with an unreadable field) makes the whole object take the
+//! is not plain (a relative, an argument, a row with an unreadable field) makes the whole object take the
 //! executor's way, so there is one meaning and two speeds. Text travels through the executor as [`Value::Binary`], which no
 //! type of this schema has otherwise; [`super::answer`] puts it in place.
 

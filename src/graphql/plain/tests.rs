@@ -324,6 +324,7 @@ async fn nothing_that_is_asked_for_twice_is_lost() {
     for query in [
         "{ customers(first: 2) { nodes { id } ...L @include(if: true) } } fragment L on CustomerConnection { nodes { email M } }",
         "{ customers(first: 2) { nodes { id M } nodes @skip(if: false) { email } } }",
+        "{ customers(first: 2) { nodes { ...N email M } } } fragment N on Node { id ... on Source { x: name } }",
         "{ customers(first: 2) { nodes { owner { id } ... on Node { ... on Customer { owner { name } id email M } } } } }",
     ] {
         for more in ["", "customFields"] {
@@ -332,6 +333,7 @@ async fn nothing_that_is_asked_for_twice_is_lost() {
             let node = &answer["data"]["customers"]["nodes"][1];
             assert!(node.get("id").is_some(), "{query}: {text}");
             assert_eq!(node["email"], "ann1@example.com", "{query}: {text}");
+            assert!(node.get("x").is_none(), "{query}: {text}");
             let owner = &node["owner"];
             assert!(owner.is_null() || owner == &serde_json::json!({"id": "7", "name": null}));
         }

@@ -67,6 +67,9 @@ async fn what_is_no_graphql_request_is_a_400_for_everybody(#[case] text: &str) {
             "{}",
             got.text
         );
+        // A refusal is read by the clients that read answers.
+        let media = format!("{accept}; charset=utf-8");
+        assert_eq!(got.header("content-type"), media);
     }
 }
 
@@ -140,6 +143,23 @@ async fn a_body_without_a_type_is_not_read() {
             .status,
         200
     );
+}
+
+/// Half a write helps nobody, so a mutation goes on when its caller leaves; and so does its share of the ceilings.
+#[tokio::test]
+async fn a_mutation_whose_caller_left_keeps_its_place() {
+    let routes = routes_with(&Limits {
+        requests: 1,
+        ..Limits::default()
+    });
+    let ask = |query: &str| post().body(body(&json!({ "query": query }))).unwrap();
+    let left = send_to(routes.clone(), ask("mutation { slowBump(ms: 300) }"));
+    let left = tokio::time::timeout(std::time::Duration::from_millis(50), left).await;
+    assert!(left.is_err(), "the caller leaves while it runs");
+    let got = send_to(routes.clone(), ask("{ text }")).await;
+    assert_eq!(got.status, 503, "{}", got.text);
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    assert_eq!(send_to(routes, ask("{ text }")).await.status, 200);
 }
 
 #[tokio::test]

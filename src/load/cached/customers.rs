@@ -6,7 +6,7 @@ use super::{Batch, Cached, Found, broken_off, landed, may_be_stale, note_kept, s
 use crate::load::cache::{Kept, Key, Said};
 use crate::metrics::Read;
 use crate::model::{Customer, LocalId};
-use crate::source::{Call, CustomerRef, Known, Operation};
+use crate::source::{Call, CustomerRef, Known, Operation, SourceErrorKind};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -75,13 +75,42 @@ impl Cached {
         }
     }
 
-    /// Reads what is missing, joining what is under way; in the order of the keys.
+    /// Reads what is missing, joining what is under way; in the order of the keys. What was refused because the operation
+    /// that was joined had used up its calls is asked for once more.
     async fn fly_customers(
         self: &Arc<Self>,
         call: &Call,
         missing: &[Key],
         known: Option<Known>,
     ) -> Vec<Found> {
+        let (mut found, joined) = self.fly_customers_once(call, missing, known).await;
+        if !joined {
+            return found;
+        }
+        let refused =
+            |read: &Found| matches!(read, Err(error) if error.kind == SourceErrorKind::OverBudget);
+        let again: Vec<Key> = missing
+            .iter()
+            .zip(&found)
+            .filter(|(_, read)| refused(read))
+            .map(|(key, _)| key.clone())
+            .collect();
+        if again.is_empty() {
+            return found;
+        }
+        let (read, _) = self.fly_customers_once(call, &again, None).await;
+        let slots = found.iter_mut().filter(|read| refused(read));
+        slots.zip(read).for_each(|(slot, read)| *slot = read);
+        found
+    }
+
+    /// The same, but once; and whether anything that others read was joined.
+    async fn fly_customers_once(
+        self: &Arc<Self>,
+        call: &Call,
+        missing: &[Key],
+        known: Option<Known>,
+    ) -> (Vec<Found>, bool) {
         let own = call.until(self.patience()).knowing(known);
         let this = Arc::clone(self);
         let landed_since = |key: &Key| {
@@ -109,7 +138,7 @@ impl Cached {
                 });
             found.push(read);
         }
-        found
+        (found, joined > 0)
     }
 
     /// Asks again for customers that are about to grow stale, as [`renew_page`](Self::renew_page) does for a page.

@@ -5,7 +5,9 @@
 use super::{Cached, PageRead, broken_off, landed, may_be_stale, note_kept, serves, stale};
 use crate::load::cache::{Kept, Key, PageKey, Said, Scope};
 use crate::metrics::Read;
-use crate::source::{Call, Known, ListPlan, Operation, Page, Position, Row, SourceError};
+use crate::source::{
+    Call, Known, ListPlan, Operation, Page, Position, Row, SourceError, SourceErrorKind,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -57,7 +59,7 @@ impl Cached {
         }
     }
 
-    /// Reads a page, or joins who reads it.
+    /// Reads a page, or joins who reads it; once more where the operation that was joined had used up its calls.
     async fn fly_page(
         self: &Arc<Self>,
         call: &Call,
@@ -66,6 +68,24 @@ impl Cached {
         key: Key,
         kept: Option<&Kept>,
     ) -> PageRead {
+        match self.fly_page_once(call, plan, at, key.clone(), kept).await {
+            (Err(error), Read::Joined) if error.kind == SourceErrorKind::OverBudget => {
+                let (read, _) = self.fly_page_once(call, plan, at, key, kept).await;
+                read
+            }
+            (read, _) => read,
+        }
+    }
+
+    /// The same, but once; and whether it was sent or joined.
+    async fn fly_page_once(
+        self: &Arc<Self>,
+        call: &Call,
+        plan: &ListPlan,
+        at: &Position,
+        key: Key,
+        kept: Option<&Kept>,
+    ) -> (PageRead, Read) {
         let known = kept.and_then(known_page);
         let own = call.until(self.patience()).knowing(known);
         let this = Arc::clone(self);
@@ -83,8 +103,11 @@ impl Cached {
                 }
             });
         self.meter.pages.add(from);
-        let flight = flights.into_iter().next().ok_or_else(broken_off)?;
-        landed(call, self.caching.patience, flight).await?
+        let read = match flights.into_iter().next() {
+            Some(flight) => landed(call, self.caching.patience, flight).await,
+            None => Err(broken_off()),
+        };
+        (read.flatten(), from)
     }
 
     /// Asks again for a page that is about to grow stale. Nobody waits for it, and who asks meanwhile joins it.

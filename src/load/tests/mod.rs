@@ -11,8 +11,8 @@ use crate::model::{
     Assumption, Capabilities, Change, Customer, Filter, LocalId, Order, PagingStyle, WriteOutcome,
 };
 use crate::source::{
-    Call, CustomerRef, CustomerSource, ListPlan, Operation, Page, Paging, Position, Row, Sizes,
-    SourceError, SourceErrorKind, TotalKind, Unsupported, Written,
+    Call, CallBudget, CustomerRef, CustomerSource, ListPlan, Operation, Page, Paging, Position,
+    Row, Sizes, SourceError, SourceErrorKind, TotalKind, Unsupported, Written,
 };
 use async_trait::async_trait;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -140,13 +140,14 @@ impl CustomerSource for Told {
         _: &Position,
         _: u32,
     ) -> Result<Page, SourceError> {
-        call.start().unwrap();
+        let started = call.start();
         self.lists.fetch_add(1, Ordering::SeqCst);
         let row = Row::Customer {
             customer: self.customer(&id("1")),
             key: None,
         };
         self.wait(call).await?;
+        started?;
         self.fail()?;
         Ok(Page {
             rows: vec![row],
@@ -159,7 +160,7 @@ impl CustomerSource for Told {
         call: &Call,
         ids: &[LocalId],
     ) -> Vec<Result<Option<CustomerRef>, SourceError>> {
-        call.start().unwrap();
+        let started = call.start();
         self.asked
             .lock()
             .unwrap()
@@ -170,6 +171,7 @@ impl CustomerSource for Told {
             .into_iter()
             .map(|customer| {
                 waited.clone()?;
+                started.clone()?;
                 self.fail()?;
                 Ok((customer.id.as_str() != "absent").then_some(customer))
             })
@@ -404,6 +406,29 @@ async fn the_deadline_of_who_asked_first_is_not_the_others() {
     told.gate.add_permits(2);
     assert_eq!(patient.await.unwrap(), Ok("1".into()));
     assert_eq!(told.lists.load(Ordering::SeqCst), 1, "the flight went on");
+}
+
+/// Whoever joins the read of an operation that has used up its calls pays for one of its own.
+#[tokio::test]
+async fn the_budget_of_who_asked_first_is_not_the_others() {
+    let told = Told::new(false);
+    let source = cached(&told, Some(LONG));
+    let asks = |budget: u32| {
+        let source = Arc::clone(&source);
+        let operation = Operation::new("test", Instant::now() + Duration::from_secs(60));
+        let call = Call::new(Arc::new(operation.spending(CallBudget::of(budget))));
+        tokio::spawn(
+            async move { tokio::join!(list(&source, &call), read_by(&source, "2", &call)) },
+        )
+    };
+    let spent = asks(0);
+    settle().await;
+    let other = asks(2);
+    settle().await;
+    told.gate.add_permits(100);
+    let refused = SourceErrorKind::OverBudget;
+    assert_eq!(spent.await.unwrap(), (Err(refused), Err(refused)));
+    assert_eq!(other.await.unwrap(), (Ok("1".into()), Ok(Some("1".into()))));
 }
 
 #[tokio::test]

@@ -320,13 +320,18 @@ async fn an_empty_refresh_token_replaces_none() {
 /// A CRM that was restored from a backup has forgotten what it gave since, and may know what it was set up with.
 #[tokio::test]
 async fn a_kept_token_that_the_crm_has_forgotten_gives_way_to_the_configured_one() {
-    for (status, asked) in [(400, 2), (401, 2), (403, 1)] {
+    for (status, word, asked) in [
+        (400, "invalid_grant", 2),
+        (401, "invalid_grant", 2),
+        (401, "invalid_client", 1),
+        (403, "invalid_grant", 1),
+    ] {
         let crm = Crm::answering(move |seen, _| match seen.target.as_str() {
             "/token" if seen.body.ends_with("refresh_token=r0") => Play::Json(
                 200,
                 json!({ "access_token": "t", "expires_in": 3600, "refresh_token": "r9" }),
             ),
-            "/token" => Play::Json(status, json!({ "error": "invalid_grant" })),
+            "/token" => Play::Json(status, json!({ "error": word })),
             _ => echo(seen),
         })
         .await;
@@ -351,26 +356,27 @@ async fn a_kept_token_that_the_crm_has_forgotten_gives_way_to_the_configured_one
 async fn a_token_endpoint_that_fails_for_a_moment_is_asked_again_and_a_silent_one_is_not() {
     let good = Play::Json(200, json!({ "access_token": "t", "expires_in": 3600 }));
     let failing = |status| Play::Raw(status, vec![], b"<html>".to_vec());
-    for (first, asked, kind) in [
-        (failing(502), 2, None),
-        (failing(503), 2, None),
-        (failing(504), 2, None),
-        (failing(500), 1, Some(SourceErrorKind::Unavailable)),
-        (failing(400), 1, Some(SourceErrorKind::Credentials)),
-        (Play::Reset, 1, Some(SourceErrorKind::Unavailable)),
-        (Play::Hang, 1, Some(SourceErrorKind::Timeout)),
+    let client = REFRESH.replace("oauth2_refresh", "oauth2_client");
+    let client = client.replace(", refresh_token = \"r0\"", "");
+    let failed = Some(SourceErrorKind::Unavailable);
+    // A proxy without an answer does not know whether the refresh token was rotated.
+    for (auth, first, asked, kind) in [
+        (&*client, failing(502), 2, None),
+        (&*client, failing(504), 2, None),
+        (REFRESH, failing(503), 2, None),
+        (REFRESH, failing(502), 1, failed),
+        (REFRESH, failing(504), 1, failed),
+        (REFRESH, failing(500), 1, failed),
+        (REFRESH, failing(400), 1, Some(SourceErrorKind::Credentials)),
+        (REFRESH, Play::Reset, 1, failed),
+        (REFRESH, Play::Hang, 1, Some(SourceErrorKind::Timeout)),
     ] {
         let crm = with_endpoint(vec![first.clone(), good.clone()]).await;
         let settings = Settings {
             attempt: Duration::from_millis(300),
             ..Settings::default()
         };
-        let source = source_with(
-            &crm.base,
-            &getting(REFRESH),
-            TokenStore::default(),
-            settings,
-        );
+        let source = source_with(&crm.base, &getting(auth), TokenStore::default(), settings);
         let fetched = source.fetch(&call(), &[id("a")]).await.remove(0);
         assert_eq!(fetched.err().map(|error| error.kind), kind, "{first:?}");
         assert_eq!(forms(&crm).len(), asked, "{first:?}");

@@ -238,6 +238,20 @@ async fn selections_of_one_key_are_one_field_at_every_depth() {
     }
 }
 
+/// A fragment of another type within one of a wider type is not for these objects, and holds no place.
+#[tokio::test]
+async fn fragments_of_other_types_are_left_out_however_deep() {
+    let answer =
+        ask("{ pet { ... on Dog { ... on Pet { ... on Cat { lives } } } __typename } }").await;
+    assert_eq!(answer, json!({"data": {"pet": {"__typename": "Dog"}}}));
+    let mixed = "query($x: Boolean!) { pet { ... on Dog { barks } __typename ... on Dog @include(if: $x) { b: barks } } }";
+    let answer = ask_vars(mixed, json!({"x": true})).await;
+    assert_eq!(
+        serde_json::to_string(&answer["data"]).unwrap(),
+        r#"{"pet":{"barks":true,"__typename":"Dog","b":true}}"#
+    );
+}
+
 #[tokio::test]
 async fn a_condition_may_not_be_null() {
     for query in [
