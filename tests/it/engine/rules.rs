@@ -96,6 +96,15 @@ async fn rule_4_an_empty_page_that_leads_to_itself_hides_nothing_and_is_the_end(
         let crm = Crm::json(json!({ "data": [], "next": at })).await;
         let page = page_of(&source(&crm, &listing(style)), token(at), 2).await;
         assert_eq!(page.unwrap().next, None, "{style}");
+        // Unless the CRM says itself that it hides some.
+        let crm = Crm::json(json!({ "data": [], "next": at, "more": true })).await;
+        let style = style.replacen("kind", "more = \"/more\", kind", 1);
+        let page = page_of(&source(&crm, &listing(&style)), token(at), 2).await;
+        assert_eq!(
+            page.unwrap_err().kind,
+            SourceErrorKind::Malformed,
+            "{style}"
+        );
     }
 }
 
