@@ -243,9 +243,8 @@ impl Adapter {
         let more = page.next.is_some()
             || page.more == Some(true)
             || page.total.is_some_and(|total| total > rows.len() as u64)
-            || (page.cut && rows.len() < ids.len())
-            // Rows that went or came between two of these pages may have hidden one.
-            || (pages > 1 && rows.len() < ids.len());
+            // Rows that went or came between two pages may have hidden one.
+            || (rows.len() < ids.len() && (page.cut || pages > 1));
         Ok((rows, !more))
     }
 }

@@ -3,8 +3,8 @@
 //! A page is known by what led to it; rows on it may have come or gone. Nothing is guessed without being said.
 
 use super::back;
-use super::drift::{Located, SLACK, in_place, locate};
-use super::key::{Bearing, anchors, bearing};
+use super::drift::{SLACK, in_place};
+use super::key::{Bearing, Sighting, bearing, sight};
 use super::list::{Ask, Halt, List};
 use super::place::{Mark, Spot, Way};
 use super::strip::Strip;
@@ -46,7 +46,8 @@ pub(super) async fn again(
     }
     guess(strip, spot, held);
     // Counting cannot be right where the order says that the place is elsewhere.
-    strip.drifted |= is_elsewhere(toward(list, strip, mark, after));
+    let toward = toward(list, strip, mark, after);
+    strip.drifted |= matches!(toward, Some(Bearing::Ahead | Bearing::Behind));
     Ok(())
 }
 
@@ -119,10 +120,6 @@ fn toward(list: &List<'_>, strip: &Strip, mark: &Mark, after: bool) -> Option<Be
     list.order().map(|by| bearing(strip, mark, after, by))
 }
 
-fn is_elsewhere(toward: Option<Bearing>) -> bool {
-    matches!(toward, Some(Bearing::Ahead | Bearing::Behind))
-}
-
 /// Puts the seam of a row of which nothing is left where counting says. A page that begins at a fixed place is counted
 /// from its beginning: of its first three rows none can be left, so nothing is guessed. Others are counted from their end.
 fn guess(strip: &mut Strip, spot: &Spot, held: usize) {
@@ -137,24 +134,14 @@ fn guess(strip: &mut Strip, spot: &Spot, held: usize) {
     strip.seam = (begin + on_page).min(strip.rows.len());
 }
 
-/// Puts the seam where the row is, or was; `false` where that is not certain yet. What the list is ordered by knows best: the
-/// rows before it may be in hand while those that came after them are not. For the same reason a row is only taken for
-/// gone once it was `sought` on a further page.
+/// Puts the seam where the row is, or was; `false` where that is not certain yet.
 fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: bool) -> bool {
-    let toward = toward(list, strip, mark, after);
-    if let Some(Bearing::Here(seam)) = toward {
-        strip.seam = seam;
-        return true;
-    }
-    if is_elsewhere(toward) || matches!(toward, Some(Bearing::Among(_))) {
-        return false;
-    }
     let expected = mark.spot.index as usize;
-    let anchors = anchors(strip, mark, list.order());
-    strip.seam = match locate(&strip.prints(), expected, anchors, strip.at_start) {
-        Some(Located::At(index)) => index + usize::from(after),
-        Some(Located::Gone(index)) if strip.at_end || sought => index,
-        None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),
+    strip.seam = match sight(strip, mark, after, list.order(), (expected, sought)) {
+        Sighting::Here(seam) => seam,
+        Sighting::Nowhere if in_place(mark, strip.rows.get(expected)) => {
+            expected + usize::from(after)
+        }
         _ => return false,
     };
     true

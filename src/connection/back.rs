@@ -4,7 +4,7 @@
 //! list is short enough to be read again from its start. Else it is refused: never a wrong slice.
 
 use super::drift::{Located, locate};
-use super::key::{Bearing, bearing};
+use super::key::{Sighting, sight};
 use super::list::{Halt, List};
 use super::memory::Step;
 use super::pages::malformed;
@@ -220,20 +220,12 @@ pub(super) async fn recover(
     let expected = usize::try_from(mark.spot.ordinal).unwrap_or(usize::MAX);
     while !whole.at_end && whole.pages < list.limits.rescan_pages {
         forward(list, &mut whole, u32::MAX, None).await?;
-        let by_key = list.order().map(|by| bearing(&whole, mark, after, by));
-        if let Some(Bearing::Here(seam)) = by_key {
+        if let Sighting::Here(seam) = sight(&whole, mark, after, list.order(), (expected, false)) {
             whole.seam = seam;
+            // What follows is counted against the budget of the window, not this.
             whole.pages = 0;
             return Ok(Some(whole));
         }
-        whole.seam = match locate(&whole.prints(), expected, mark.anchors, true) {
-            Some(Located::At(index)) => index + usize::from(after),
-            Some(Located::Gone(index)) if whole.at_end => index,
-            _ => continue,
-        };
-        // What follows is counted against the budget of the window, not this.
-        whole.pages = 0;
-        return Ok(Some(whole));
     }
     Ok(None)
 }

@@ -3,8 +3,8 @@
 //! A window is read together with the row of its cursor, so that rows which moved are noticed in the same call. What a
 //! source says about itself is believed only as far as its answers agree with it.
 
-use super::drift::{Located, SLACK, in_place, locate};
-use super::key::{Bearing, anchors, bearing};
+use super::drift::{SLACK, in_place};
+use super::key::{Bearing, Sighting, bearing, sight};
 use super::list::{Ask, Halt, List};
 use super::pages::{malformed, plan, read, sizes, too_deep};
 use super::place::{Gap, Mark, Way};
@@ -143,28 +143,16 @@ fn place(strip: &mut Strip, seam: usize, mark: &Mark, after: bool) {
     strip.seam = seam;
 }
 
-/// Puts the seam where the row of the cursor is, or was; `false` where nothing of it is in hand. What the list is ordered by
-/// knows best: a row that was found elsewhere may have moved by itself. A row is only taken for gone once it was `sought`
-/// behind those that stood before it: rows that came between may have pushed it out of sight.
+/// Puts the seam where the row of the cursor is, or was; `false` where that is not certain yet.
 fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: bool) -> bool {
-    match list.order().map(|by| bearing(strip, mark, after, by)) {
-        Some(Bearing::Here(seam)) => {
-            place(strip, seam, mark, after);
-            return true;
-        }
-        Some(Bearing::Ahead | Bearing::Behind | Bearing::Among(_)) => return false,
-        _ => {}
-    }
-    let expected = mark
-        .spot
-        .ordinal
-        .saturating_sub(begin(strip, mark.spot.ordinal));
+    let ordinal = mark.spot.ordinal;
+    let expected = ordinal.saturating_sub(begin(strip, ordinal));
     let expected = usize::try_from(expected).unwrap_or(usize::MAX);
-    let anchors = anchors(strip, mark, list.order());
-    let seam = match locate(&strip.prints(), expected, anchors, strip.at_start) {
-        Some(Located::At(index)) => index + usize::from(after),
-        Some(Located::Gone(index)) if strip.at_end || sought => index,
-        None if in_place(mark, strip.rows.get(expected)) => expected + usize::from(after),
+    let seam = match sight(strip, mark, after, list.order(), (expected, sought)) {
+        Sighting::Here(seam) => seam,
+        Sighting::Nowhere if in_place(mark, strip.rows.get(expected)) => {
+            expected + usize::from(after)
+        }
         _ => return false,
     };
     place(strip, seam, mark, after);

@@ -177,9 +177,44 @@ fn neighbours(strip: &Strip, mark: &Mark, equal: &Range<usize>) -> bool {
     near.is_some_and(|rows| rows.iter().any(known))
 }
 
+/// What rows in hand tell of the place of a cursor's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sighting {
+    /// So many rows stand before it.
+    Here(usize),
+    /// Nothing of it is in hand, neither itself nor what stood before it, and no order tells where it is.
+    Nowhere,
+    /// It is, or may be, elsewhere.
+    Elsewhere,
+}
+
+/// Looks for the place of a cursor's row; it was expected at an index. What the list is ordered by knows best: a row that is
+/// found elsewhere may have moved by itself, and the rows before it may be in hand while those that came after them are not.
+/// For the same reason a row is only taken for gone once it was `sought` behind those that stood before it.
+pub(super) fn sight(
+    strip: &Strip,
+    mark: &Mark,
+    after: bool,
+    by: Option<Comparison>,
+    (expected, sought): (usize, bool),
+) -> Sighting {
+    match by.map(|by| bearing(strip, mark, after, by)) {
+        Some(Bearing::Here(seam)) => return Sighting::Here(seam),
+        Some(Bearing::Ahead | Bearing::Behind | Bearing::Among(_)) => return Sighting::Elsewhere,
+        Some(Bearing::Empty | Bearing::Unknown) | None => {}
+    }
+    let anchors = anchors(strip, mark, by);
+    match locate(&strip.prints(), expected, anchors, strip.at_start) {
+        Some(Located::At(index)) => Sighting::Here(index + usize::from(after)),
+        Some(Located::Gone(index)) if strip.at_end || sought => Sighting::Here(index),
+        Some(Located::Gone(_)) => Sighting::Elsewhere,
+        None => Sighting::Nowhere,
+    }
+}
+
 /// The anchors that may tell where the row of a cursor stands: its own print does not, where it now stands among rows with
 /// other keys. Then it was changed and has moved; its place has not.
-pub(super) fn anchors(strip: &Strip, mark: &Mark, by: Option<Comparison>) -> Anchors {
+fn anchors(strip: &Strip, mark: &Mark, by: Option<Comparison>) -> Anchors {
     let [print, before, before_that] = mark.anchors;
     let moved = || {
         let sides = sides(strip, &mark.key.as_ref()?.value, by?)?;

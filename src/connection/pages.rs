@@ -184,10 +184,8 @@ fn contradiction(
     exact: Option<u64>,
     span: Span,
 ) -> Result<(), SourceError> {
-    if page.past_end && exact.is_some_and(|total| total > span.start) {
-        return Err(malformed("the source answers another page than asked"));
-    }
-    if page.past_end && page.more == Some(true) {
+    let goes_on = page.more == Some(true) || exact.is_some_and(|total| total > span.start);
+    if page.past_end && goes_on {
         return Err(malformed("the source answers another page than asked"));
     }
     if past && !page.past_end && page.more == Some(true) {

@@ -54,11 +54,12 @@ pub(super) async fn seek(
         if let Some(depth) = list.plan.depth
             && range.start >= depth
         {
-            let deepest = depth.saturating_sub(1);
-            range.start = deepest - deepest % most;
-            if stretch.low.is_some_and(|low| low > range.start) {
+            if stretch.low.is_some_and(|low| low >= depth) {
                 return Err(too_deep().into());
             }
+            // The last page that may be read.
+            let deepest = depth.saturating_sub(1);
+            range.start = deepest - deepest % most;
         }
         let asked = range.start;
         let mut strip = Strip::default();

@@ -394,6 +394,58 @@ fn a_row_that_left_its_equals_takes_no_reader_along() {
     }
 }
 
+/// The same where the token of the cursor's page has expired, and the list is read again from its start.
+#[test]
+fn a_row_that_moved_is_not_followed_when_its_token_has_expired() {
+    let walk = Walk {
+        sizes: Some(Sizes { min: 1, max: 10 }),
+        size_locked: false,
+        prev: false,
+        dangling: false,
+    };
+    let order = Order {
+        field: CustomerOrderField::UpdatedAt,
+        direction: OrderDirection::Asc,
+    };
+    let shape = Shape {
+        orders: vec![order.field],
+        ..Shape::new(Paging::Token(walk))
+    };
+    let mut world = World::one(shape, (0..60).map(dated).collect());
+    world.asked.order = Some(order);
+    let page = world.first(40, None).unwrap();
+    let cursor = page.edges[25].cursor.clone();
+    // It is changed so that it comes before the place it had, and is read first.
+    let id = LocalId::new("25").unwrap();
+    let early = Customer {
+        updated_at: day(3),
+        ..Customer::bare(id)
+    };
+    world.sources[0].update(25, row(Kind::Shown, early));
+    world.sources[0].expire_tokens();
+    let next = world.first(3, Some(&cursor)).unwrap();
+    assert_eq!(numbers(&next), [26, 27, 28]);
+}
+
+/// A search stays within what the source lets anybody read, and reads all of that.
+#[test]
+fn a_place_right_before_the_depth_limit_is_found() {
+    let shape = Shape {
+        total: TotalKind::None,
+        depth: Some(1_000),
+        ..newest_first(100)
+    };
+    let world = World::one(shape, (0..2_000).map(dated).collect());
+    let page = world.first(100, None).unwrap();
+    let end = page.edges[49].cursor.clone();
+    for number in 2_000..2_930 {
+        world.sources[0].insert(usize::MAX, dated(number));
+    }
+    let next = world.first(3, Some(&end)).unwrap();
+    assert_eq!(numbers(&next), [1_949, 1_948, 1_947]);
+    assert!(!next.drift_unresolved);
+}
+
 /// Nobody knows whether rows without a value stand first or last, and these are all there are.
 #[test]
 fn rows_without_a_value_are_not_lost_when_the_last_one_with_one_goes() {
