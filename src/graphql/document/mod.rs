@@ -59,8 +59,7 @@ impl Prepared {
 pub(super) struct Bound {
     checked: Arc<Checked>,
     variables: Variables,
-    /// The operation in the executor's types, variables still in it.
-    template: Arc<executor::ExecutableDocument>,
+    ready: Arc<Ready>,
 }
 
 impl Bound {
@@ -72,30 +71,45 @@ impl Bound {
 
     /// The operation for the executor, and the answer it must have.
     pub(super) fn document(self) -> (executor::ExecutableDocument, Expected) {
-        let Self {
-            checked,
-            variables,
-            template,
-        } = self;
-        let left = checked.left(&variables);
-        let mut document = Arc::unwrap_or_clone(template);
-        bind::bind(&mut document, &variables);
-        (document, Expected { checked, left })
+        let mut document = self.ready.template.clone();
+        if !self.checked.operation.variables.is_empty() {
+            bind::bind(&mut document, &self.variables);
+        }
+        (document, Expected(self.ready))
     }
 }
 
 /// The answer that a bound operation must have.
-pub(super) struct Expected {
-    checked: Arc<Checked>,
-    /// What directives have left of its shape.
-    left: Option<Shape>,
-}
+pub(super) struct Expected(Arc<Ready>);
 
 impl Expected {
     /// Makes the executor's data what the specification wants: order, nulls, no hidden fields.
     pub(super) fn settle(&self, data: &mut Value, errors: &[ServerError]) {
-        let shape = self.left.as_ref().unwrap_or(&self.checked.shape);
-        shape.settle(data, errors);
+        self.0.shape.settle(data, errors);
+    }
+}
+
+/// An operation once its directives are decided.
+struct Ready {
+    /// In the executor's types, variables still in it.
+    template: executor::ExecutableDocument,
+    /// The shape of its answer.
+    shape: Shape,
+}
+
+impl Ready {
+    /// # Errors
+    /// The condition of a directive is `null`.
+    fn of(
+        schema: &Schema,
+        document: &ExecutableDocument,
+        operation: &Node<Operation>,
+        variables: &Variables,
+    ) -> Result<Self, RequestError> {
+        Ok(Self {
+            template: translate::translate(schema, document, operation, variables)?,
+            shape: Shape::of(document, &operation.selection_set, variables),
+        })
     }
 }
 
@@ -106,7 +120,6 @@ struct Checked {
     template: Template,
     /// The same for those that need no executor.
     direct: Option<Direct>,
-    shape: Shape,
     cost: cost::Cost,
     /// Whether it asks for `__schema` or `__type`.
     introspects: bool,
@@ -117,22 +130,9 @@ struct Checked {
 /// What becomes the executor's document.
 enum Template {
     /// It is one but for its variables.
-    Ready(Arc<executor::ExecutableDocument>),
+    Ready(Arc<Ready>),
     /// It holds `@skip` or `@include`: variables decide what it asks for.
     Undecided(Valid<ExecutableDocument>),
-}
-
-impl Checked {
-    /// The shape of what directives leave of the operation, where there are any.
-    fn left(&self, variables: &Variables) -> Option<Shape> {
-        match &self.template {
-            Template::Ready(_) => None,
-            Template::Undecided(document) => {
-                let set = &self.operation.selection_set;
-                Some(Shape::of(document, set, variables))
-            }
-        }
-    }
 }
 
 /// Checks documents against one schema and keeps what it checked.
@@ -203,18 +203,17 @@ impl Documents {
         let checked = Arc::clone(&prepared.checked);
         checked.cost.check(&variables, window, cost)?;
         let variables = bind::coerce(&checked, &self.schema, variables)?;
-        let template = match &checked.template {
-            Template::Ready(template) => Arc::clone(template),
+        let ready = match &checked.template {
+            Template::Ready(ready) => Arc::clone(ready),
             Template::Undecided(document) => {
                 let operation = &checked.operation;
-                let decided = translate::translate(&self.schema, document, operation, &variables)?;
-                Arc::new(decided)
+                Arc::new(Ready::of(&self.schema, document, operation, &variables)?)
             }
         };
         Ok(Bound {
             checked,
             variables,
-            template,
+            ready,
         })
     }
 
@@ -239,21 +238,19 @@ impl Documents {
         let ready = if text.contains('@') {
             None
         } else {
-            let none = Variables::new();
-            let template = translate::translate(&self.schema, &document, &operation, &none);
-            Some(template.map_err(|error| vec![error])?)
+            let ready = Ready::of(&self.schema, &document, &operation, &Variables::new());
+            Some(ready.map_err(|error| vec![error])?)
         };
         let direct = ready.as_ref().filter(|_| operation.is_query());
-        let direct = direct.and_then(|template| self.direct(template));
+        let direct = direct.and_then(|ready| self.direct(&ready.template));
         Ok(Checked {
             repeatable,
             direct,
-            shape: Shape::of(&document, &operation.selection_set, &Variables::new()),
             cost: cost::Cost::of(&document, &operation),
             introspects,
             sources: Arc::clone(&document.sources),
             template: match ready {
-                Some(template) => Template::Ready(Arc::new(template)),
+                Some(ready) => Template::Ready(Arc::new(ready)),
                 None => Template::Undecided(document),
             },
             operation,
