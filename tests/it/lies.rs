@@ -8,6 +8,7 @@ use crmql::document::Problems;
 use crmql::source::{SourceEntry, Sources};
 use crmql::upstream::Settings;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,18 +26,18 @@ enum Lie {
     TotalOfPage,
 }
 
+/// The number that a parameter holds.
+fn number(asked: &HashMap<String, String>, name: &str) -> Option<usize> {
+    asked.get(name).map(|text| text.parse().unwrap())
+}
+
 fn page(seen: &Seen, lie: Lie) -> Play {
     let asked = parameters(&seen.target);
-    let number = |name: &str, otherwise: usize| {
-        asked
-            .get(name)
-            .map_or(otherwise, |text| text.parse().unwrap())
-    };
-    let size = number("limit", 20);
+    let size = number(&asked, "limit").unwrap_or(20);
     let page = if lie == Lie::PageIgnored {
         1
     } else {
-        number("page", 1)
+        number(&asked, "page").unwrap_or(1)
     };
     let gold = asked.contains_key("tier") && lie != Lie::FilterIgnored;
     let all: Vec<Value> = (0..COUNT)
@@ -157,9 +158,8 @@ enum Broken {
 
 fn broken(seen: &Seen, how: Broken) -> Play {
     let asked = parameters(&seen.target);
-    let number = |name: &str| asked.get(name).map(|text| text.parse::<usize>().unwrap());
-    let size = number("n").unwrap();
-    let begin = match (number("o"), number("after")) {
+    let size = number(&asked, "n").unwrap();
+    let begin = match (number(&asked, "o"), number(&asked, "after")) {
         _ if how == Broken::Stuck => 0,
         (Some(offset), _) => offset,
         (None, Some(after)) => after + 1,

@@ -21,12 +21,7 @@ fn calls(world: &World, sizes: &[usize], forward: bool) -> Vec<(usize, usize)> {
     let mut calls = Vec::new();
     world.take_calls();
     for size in sizes {
-        let page = if forward {
-            world.first(*size, cursor.as_deref())
-        } else {
-            world.last(*size, cursor.as_deref())
-        }
-        .unwrap();
+        let page = world.beyond(cursor.as_deref(), *size, forward).unwrap();
         calls.push((*size, world.take_calls()));
         cursor = if forward {
             page.page_info.end
@@ -69,7 +64,7 @@ proptest! {
     #[test]
     fn nothing_is_asked_that_the_plan_forbids(world in world(2), sizes in proptest::collection::vec(1usize..40, 1..6), forward in any::<bool>()) {
         for size in sizes {
-            let _ = if forward { world.first(size, None) } else { world.last(size, None) };
+            let _ = world.beyond(None, size, forward);
             let page = world.first(size, None).unwrap();
             let _ = world.last(size, page.page_info.end.as_deref());
             let _ = world.first(size, page.page_info.end.as_deref());

@@ -93,7 +93,7 @@ proptest! {
         let mut ended = false;
         for step in moves.iter().cycle().take(200) {
             world.take_calls();
-            let page = if forward { world.first(size, cursor.as_deref()) } else { world.last(size, cursor.as_deref()) };
+            let page = world.beyond(cursor.as_deref(), size, forward);
             let page = match page {
                 Ok(page) => page,
                 Err(ConnectionError::BackwardNotSupported { .. }) => return Ok(()),

@@ -141,7 +141,7 @@ proptest! {
                 break;
             }
             let (at, cursor) = known[at.index(known.len())].clone();
-            let page = if forward { world.first(rows, Some(&cursor)) } else { world.last(rows, Some(&cursor)) };
+            let page = world.beyond(Some(&cursor), rows, forward);
             let page = match page {
                 Ok(page) => page,
                 Err(ConnectionError::BackwardNotSupported { .. }) => continue,

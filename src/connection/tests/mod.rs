@@ -157,6 +157,20 @@ impl World {
         })
     }
 
+    /// The rows next to a cursor's.
+    pub(super) fn beyond(
+        &self,
+        cursor: Option<&str>,
+        rows: usize,
+        forward: bool,
+    ) -> Result<Connection, ConnectionError> {
+        if forward {
+            self.first(rows, cursor)
+        } else {
+            self.last(rows, cursor)
+        }
+    }
+
     /// The rows that all sources should show together, grouped.
     pub(super) fn expected(&self) -> Vec<String> {
         self.sources

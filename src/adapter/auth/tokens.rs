@@ -1,20 +1,19 @@
-//! How a source signs in. Fixed credentials are put into a header or a parameter; OAuth 2.0 tokens are fetched, kept until
-//! shortly before they end, and fetched once for all who wait.
+//! OAuth 2.0 tokens: fetched, kept until shortly before they end, and fetched once for all who wait.
 //!
 //! A refresh goes on even when the request that began it is given up: a rotated refresh token that nobody kept would lock
 //! the source out.
 
-use super::BuildError;
-use super::faults;
-use super::manifest::{AuthRule, OAuthRule};
-use super::place::Template;
-use super::request::{Draft, Unplaceable, Vars, encode, header_value};
+use super::{Keeper, Reader, TokenStore, Used, filled, secret_header};
+use crate::adapter::faults;
+use crate::adapter::manifest::OAuthRule;
+use crate::adapter::place::Template;
+use crate::adapter::request::{Vars, encode};
 use crate::source::{SourceError, SourceErrorKind};
 use crate::upstream::{self, Fault, Reply, Request, Upstream};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -28,156 +27,6 @@ const BEFORE_END: Duration = Duration::from_secs(60);
 const LIFE_UNSAID: Duration = Duration::from_secs(300);
 /// How long a token request may take.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Keeps a rotated refresh token.
-pub type Keeper = dyn Fn(&SecretString) + Send + Sync;
-
-/// Reads the refresh token that is kept now; another process may have kept it.
-pub type Reader = dyn Fn() -> Option<SecretString> + Send + Sync;
-
-/// Where a rotated refresh token is kept over a restart.
-#[derive(Clone, Default)]
-pub struct TokenStore {
-    /// The token kept last, if any.
-    pub kept: Option<SecretString>,
-    /// Keeps a new one.
-    pub keep: Option<Arc<Keeper>>,
-    /// Reads it again.
-    pub again: Option<Arc<Reader>>,
-}
-
-/// How a source signs in.
-pub enum Auth {
-    /// Nothing is sent.
-    None,
-    /// A header.
-    Header(HeaderName, HeaderValue),
-    /// A query parameter.
-    Query(String, SecretString),
-    /// A token that is fetched.
-    Tokens(Arc<Tokens>),
-}
-
-/// Which credentials were used, so that only these are given up when the CRM refuses them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Used(u64);
-
-impl Auth {
-    /// Chooses the first way to sign in whose vars are all given.
-    ///
-    /// # Errors
-    /// There is none, or what its vars hold cannot be used.
-    pub fn choose(rules: &[AuthRule], vars: &Vars, store: &TokenStore) -> Result<Self, BuildError> {
-        if rules.is_empty() {
-            return Ok(Self::None);
-        }
-        let given = |rule: &&AuthRule| rule.vars().iter().all(|name| vars.contains_key(*name));
-        let rule = rules.iter().find(given).ok_or_else(|| {
-            let ways: Vec<String> = rules.iter().map(|rule| listed(&rule.vars())).collect();
-            BuildError::NoAuth(ways.join("; or "))
-        })?;
-        Self::of(rule, vars, store)
-    }
-
-    fn of(rule: &AuthRule, vars: &Vars, store: &TokenStore) -> Result<Self, BuildError> {
-        let unfit = || BuildError::Credentials(listed(&rule.vars()));
-        let fill = |template: &Template| filled(template, vars).ok_or_else(unfit);
-        let header = |text: &str| secret_header(text).ok_or_else(unfit);
-        Ok(match rule {
-            AuthRule::None => Self::None,
-            AuthRule::Header { name, value } => Self::Header(name.clone(), header(&fill(value)?)?),
-            AuthRule::Query { name, value } => Self::Query(name.clone(), fill(value)?.into()),
-            AuthRule::Basic { user, pass } => {
-                let pair = STANDARD.encode(format!("{}:{}", fill(user)?, fill(pass)?));
-                Self::Header(AUTHORIZATION, header(&format!("Basic {pair}"))?)
-            }
-            AuthRule::OAuth(oauth) => {
-                let url = Url::parse(&fill(&oauth.token_url)?)
-                    .ok()
-                    .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
-                let vars_of_url: Vec<&str> = oauth.token_url.holes().collect();
-                let url = url.ok_or_else(|| BuildError::TokenUrl(listed(&vars_of_url)))?;
-                let tokens = Tokens::new(oauth, url, vars, store).ok_or_else(unfit)?;
-                Self::Tokens(Arc::new(tokens))
-            }
-        })
-    }
-
-    /// Signs a request that is waited for until `deadline`.
-    pub async fn sign(
-        &self,
-        draft: &mut Draft<'_>,
-        upstream: &Arc<Upstream>,
-        deadline: Instant,
-    ) -> Result<Used, SourceError> {
-        let refused = |_: Unplaceable| {
-            SourceError::new(
-                SourceErrorKind::Credentials,
-                "the credentials cannot stand in a request",
-            )
-        };
-        match self {
-            Self::None => Ok(Used(0)),
-            Self::Header(name, value) => {
-                draft.header(name.clone(), value.clone());
-                Ok(Used(0))
-            }
-            Self::Query(name, value) => {
-                draft
-                    .query_text(
-                        name,
-                        &serde_json::Value::String(value.expose_secret().to_owned()),
-                    )
-                    .map_err(refused)?;
-                Ok(Used(0))
-            }
-            Self::Tokens(tokens) => {
-                let (value, used) = tokens.current(upstream, deadline).await?;
-                draft.header(AUTHORIZATION, value);
-                Ok(used)
-            }
-        }
-    }
-
-    /// The CRM refused these credentials. Whether it is worth asking once more with others.
-    pub async fn refused(&self, used: Used) -> bool {
-        match self {
-            Self::Tokens(tokens) => {
-                tokens.give_up(used).await;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The query parameter that holds a credential, which must never be kept with a link.
-    pub fn query_name(&self) -> Option<&str> {
-        match self {
-            Self::Query(name, _) => Some(name),
-            _ => None,
-        }
-    }
-}
-
-fn filled(template: &Template, vars: &Vars) -> Option<String> {
-    template.fill(|name| vars.get(name).map(String::as_str))
-}
-
-/// Vars as a sentence names them.
-fn listed(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match quoted.as_slice() {
-        [] => "what the adapter file says".to_owned(),
-        [only] => only.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
-fn secret_header(text: &str) -> Option<HeaderValue> {
-    let mut value = header_value(text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
-}
 
 /// The tokens of one source.
 pub struct Tokens {
@@ -218,7 +67,7 @@ struct TokenAnswer {
 }
 
 impl Tokens {
-    fn new(rule: &OAuthRule, url: Url, vars: &Vars, store: &TokenStore) -> Option<Self> {
+    pub(super) fn new(rule: &OAuthRule, url: Url, vars: &Vars, store: &TokenStore) -> Option<Self> {
         let fill = |template: &Template| filled(template, vars);
         let (id, secret) = (fill(&rule.client_id)?, fill(&rule.client_secret)?);
         let mut headers = HeaderMap::new();
@@ -269,7 +118,7 @@ impl Tokens {
     }
 
     /// The token to use now, fetched where there is none that lasts.
-    async fn current(
+    pub(super) async fn current(
         self: &Arc<Self>,
         upstream: &Arc<Upstream>,
         deadline: Instant,
@@ -439,7 +288,8 @@ impl Tokens {
             .await
     }
 
-    async fn give_up(&self, used: Used) {
+    /// Uses these no more, where no others were fetched meanwhile.
+    pub(super) async fn give_up(&self, used: Used) {
         let mut state = self.state.lock().await;
         if state.generation == used.0 {
             state.token = None;
