@@ -336,3 +336,42 @@ async fn an_order_by_time_that_the_crm_ignores_is_an_error() {
         assert_eq!(codes(&answer).first().copied(), code, "{answer}");
     }
 }
+
+/// A page by key, in which some rows have none.
+fn page_by_key(seen: &Seen, keyless: [usize; 2], gone: Option<usize>) -> Play {
+    let asked = parameters(&seen.target);
+    let begin = number(&asked, "after").map_or(0, |after| after + 1);
+    let row = |index: usize| match keyless.contains(&(index % 20)) {
+        true => json!({ "id": format!("{index}") }),
+        false => json!({ "id": format!("{index}"), "seq": format!("{index}") }),
+    };
+    let rows = (begin..COUNT).filter(|index| Some(*index) != gone);
+    let rows: Vec<Value> = rows.take(number(&asked, "n").unwrap()).map(row).collect();
+    Play::Json(200, json!({ "data": rows }))
+}
+
+/// A list that goes on behind the last key of a page, where the rows that stand last have none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_whose_last_row_has_no_key_loses_and_repeats_nothing() {
+    let style = "kind = \"keyset\", send = \"query:after\", key = \"last:/seq\"";
+    for size in [7, 18, 19, 60] {
+        let crm = Crm::answering(|seen, _| page_by_key(seen, [17, 18], None)).await;
+        let (ids, _, error) = walk(&behind(&crm, style, ""), "", size).await;
+        let all: Vec<String> = (0..COUNT).map(|index| format!("\"{index}\"")).collect();
+        assert_eq!((ids, error), (all, None), "windows of {size}");
+    }
+    // The cursor's row is gone when its page is read again.
+    let crm =
+        Crm::answering(|seen, asked| page_by_key(seen, [17, 18], (asked > 0).then_some(18))).await;
+    let gateway = behind(&crm, style, "");
+    let list = async |more: &str| {
+        let query = format!(
+            "{{ list: customers(first: 19{more}) {{ nodes {{ sourceId }} pageInfo {{ endCursor }} }} }}"
+        );
+        gateway.ask(&query).await["data"]["list"].clone()
+    };
+    let first = list("").await;
+    assert_eq!(first["nodes"][18]["sourceId"], "18");
+    let next = list(&format!(", after: {}", first["pageInfo"]["endCursor"])).await;
+    assert_eq!(next["nodes"][0]["sourceId"], "19", "{next:#}");
+}

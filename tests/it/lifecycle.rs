@@ -1,9 +1,12 @@
 //! The command from start to end: what it needs, what it says, how it stops, and with which exit code.
 
+use super::support::crm::{Crm, Play, file};
+use super::support::gateway::id;
 use super::support::process::{Process, ask, configuration, spawn};
 use crmql::demo::{self, Demo, Fault, Options};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 const ALL: &str = "{ customers(first: 100) { nodes { id } sources { source { key } outcome } } }";
@@ -319,4 +322,66 @@ async fn a_port_that_is_taken_is_a_failure_that_says_so() {
     let (code, out, err) = check(folder.path(), &["demo", "--port", &port], &[]).await;
     assert_eq!((code, out.as_str()), (Some(1), ""));
     assert!(err.contains(&port) && err.contains("--port 0"), "{err}");
+}
+
+/// How long a write takes that a reload overtakes.
+const SLOW: Duration = Duration::from_millis(1_500);
+
+/// A CRM with one customer, who has another name once a write has ended.
+async fn slow_writer() -> Crm {
+    let written = OnceLock::new();
+    Crm::answering(move |seen, _| {
+        if seen.method == "PATCH" {
+            written.set(Instant::now()).unwrap();
+            return Play::Late(SLOW, Box::new(Play::Json(200, json!({}))));
+        }
+        let over = written.get().is_some_and(|at| at.elapsed() >= SLOW);
+        let name = if over { "new" } else { "old" };
+        Play::Json(200, json!({ "id": "a", "name": name }))
+    })
+    .await
+}
+
+const PERSON: &str = "[get]\nrequest = \"GET /people/{id}\"\nitem = \"\"\n\
+    [update]\nrequest = \"PATCH /people/{id}\"\nreturns = {}\n\
+    [fields]\nid = \"/id\"\nname = { r = \"/name\", w = \"/name\" }\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_ends_after_a_reload_is_seen_by_what_is_read_then() {
+    let crm = slow_writer().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("acme.toml"), file("", PERSON)).unwrap();
+    let configuration = |more: &str| {
+        format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"state\"\n[[source]]\nkey = \"acme\"\n\
+             adapter = \"./acme.toml\"\ncache = {{ ttl = \"1h\" }}\n{more}\n[source.vars]\nbase_url = {:?}\n",
+            crm.base
+        )
+    };
+    let file = folder.path().join("crmql.toml");
+    std::fs::write(&file, configuration("")).unwrap();
+    let process = spawn(folder.path(), &["serve"], &[]);
+    let address = served(&process).await;
+    let person = id("acme", "a");
+    let name = || async {
+        let query = format!("{{ customer(id: {person:?}) {{ name }} }}");
+        ask(&address, &query, json!({})).await["data"]["customer"]["name"].clone()
+    };
+    let input = json!({ "input": { "id": person, "name": "new" } });
+    let write =
+        "mutation($input: UpdateCustomerInput!) { updateCustomer(input: $input) { outcome } }";
+    let reload = async {
+        while crm.seen().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        std::fs::write(&file, configuration("concurrency = 3")).unwrap();
+        process.signal("HUP");
+        process.word_after("the configuration was read again").await;
+        name().await
+    };
+    let (written, meanwhile) = tokio::join!(ask(&address, write, input), reload);
+    assert_eq!(meanwhile, "old", "the write was over too soon");
+    let outcome = &written["data"]["updateCustomer"]["outcome"];
+    assert_eq!(outcome, "APPLIED", "{written:#}");
+    assert_eq!(name().await, "new");
 }

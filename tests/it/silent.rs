@@ -173,6 +173,32 @@ async fn a_batch_that_the_crm_cut_proves_no_absence() {
     assert_eq!(nodes.iter().filter(|node| !node.is_null()).count(), 80);
 }
 
+/// A customer that goes between two pages pulls the first of the second page onto the first one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_was_cut_and_changed_meanwhile_proves_no_absence() {
+    let crm = Crm::answering(|seen, asked| {
+        let gone = format!("customerIds={}&", if asked == 0 { 0 } else { 7 });
+        let target = seen.target.replace(&gone, "");
+        capped(
+            &Seen {
+                target,
+                ..seen.clone()
+            },
+            120,
+            50,
+        )
+    })
+    .await;
+    let ids: Vec<String> = (1..=80)
+        .map(|id| super::support::gateway::id("crm0", id.to_string()))
+        .collect();
+    let query = format!("{{ nodes(ids: {}) {{ id }} }}", json!(ids));
+    let answer = before(&[&crm], "spirii").ask(&query).await;
+    let nodes = answer["data"]["nodes"].as_array().unwrap();
+    assert_eq!(nodes[50], Value::Null, "{answer:#}");
+    assert_eq!(codes(&answer), ["SOURCE_INVALID_RESPONSE"], "{answer:#}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_search_for_an_id_finds_its_customer() {
     let rows = json!([{ "id": 1003, "name": "Grid" }, { "id": 10030, "name": "Other" }]);
