@@ -49,9 +49,12 @@ impl Routes {
 
     /// An answer of `/graphql`, in an encoding that the caller takes.
     async fn packed(&self, request: Request<impl Sent>, visit: Visit) -> Response {
+        // Boxed, as the layers move it about.
         let service = service_fn(|request| {
             let visit = visit.clone();
-            async { Ok::<_, Infallible>(handler::graphql(&self.shared, visit, request).await) }
+            Box::pin(async {
+                Ok::<_, Infallible>(handler::graphql(&self.shared, visit, request).await)
+            })
         });
         let answered = compression().layer(service).oneshot(request).await;
         answered
