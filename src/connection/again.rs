@@ -78,8 +78,9 @@ async fn look_on(
     Ok(true)
 }
 
-/// Reads the page before, where the row may have opened its page and the rows before it end that one; and as many pages as
-/// it takes, where what the list is ordered by says that the place is there.
+/// Reads the page before, where the row may have opened its page and the rows before it end that one; more of them where a
+/// page is known by the number of its first row; and as many as it takes, where what the list is ordered by says that the place
+/// is there.
 async fn look_back(
     list: &List<'_>,
     strip: &mut Strip,
@@ -89,8 +90,10 @@ async fn look_back(
     let behind = |strip: &Strip| toward(list, strip, mark, after) == Some(Bearing::Behind);
     let mut left = if behind(strip) {
         list.limits.seek_pages
-    } else {
+    } else if list.is_anchored() {
         u32::from(mark.spot.index < 2)
+    } else {
+        PROBES
     };
     while left > 0 && !strip.at_start {
         let want = if behind(strip) {
@@ -106,7 +109,8 @@ async fn look_back(
         }
         left -= 1;
     }
-    if behind(strip)
+    // Rows that went may have pulled it further, where pages are told apart by the numbers of their rows.
+    if (behind(strip) || !list.is_anchored())
         && let Some(found) = back::recover(list, mark, after).await?
     {
         *strip = found;

@@ -290,6 +290,14 @@ impl List<'_> {
         Comparison::of(&self.plan)
     }
 
+    /// Whether what leads from page to page stands for rows, and not for their numbers.
+    pub(super) fn is_anchored(&self) -> bool {
+        match self.plan.paging {
+            Paging::Token(walk) | Paging::Link(walk) => walk.anchored,
+            _ => true,
+        }
+    }
+
     /// Where a run goes on whose budget ended. Where no row was read that way, it would only end there again.
     fn cut(&self, strip: &Strip, way: Way) -> Result<Rest, Halt> {
         let gained = match way {

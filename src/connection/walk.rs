@@ -19,7 +19,7 @@ pub(super) async fn open_or_recover(list: &List<'_>, gap: &Gap, ask: Ask) -> Res
         return open(list, gap, ask).await;
     };
     let after = matches!(gap, Gap::After(_));
-    let resumes = after && ask.way == Way::Forward && mark.spot.next.is_some();
+    let resumes = after && ask.way == Way::Forward && resumes(list, mark);
     let error = if mark.spot.lost && !resumes {
         expired()
     } else {
@@ -71,7 +71,7 @@ async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, Halt> {
             forward(list, &mut strip, wanted(list, ask), None).await?;
         }
         (Gap::End, Way::Backward) => strip = back::to_end(list).await?,
-        (Gap::After(mark), Way::Forward) if mark.spot.next.is_some() => {
+        (Gap::After(mark), Way::Forward) if resumes(list, mark) => {
             strip = resume(mark);
             forward(list, &mut strip, wanted(list, ask), None).await?;
             skip_seen(&mut strip, mark);
@@ -85,6 +85,12 @@ async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, Halt> {
         }
     }
     Ok(strip)
+}
+
+/// Whether the list goes on behind a row without a look at its page. What leads on may be the number of a row, which stands
+/// for another one by now; it is used all the same where the way to the page itself is forgotten.
+fn resumes(list: &List<'_>, mark: &Mark) -> bool {
+    mark.spot.next.is_some() && (list.is_anchored() || mark.spot.lost)
 }
 
 /// Adds rows at the far end of a strip.

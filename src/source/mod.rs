@@ -157,6 +157,8 @@ pub struct Walk {
     pub prev: bool,
     /// Whether a token may lead to an empty last page.
     pub dangling: bool,
+    /// Whether a token stands for a row, so that rows which come and go before it move nothing. Else it may be a row's number.
+    pub anchored: bool,
 }
 
 /// Whether a route's total may be trusted.

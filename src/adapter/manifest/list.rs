@@ -153,6 +153,8 @@ pub enum Style {
         hosts: Vec<String>,
         /// Query parameters to add to a followed link.
         keep: Vec<String>,
+        /// A link stands for a row.
+        anchored: bool,
     },
     /// The last row's key.
     Keyset {
@@ -184,6 +186,8 @@ pub struct TokenStyle {
     pub dangling: bool,
     /// The size must stay the same along the walk.
     pub size_locked: bool,
+    /// A token stands for a row.
+    pub anchored: bool,
     /// How long a token lives, in seconds.
     pub ttl_s: Option<u64>,
 }

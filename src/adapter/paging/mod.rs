@@ -128,12 +128,14 @@ impl Pages {
                 size_locked: token.size_locked,
                 prev: token.prev.is_some(),
                 dangling: token.dangling,
+                anchored: token.anchored || self.key_path().is_some(),
             }),
-            Style::Link { prev, .. } => Paging::Link(Walk {
+            Style::Link { prev, anchored, .. } => Paging::Link(Walk {
                 sizes: self.paginator.sizes.map(sizes),
                 size_locked: true,
                 prev: prev.is_some(),
                 dangling: true,
+                anchored: *anchored,
             }),
             Style::Keyset { send_before, .. } => Paging::Keyset {
                 sizes: known,

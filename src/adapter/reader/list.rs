@@ -106,6 +106,7 @@ impl Reading {
                     .into_iter()
                     .map(|text| text.value)
                     .collect(),
+                anchored: table.bool("anchored").unwrap_or(false),
             },
             StyleWord::Keyset => Style::Keyset {
                 send: required(&mut table, "send", destination)?,
@@ -277,6 +278,7 @@ fn token(table: &mut Table<'_>) -> Option<TokenStyle> {
         },
         dangling: table.bool("dangling").unwrap_or(false),
         size_locked: table.bool("size_locked").unwrap_or(false),
+        anchored: table.bool("anchored").unwrap_or(false),
         ttl_s: table.integer("ttl_s", 1..=31_536_000_u64),
         send: send?,
         next: next?,

@@ -12,6 +12,7 @@ fn walk(sizes: Sizes) -> Walk {
         size_locked: false,
         prev: false,
         dangling: false,
+        anchored: true,
     }
 }
 

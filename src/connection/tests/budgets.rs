@@ -11,6 +11,7 @@ fn chain(sizes: Option<Sizes>) -> Walk {
         size_locked: false,
         prev: false,
         dangling: false,
+        anchored: true,
     }
 }
 

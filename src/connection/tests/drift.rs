@@ -25,18 +25,29 @@ fn shifting() -> impl Strategy<Value = Shape> {
     (10u32..100).prop_flat_map(shifting_within)
 }
 
-fn every_style(max: u32) -> [Paging; 7] {
+fn every_style(max: u32) -> [Paging; 9] {
     let sizes = Sizes { min: 1, max };
     let walk = Walk {
         sizes: Some(sizes),
         size_locked: false,
         prev: false,
         dangling: false,
+        anchored: true,
+    };
+    let numbered = Walk {
+        anchored: false,
+        ..walk
     };
     [
         Paging::Page(sizes),
         Paging::Offset(sizes),
         Paging::Token(walk),
+        Paging::Token(numbered),
+        Paging::Link(Walk {
+            sizes: None,
+            prev: true,
+            ..numbered
+        }),
         Paging::Link(Walk { prev: true, ..walk }),
         Paging::Link(Walk {
             sizes: None,
@@ -208,6 +219,7 @@ fn an_expired_token_is_recovered_near_the_start_and_refused_far_from_it() {
         size_locked: false,
         prev: false,
         dangling: false,
+        anchored: true,
     }));
     let limits = Limits {
         rescan_pages: 5,
@@ -281,7 +293,28 @@ fn a_row_that_moved_ahead_of_its_reader_takes_no_others_along() {
         match paging {
             // What is known of the place is the row alone, and that is where it is now.
             Paging::Page(_) | Paging::Offset(_) | Paging::None => {}
+            Paging::Token(walk) | Paging::Link(walk) if !walk.anchored => {}
             _ => assert_eq!(ids(&next), between, "{paging:?}"),
+        }
+    }
+}
+
+/// Where a page is known by the number of its first row, rows that went pull others over the edge between two pages.
+#[test]
+fn rows_that_went_pull_no_others_out_of_a_list_by_row_numbers() {
+    for paging in every_style(20) {
+        let indexed = matches!(paging, Paging::Page(_) | Paging::Offset(_));
+        for gone in [1, 5, 19, 30].into_iter().take(if indexed { 2 } else { 4 }) {
+            let world = World::one(Shape::new(paging), plain_rows(140));
+            let page = world.first(40, None).unwrap();
+            for _ in 0..gone {
+                world.sources[0].delete(0);
+            }
+            let mut expected = world.expected();
+            expected.drain(..40 - gone);
+            let next = world.first(20, page.page_info.end.as_deref()).unwrap();
+            assert!(!next.drift_unresolved, "{paging:?}, {gone} went");
+            assert_eq!(ids(&next), expected[..20], "{paging:?}, {gone} went");
         }
     }
 }

@@ -63,6 +63,7 @@ fn chain() -> Shape {
         size_locked: false,
         prev: false,
         dangling: false,
+        anchored: true,
     }))
 }
 
@@ -88,6 +89,7 @@ fn a_chain_that_leads_back_in_a_circle_ends_in_an_error() {
         size_locked: false,
         prev: true,
         dangling: false,
+        anchored: true,
     };
     let shape = Shape {
         lie: Lie::BackCycle,

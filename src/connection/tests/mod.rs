@@ -210,18 +210,15 @@ pub(super) fn sizes() -> impl Strategy<Value = Sizes> {
 }
 
 fn walk() -> impl Strategy<Value = Walk> {
-    (
-        proptest::option::of(sizes()),
-        any::<bool>(),
-        any::<bool>(),
-        any::<bool>(),
-    )
-        .prop_map(|(sizes, size_locked, prev, dangling)| Walk {
+    (proptest::option::of(sizes()), any::<[bool; 4]>()).prop_map(
+        |(sizes, [size_locked, prev, dangling, anchored])| Walk {
             sizes,
             size_locked,
             prev,
             dangling,
-        })
+            anchored,
+        },
+    )
 }
 
 pub(super) fn paging() -> impl Strategy<Value = Paging> {

@@ -187,10 +187,12 @@ impl State {
             ));
         }
         let serial = serial.parse().unwrap_or_default();
-        Ok(if side == "b" {
-            Key::Before(serial)
-        } else {
-            Key::After(serial)
+        let row = usize::try_from(serial).unwrap_or(usize::MAX);
+        Ok(match side {
+            "b" => Key::Before(serial),
+            "n" => Key::From(row),
+            "p" => Key::UpTo(row),
+            _ => Key::After(serial),
         })
     }
 }

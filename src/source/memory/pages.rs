@@ -147,12 +147,15 @@ impl MemorySource {
                     let end = listed.upto(serial, false);
                     (end.saturating_sub(size), end)
                 }
+                Key::From(row) => (row, row.saturating_add(size)),
+                Key::UpTo(row) => (row.saturating_sub(size), row),
             },
             Position::Before(key) => match state.key(key)? {
                 Key::After(serial) | Key::Before(serial) => {
                     let end = listed.upto(serial, false);
                     (end.saturating_sub(size), end)
                 }
+                Key::From(row) | Key::UpTo(row) => (row.saturating_sub(size), row),
             },
         };
         let reach = self.shape.depth.map_or(count, |depth| {
@@ -202,11 +205,18 @@ impl MemorySource {
             let token = format!("{}:{side}:{serial}:{padding}", state.generation);
             Position::Token(token.into())
         };
+        let number = |side: char, row: usize| token(side, row as u64);
         let last = cut.end.checked_sub(1).and_then(serial);
         let follows = cut.end < listed.live.len() || (walk.dangling && cut.end > cut.begin);
-        page.next = last.filter(|_| follows).map(|last| token('a', last));
+        page.next = last.filter(|_| follows).map(|last| match walk.anchored {
+            true => token('a', last),
+            false => number('n', cut.end),
+        });
         if walk.prev && cut.begin > 0 {
-            page.prev = serial(cut.begin).map(|first| token('b', first));
+            page.prev = match walk.anchored {
+                true => serial(cut.begin).map(|first| token('b', first)),
+                false => Some(number('p', cut.begin)),
+            };
         }
         match self.shape.lie {
             Lie::RepeatedToken if *at != Position::Start => page.next = Some(at.clone()),
@@ -250,4 +260,8 @@ pub(super) enum Key {
     After(u64),
     /// The rows before a row.
     Before(u64),
+    /// The rows from this place on.
+    From(usize),
+    /// The rows before this place.
+    UpTo(usize),
 }

@@ -73,7 +73,7 @@ struct Cost {
 }
 
 /// The table of the README: upstream calls of each style, with pages of up to 20 rows, a list of 100, and no total.
-const COSTS: [Cost; 7] = [
+const COSTS: [Cost; 8] = [
     Cost {
         style: Style::Page,
         aligned: [1, 1],
@@ -90,6 +90,13 @@ const COSTS: [Cost; 7] = [
     },
     Cost {
         style: Style::Token,
+        aligned: [1, 1],
+        arbitrary: 2,
+        back: None,
+        look: 0,
+    },
+    Cost {
+        style: Style::Numbered,
         aligned: [1, 1],
         arbitrary: 2,
         back: None,

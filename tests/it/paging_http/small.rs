@@ -14,6 +14,8 @@ pub(super) enum Style {
     Page,
     Offset,
     Token,
+    /// Tokens that are the numbers of rows.
+    Numbered,
     /// Tokens that may lead to an empty last page.
     Dangling,
     /// Tokens back, too.
@@ -24,10 +26,11 @@ pub(super) enum Style {
     None,
 }
 
-pub(super) const STYLES: [Style; 8] = [
+pub(super) const STYLES: [Style; 9] = [
     Style::Page,
     Style::Offset,
     Style::Token,
+    Style::Numbered,
     Style::Dangling,
     Style::TokenBack,
     Style::Link,
@@ -100,11 +103,11 @@ pub(super) fn adapter_file(habits: Habits) -> String {
             "kind = \"offset\", offset = \"query:o\", past_end = {{ status = [404] }}, {size}"
         ),
         (Style::Offset, _) => format!("kind = \"offset\", offset = \"query:o\", {size}"),
-        (Style::Token, _) => {
+        (Style::Token | Style::Numbered, _) => {
             format!("kind = \"token\", send = \"query:after\", next = \"/next\", {size}")
         }
         (Style::Dangling, _) => format!(
-            "kind = \"token\", send = \"query:after\", next = \"/next\", dangling = true, {size}"
+            "kind = \"token\", send = \"query:after\", next = \"/next\", dangling = true, anchored = true, {size}"
         ),
         (Style::TokenBack, _) => format!(
             "kind = \"token\", send = \"query:after\", next = \"/next\", prev = \"/prev\", send_prev = \"query:before\", {size}"
@@ -160,6 +163,10 @@ pub(super) fn answer(habits: Habits, rows: &[String], seen: &Seen) -> Play {
             (begin, begin + size)
         }
         Style::None => (0, list.len()),
+        Style::Numbered => {
+            let begin = number("after").unwrap_or_default();
+            (begin, begin + size)
+        }
         _ => match (query.get("after"), query.get("before")) {
             (Some(id), _) => {
                 let begin = list.partition_point(|row| stands_before(row, id) || row == id);
@@ -197,6 +204,7 @@ pub(super) fn answer(habits: Habits, rows: &[String], seen: &Seen) -> Play {
         _ => {}
     }
     let next = match habits.style {
+        Style::Numbered => next.map(|_| end.to_string()),
         Style::Link => {
             next.map(|id| format!("/c?dir={}&after={id}", if down { "desc" } else { "asc" }))
         }

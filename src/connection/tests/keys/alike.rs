@@ -49,6 +49,7 @@ fn a_row_that_left_its_equals_takes_no_reader_along() {
         size_locked: false,
         prev: false,
         dangling: false,
+        anchored: true,
     };
     for paging in [
         Paging::Offset(Sizes { min: 1, max: 100 }),

@@ -91,6 +91,7 @@ fn ordered_chain() -> impl Strategy<Value = (Shape, Option<Order>)> {
         size_locked: false,
         prev,
         dangling: false,
+        anchored: true,
     };
     (ordered_shape(), 0..4usize, 5u32..40).prop_map(move |((shape, order), style, max)| {
         let sizes = Sizes { min: 1, max };
@@ -314,6 +315,7 @@ fn a_row_that_moved_is_not_followed_when_its_token_has_expired() {
         size_locked: false,
         prev: false,
         dangling: false,
+        anchored: true,
     };
     let order = Order {
         field: CustomerOrderField::UpdatedAt,
