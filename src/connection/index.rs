@@ -56,6 +56,7 @@ pub(super) async fn extend(list: &List<'_>, strip: &mut Strip, ask: Ask) -> Resu
     strip.total = more.total.or(strip.total);
     strip.distrusted |= more.distrusted;
     strip.drifted |= more.drifted;
+    strip.changed |= more.changed;
     let ended = more.ended(ask.way);
     let mut rows = more.rows;
     let had = strip.rows.len();

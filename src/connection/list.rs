@@ -82,8 +82,8 @@ pub(super) struct List<'a> {
 impl List<'_> {
     /// Reads up to `need` rows that way from the gap. With `look`, what follows them is made sure of.
     ///
-    /// Where a cache gave some of the pages and others had to be asked for, rows may have moved in between, so that a row
-    /// would be hidden or shown twice: then all pages are asked for anew.
+    /// Where a cache gave some of the pages and others had to be asked for, or the list changed meanwhile, rows may have moved
+    /// in between, so that a row would be hidden or shown twice: then all pages are asked for anew, once.
     pub(super) async fn read(
         &self,
         gap: &Gap,
@@ -93,7 +93,8 @@ impl List<'_> {
     ) -> Result<Run, Halt> {
         self.reader.call.forget_ages();
         let run = self.read_once(gap, way, need, look).await;
-        if !self.reader.call.has_read_apart() {
+        let changed = run.as_ref().is_ok_and(|run| run.changed);
+        if !changed && !self.reader.call.has_read_apart() {
             return run;
         }
         // Seldom gone: it would only make every other read larger.
@@ -111,7 +112,9 @@ impl List<'_> {
             check: self.check.clone(),
             ..*self
         };
-        anew.read_once(gap, way, need, look).await
+        let mut run = anew.read_once(gap, way, need, look).await?;
+        run.drifted |= run.changed;
+        Ok(run)
     }
 
     async fn read_once(&self, gap: &Gap, way: Way, need: u32, look: bool) -> Result<Run, Halt> {
@@ -235,11 +238,15 @@ impl List<'_> {
             total: self.total(strip, pick),
             unreadable: pick.unreadable.clone(),
             drifted: strip.drifted,
+            changed: strip.changed,
         }
     }
 
     /// The total, where it counts exactly the rows of the connection.
     fn total(&self, strip: &Strip, pick: &Pick) -> Option<u64> {
+        if strip.changed {
+            return None;
+        }
         if strip.at_start && strip.at_end {
             let shown = strip
                 .rows

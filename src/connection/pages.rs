@@ -19,7 +19,11 @@ pub(super) fn plan(list: &List<'_>, range: &Range<u64>) -> Vec<Span> {
         .map_or(range.end, |depth| range.end.min(depth));
     match list.plan.paging {
         Paging::Page(sizes) => window::numbered(range.start, end, sizes),
-        _ => window::offsets(range.start, end, sizes(list)),
+        _ => {
+            // A total that differs tells of a change, too.
+            let silent = list.plan.total != TotalKind::Exact;
+            window::offsets(range.start, end, sizes(list), silent)
+        }
     }
 }
 
@@ -144,6 +148,8 @@ fn take(
     let numbered = matches!(list.plan.paging, Paging::Page(_));
     let exact = page.total.filter(|_| list.plan.total == TotalKind::Exact);
     let past = page.past_end || exact.is_some_and(|total| total <= span.start);
+    let known = strip.total.filter(|_| list.plan.total == TotalKind::Exact);
+    strip.changed |= exact.is_some_and(|total| known.is_some_and(|known| known != total));
     strip.total = page.total.or(strip.total);
     contradiction(&page, past, exact, span)?;
     let rows = if past { Vec::new() } else { page.rows };
@@ -163,14 +169,15 @@ fn take(
     let miscounted = counted_out && page.more == Some(true);
     strip.distrusted |= miscounted;
     let last = rows.is_empty() || page.more == Some(false) || (counted_out && !miscounted);
-    let next = strip.rows.last().map(|raw| raw.spot.ordinal + 1);
+    let (next, rows) = joined(strip, span.start, rows);
     let had = strip.rows.len();
-    let rows = placed(span.start, rows, next);
+    let rows = placed(next, rows);
     if had > 0 && rows.last().is_some_and(|raw| strip.holds(raw)) {
         let goes_on = page.more == Some(true) || exact.is_some_and(|total| total > span.start);
         return repeated(strip, goes_on);
     }
     strip.append(rows);
+    strip.changed |= strip.rows.iter().skip(had).any(|raw| raw.repeated);
     strip.at_start |= had == 0 && span.start == 0;
     strip.at_end = last;
     strip.more = page.more == Some(true) || exact.is_some_and(|total| total > end);
@@ -208,11 +215,27 @@ fn repeated(strip: &mut Strip, goes_on: bool) -> Result<Option<u64>, SourceError
     Ok(None)
 }
 
-/// The rows of a page with their places, from the row `next` on.
-fn placed(start: u64, rows: Vec<Row>, next: Option<u64>) -> Vec<Raw> {
+/// The rows of a page that are not in hand, and the place of the first of them. The last row in hand comes with them where it fits;
+/// another one in its place says that the list changed.
+fn joined(strip: &mut Strip, start: u64, mut rows: Vec<Row>) -> (u64, Vec<Row>) {
+    let Some(last) = strip.rows.last() else {
+        return (start, rows);
+    };
+    let next = last.spot.ordinal + 1;
+    let Some(had) = next.checked_sub(start).filter(|had| *had > 0) else {
+        return (start, rows);
+    };
+    let had = usize::try_from(had).unwrap_or(usize::MAX).min(rows.len());
+    let fresh = rows.split_off(had);
+    let again = rows.pop().map(|row| Raw::new(row, last.spot.clone()));
+    strip.changed |= again.is_some_and(|again| again.print != last.print);
+    (next, fresh)
+}
+
+/// Rows with their places.
+fn placed(start: u64, rows: Vec<Row>) -> Vec<Raw> {
     (start..)
         .zip(rows)
-        .filter(|(ordinal, _)| next.is_none_or(|next| *ordinal >= next))
         .map(|(ordinal, row)| Raw::new(row, Spot::numbered(ordinal)))
         .collect()
 }

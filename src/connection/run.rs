@@ -34,4 +34,6 @@ pub(super) struct Run {
     pub(super) unreadable: Vec<u64>,
     /// The place of the cursor was not found again.
     pub(super) drifted: bool,
+    /// The list changed while it was read.
+    pub(super) changed: bool,
 }

@@ -80,6 +80,8 @@ pub(super) struct Strip {
     pub(super) total: Option<u64>,
     /// An answer contradicted the total.
     pub(super) distrusted: bool,
+    /// Its pages tell of different states of the list, so that a row may be hidden between two of them.
+    pub(super) changed: bool,
     /// Pages read.
     pub(super) pages: u32,
     /// Empty pages in a row.

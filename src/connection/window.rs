@@ -55,14 +55,19 @@ pub fn numbered(from: u64, to: u64, sizes: Sizes) -> Vec<Span> {
     pages
 }
 
-/// The rows in pieces of the largest size; any row can begin a piece.
-pub fn offsets(from: u64, to: u64, sizes: Sizes) -> Vec<Span> {
-    let mut pieces = Vec::new();
+/// The rows in pieces of the largest size; any row can begin a piece. A piece begins with the last row of the one before,
+/// so that a list which changes between two calls is noticed: always, or where that costs no call.
+pub fn offsets(from: u64, to: u64, sizes: Sizes, always: bool) -> Vec<Span> {
+    let (rows, max) = (to.saturating_sub(from), u64::from(sizes.max.max(1)));
+    let fits = || (rows.max(1) - 1).div_ceil(max - 1) == rows.div_ceil(max);
+    let overlaps = max > 1 && (always || fits());
+    let mut pieces: Vec<Span> = Vec::new();
     let mut start = from;
     while start < to {
-        let left = u32::try_from(to - start).unwrap_or(u32::MAX);
+        let again = u64::from(overlaps && start > from);
+        let left = u32::try_from(to - start + again).unwrap_or(u32::MAX);
         let piece = Span {
-            start,
+            start: start - again,
             size: left.clamp(sizes.min.max(1), sizes.max.max(1)),
         };
         start = piece.end();
@@ -165,11 +170,15 @@ mod tests {
         }
 
         #[test]
-        fn offsets_cover_the_window_without_waste(from in 0u64..100_000, rows in 1u64..300, max in 1u32..200) {
-            let spans = offsets(from, from + rows, sizes(max));
-            prop_assert_eq!(spans.len() as u64, rows.div_ceil(u64::from(max)));
-            prop_assert_eq!(spans.iter().map(|span| u64::from(span.size)).sum::<u64>(), rows);
-            prop_assert!(spans.windows(2).all(|pair| pair[0].end() == pair[1].start));
+        fn offsets_cover_the_window_without_waste(from in 0u64..100_000, rows in 1u64..300, max in 2u32..200, always in any::<bool>()) {
+            let spans = offsets(from, from + rows, sizes(max), always);
+            let max = u64::from(max);
+            let most = if always { (rows - 1).div_ceil(max - 1).max(1) } else { rows.div_ceil(max) };
+            prop_assert_eq!(spans.len() as u64, most);
+            prop_assert!(!always || spans.windows(2).all(|pair| pair[0].end() == pair[1].start + 1));
+            prop_assert_eq!(spans.last().map(|span| span.end()), Some(from + rows));
+            let seams: Vec<u64> = spans.windows(2).map(|pair| pair[0].end() - pair[1].start).collect();
+            prop_assert!(seams.iter().all(|again| *again <= 1 && *again == seams[0]), "{:?}", spans);
         }
     }
 }

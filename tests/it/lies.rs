@@ -375,3 +375,35 @@ async fn a_page_whose_last_row_has_no_key_loses_and_repeats_nothing() {
     let next = list(&format!(", after: {}", first["pageInfo"]["endCursor"])).await;
     assert_eq!(next["nodes"][0]["sourceId"], "19", "{next:#}");
 }
+
+/// Several calls make one window: a row that goes between two of them pulls another one over the edge of their pages.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_goes_between_two_calls_of_a_window_hides_no_other() {
+    for style in [
+        "kind = \"page\", page = \"query:p\", total = \"/total\"",
+        "kind = \"offset\", offset = \"query:o\", total = \"/total\"",
+        "kind = \"offset\", offset = \"query:o\"",
+    ] {
+        for when in 1..8 {
+            let crm = Crm::answering(move |seen, before| {
+                let asked = parameters(&seen.target);
+                let size = number(&asked, "n").unwrap();
+                let page = number(&asked, "p").map_or(0, |page| (page - 1) * size);
+                let rows = usize::from(before >= when)..COUNT;
+                let total = rows.len();
+                let rows = rows.skip(page + number(&asked, "o").unwrap_or(0));
+                let rows: Vec<Value> = rows
+                    .take(size)
+                    .map(|index| json!({ "id": format!("{index}") }))
+                    .collect();
+                Play::Json(200, json!({ "data": rows, "total": total }))
+            })
+            .await;
+            let (mut ids, _, error) = walk(&behind(&crm, style, ""), "", 33).await;
+            assert_eq!(error, None, "{style}, call {when}");
+            ids.retain(|id| id != "\"0\"");
+            let all: Vec<String> = (1..COUNT).map(|index| format!("\"{index}\"")).collect();
+            assert_eq!(ids, all, "{style}, call {when}");
+        }
+    }
+}
