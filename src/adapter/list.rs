@@ -215,6 +215,7 @@ impl Adapter {
         }
         match self.judge_status(success, reply) {
             Ok(()) => Ok(None),
+            Err(refusal) if leads_on(at) => Err(refused_token(refusal.error)),
             Err(refusal) => Err(refused_list(refusal.error)),
         }
     }
@@ -290,6 +291,26 @@ impl Adapter {
             last,
         };
         listing.pages.read(&said, rows.rows, &self.hosts)
+    }
+}
+
+/// Whether a page is one that the CRM led to.
+fn leads_on(at: &Position) -> bool {
+    matches!(at, Position::Token(_))
+}
+
+/// What the CRM itself led to is refused: the page before was answered to the same filters, so it is the token that it no longer
+/// knows.
+fn refused_token(error: SourceError) -> SourceError {
+    use crate::source::SourceErrorKind::{Conflict, CursorExpired, Malformed, NotFound, Rejected};
+    let refused = matches!(error.upstream_status, Some(400 | 404 | 409 | 410 | 422));
+    if !refused || !matches!(error.kind, Rejected | NotFound | Conflict | Malformed) {
+        return refused_list(error);
+    }
+    SourceError {
+        kind: CursorExpired,
+        detail: faults::sentence(CursorExpired).into(),
+        ..error
     }
 }
 

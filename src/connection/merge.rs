@@ -30,7 +30,7 @@ pub(super) async fn read(
         let gap = gap_of(gaps, source, reading.way);
         gathered
             .takes_part(usize::from(source))
-            .then(|| Stream::new(source, listed, list, gap))
+            .then(|| Stream::new(source, listed, list, (gap, reading.way)))
     });
     let mut merge = Merge {
         streams: taking.collect(),
@@ -188,12 +188,19 @@ impl Merge<'_> {
             .iter()
             .enumerate()
             .filter_map(|(index, stream)| {
-                let (key, _) = stream.next.as_ref()?;
-                Some((index, key, stream.source))
+                stream.next.as_ref()?;
+                Some((index, stream.rank(), stream.source))
             })
-            .min_by(|(_, one, rank), (_, other, other_rank)| match way {
-                Way::Forward => order.compare(one, other).then(rank.cmp(other_rank)),
-                Way::Backward => order.compare(other, one).then(other_rank.cmp(rank)),
+            .min_by(|(_, one, source), (_, other, other_source)| {
+                let sooner = match (one, other) {
+                    (Some(one), Some(other)) => order.compare(one, other),
+                    (one, other) => one.is_some().cmp(&other.is_some()),
+                };
+                let sooner = sooner.then(source.cmp(other_source));
+                match way {
+                    Way::Forward => sooner,
+                    Way::Backward => sooner.reverse(),
+                }
             })
             .map(|(index, ..)| index);
         let Some(stream) = first.and_then(|index| self.streams.get_mut(index)) else {

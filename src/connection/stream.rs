@@ -18,6 +18,7 @@ pub(super) struct Stream<'a> {
     /// How it is asked for.
     pub(super) listed: &'a Listed<'a>,
     list: &'a List<'a>,
+    way: Way,
     rows: std::vec::IntoIter<(OrderKey, Found)>,
     /// The next row, with what it is ordered by.
     pub(super) next: Option<(OrderKey, Found)>,
@@ -41,11 +42,17 @@ pub(super) enum Answer {
 
 impl<'a> Stream<'a> {
     /// A source of which nothing was read yet.
-    pub(super) fn new(source: u16, listed: &'a Listed<'a>, list: &'a List<'a>, gap: Gap) -> Self {
+    pub(super) fn new(
+        source: u16,
+        listed: &'a Listed<'a>,
+        list: &'a List<'a>,
+        (gap, way): (Gap, Way),
+    ) -> Self {
         Self {
             source,
             listed,
             list,
+            way,
             rows: Vec::new().into_iter(),
             next: None,
             rest: Rest::More,
@@ -56,14 +63,16 @@ impl<'a> Stream<'a> {
 
     /// Reads rows, at most so many and of them as many as come in one call.
     pub(super) async fn read(&self, most: u32, reading: Reading, order: Order) -> Answer {
-        let (run, way) = match self.listed.whole {
+        if self.rows.len() >= self.list.limits.whole_rows as usize {
+            let most = self.list.limits.whole_rows;
+            return Answer::TooLarge(ReportError::TooLong(most));
+        }
+        let run = match self.listed.whole {
             false => {
                 let need = self.list.bite(most);
                 let look = reading.look && need == most;
-                (
-                    self.list.read(&self.gap, reading.way, need, look).await,
-                    reading.way,
-                )
+                let edge = self.edge();
+                self.list.read(&edge, reading.way, need, look).await
             }
             true => match whole::read(self.list).await {
                 Ok(Some(run)) => return Answer::Run(whole::slice(run, &self.gap, reading, order)),
@@ -76,7 +85,7 @@ impl<'a> Stream<'a> {
             },
         };
         match run {
-            Ok(run) if !ordered(&run, order, way) => {
+            Ok(run) if !ordered(&run, order, self.way) => {
                 Answer::Failed(Halt::Source(SourceError::new(
                     SourceErrorKind::Malformed,
                     "the source does not order its list as it says",
@@ -90,7 +99,12 @@ impl<'a> Stream<'a> {
     /// Takes in what was read.
     pub(super) fn fill(&mut self, run: Run, most: u32, reading: Reading, order: Order) {
         let keyed = |found: Found| (order.field.key(&found.customer), found);
-        let rows: Vec<_> = run.rows.into_iter().map(keyed).collect();
+        let had = self
+            .next
+            .take()
+            .into_iter()
+            .chain(std::mem::take(&mut self.rows));
+        let rows: Vec<_> = had.chain(run.rows.into_iter().map(keyed)).collect();
         self.sure = run.rest == Rest::End
             || self.listed.whole
             || (reading.look && self.list.bite(most) == most);
@@ -99,9 +113,46 @@ impl<'a> Stream<'a> {
         self.next = self.rows.next();
     }
 
-    /// Whether its rows ran out although its list goes on.
+    /// Whether its rows ran out although its list goes on, or do not tell where the next one belongs.
     pub(super) fn is_dry(&self) -> bool {
-        self.next.is_none() && self.rest == Rest::More
+        self.rest == Rest::More && (self.next.is_none() || self.is_blind())
+    }
+
+    /// What the next row is merged by; `None` stands before every key. CRMs put rows without a value where they like, so in a list
+    /// that the CRM ordered such a row follows the one before it.
+    pub(super) fn rank(&self) -> Option<&OrderKey> {
+        let (key, _) = self.next.as_ref()?;
+        let stays = self.listed.whole || *key != OrderKey::Missing;
+        match self.way {
+            _ if stays => Some(key),
+            Way::Forward => None,
+            Way::Backward => self.before_it(),
+        }
+    }
+
+    /// The key of the first row in hand that has one.
+    fn before_it(&self) -> Option<&OrderKey> {
+        let keys = self.rows.as_slice().iter().map(|(key, _)| key);
+        keys.into_iter().find(|key| **key != OrderKey::Missing)
+    }
+
+    /// Whether the rows in hand do not tell which row the next one follows.
+    fn is_blind(&self) -> bool {
+        let keyless = |(key, _): &(OrderKey, Found)| *key == OrderKey::Missing;
+        !self.listed.whole
+            && self.way == Way::Backward
+            && self.next.as_ref().is_some_and(keyless)
+            && self.before_it().is_none()
+    }
+
+    /// Where the rows in hand end.
+    fn edge(&self) -> Gap {
+        let last = self.rows.as_slice().last().or(self.next.as_ref());
+        match (last, self.way) {
+            (None, _) => self.gap.clone(),
+            (Some((_, found)), Way::Forward) => Gap::After(found.mark.clone()),
+            (Some((_, found)), Way::Backward) => Gap::Before(found.mark.clone()),
+        }
     }
 
     /// Whether it is not known if a row follows.
@@ -121,12 +172,13 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// Whether the rows stand in the order asked.
+/// Whether the rows that have a value stand in the order asked.
 fn ordered(run: &Run, order: Order, way: Way) -> bool {
     let keys: Vec<OrderKey> = run
         .rows
         .iter()
         .map(|found| order.field.key(&found.customer))
+        .filter(|key| *key != OrderKey::Missing)
         .collect();
     let wrong = match way {
         Way::Forward => Ordering::Greater,

@@ -10,6 +10,7 @@ use crmql::source::{SourceEntry, Sources};
 use crmql::upstream::Settings;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 /// A gateway before CRMs, all by one built-in adapter.
@@ -288,5 +289,70 @@ fn what_the_files_take_for_granted_shows_in_capabilities() {
             .iter()
             .any(|one| one.at == at && one.why.contains(word));
         assert!(said, "{name} {at}: {:#?}", manifest.assumptions);
+    }
+}
+
+/// Pages of ten by tokens that are good for one `life`; a token of another one is refused with this status.
+fn by_tokens(seen: &Seen, life: usize, status: u16) -> Play {
+    let begin = match parameters(&seen.target)
+        .get("offset")
+        .map(|token| token.split_once('-').unwrap())
+    {
+        Some((of, _)) if of != life.to_string() => return Play::Raw(status, vec![], Vec::new()),
+        Some((_, begin)) => begin.parse().unwrap(),
+        None => 0,
+    };
+    let rows: Vec<Value> = (begin..50.min(begin + 10))
+        .map(|row| json!({ "id": format!("u{row}") }))
+        .collect();
+    let next = (begin + 10 < 50).then(|| format!("{life}-{}", begin + 10));
+    Play::Json(200, json!({ "data": { "items": rows, "next": next } }))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_the_crm_refuses_has_expired() {
+    for status in [400, 404, 409, 410, 422] {
+        let life = Arc::new(AtomicUsize::new(0));
+        let now = Arc::clone(&life);
+        let crm = Crm::answering(move |seen, _| by_tokens(seen, now.load(SeqCst), status)).await;
+        let gateway = before(&[&crm], "gormic");
+        let selection = "nodes { sourceId } pageInfo { endCursor }";
+        let first = listed(&gateway, "first: 15", selection).await;
+        life.store(1, SeqCst);
+        let after = format!("first: 15, after: {}", first["pageInfo"]["endCursor"]);
+        let next = listed(&gateway, &after, selection).await;
+        let rest: Vec<String> = (15..30).map(|row| format!("u{row}")).collect();
+        assert_eq!(ids(&next), rest, "{status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_without_a_time_costs_no_merge_its_source() {
+    let page = |first: u32, odd: Value| {
+        let made = |row: u32| json!({ "id": first + row, "name": "N", "created_at": format!("2024-01-{:02}T00:00:00Z", first + row) });
+        let mut rows: Vec<Value> = (0..6).map(made).collect();
+        rows[2]["created_at"] = odd;
+        json!({ "data": rows, "meta": { "total": 6, "last_page": 1, "current_page": 1 } })
+    };
+    for odd in [Value::Null, json!("soon")] {
+        let (one, two) = (
+            Crm::json(page(10, odd.clone())).await,
+            Crm::json(page(20, odd)).await,
+        );
+        let gateway = before(&[&one, &two], "flextell");
+        let arguments =
+            |window: &str| format!("orderBy: {{ field: CREATED_AT, direction: ASC }}, {window}");
+        let selection = "nodes { sourceId } sources { outcome }";
+        for (window, range) in [
+            ("first: 12", 0..12),
+            ("first: 4", 0..4),
+            ("last: 12", 0..12),
+        ] {
+            let query = format!("{{ customers({}) {{ {selection} }} }}", arguments(window));
+            let answer = gateway.ask(&query).await;
+            let list = &answer["data"]["customers"];
+            let all: Vec<String> = (10..16).chain(20..26).map(|id| id.to_string()).collect();
+            assert_eq!(ids(list), all[range], "{window}: {answer:#}");
+        }
     }
 }

@@ -45,42 +45,53 @@ fn order() -> impl Strategy<Value = Order> {
 fn merged_world(least: usize, most: usize) -> impl Strategy<Value = World> {
     let values = proptest::collection::vec(proptest::option::weighted(0.9, 0u8..12), 0..50);
     (
-        proptest::collection::vec((shape(), values, any::<bool>()), least..=most),
+        proptest::collection::vec((shape(), values, any::<[bool; 2]>()), least..=most),
         order(),
     )
         .prop_map(|(listed, order)| {
             let mut number = 0;
-            let sources = listed.into_iter().map(|(shape, values, pushes)| {
-                let orders = if pushes {
-                    vec![
-                        CustomerOrderField::CreatedAt,
-                        CustomerOrderField::Id,
-                        CustomerOrderField::Name,
-                    ]
-                } else {
-                    vec![]
-                };
-                number += 1000;
-                MemorySource::new(
-                    Shape {
-                        orders,
-                        unique_order: true,
-                        ..shape
-                    },
-                    dated(&values, number),
-                )
-            });
+            let sources = listed
+                .into_iter()
+                .map(|(shape, values, [pushes, missing_first])| {
+                    let orders = if pushes {
+                        vec![
+                            CustomerOrderField::CreatedAt,
+                            CustomerOrderField::Id,
+                            CustomerOrderField::Name,
+                        ]
+                    } else {
+                        vec![]
+                    };
+                    number += 1000;
+                    MemorySource::new(
+                        Shape {
+                            orders,
+                            unique_order: true,
+                            missing_first,
+                            ..shape
+                        },
+                        dated(&values, number),
+                    )
+                });
             let mut world = World::new(sources.collect());
             world.asked.order = Some(order);
             world
         })
 }
 
-/// What the merged list is, source by source: a source's own ties stand as it gives them.
+/// What the merged list is, source by source: a source's own ties stand as it gives them, and so do rows without a value where it
+/// orders its list itself.
 fn keys(world: &World, page: &[Edge]) -> Vec<(OrderKey, usize)> {
-    let field = world.asked.order.unwrap().field;
+    let order = world.asked.order.unwrap();
+    let ordered = |rank: usize| {
+        let asked = world.asked.sources.iter();
+        let mut asked = asked.filter(|source| source.entry.rank == rank);
+        let plan = |source: &AskedSource| source.entry.source.plan(&source.filter, Some(order));
+        asked.any(|source| plan(source).is_ok_and(|plan| plan.sent.is_some()))
+    };
     page.iter()
-        .map(|edge| (field.key(&edge.customer), edge.source.rank))
+        .map(|edge| (order.field.key(&edge.customer), edge.source.rank))
+        .filter(|(key, rank)| *key != OrderKey::Missing || !ordered(*rank))
         .collect()
 }
 

@@ -54,6 +54,10 @@ impl MemorySource {
                 }
                 key => key.unwrap_or(OrderKey::Missing),
             };
+            let key = |row: &Row| {
+                let key = key(row);
+                ((key == OrderKey::Missing) != self.shape.missing_first, key)
+            };
             all.sort_by_cached_key(|record| key(&record.row));
             if order.direction == OrderDirection::Desc {
                 all.reverse();

@@ -69,6 +69,8 @@ pub struct Shape {
     pub own_order: Option<Order>,
     /// Whether it compares ids as numbers.
     pub numeric_ids: bool,
+    /// Whether rows without a value come before all others in an ascending list; else after them.
+    pub missing_first: bool,
     /// Whether equal values have a fixed order that turns around with the direction.
     pub unique_order: bool,
     /// What it does with filters.
@@ -95,6 +97,7 @@ impl Shape {
             hidden: Vec::new(),
             own_order: None,
             numeric_ids: false,
+            missing_first: false,
             unique_order: false,
             filtering: Filtering::Evaluated,
             depth: None,
