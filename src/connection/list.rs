@@ -94,17 +94,20 @@ impl List<'_> {
         self.reader.call.forget_ages();
         let run = self.read_once(gap, way, need, look).await;
         let changed = run.as_ref().is_ok_and(|run| run.changed);
-        if !changed && !self.reader.call.has_read_apart() {
-            return run;
-        }
+        let call = match (changed, self.reader.call.has_read_apart()) {
+            (true, _) => self.reader.call.from_now(),
+            (false, true) => self.reader.call.anew(),
+            (false, false) => return run,
+        };
         // Seldom gone: it would only make every other read larger.
-        Box::pin(self.read_anew(gap, way, need, look)).await
+        Box::pin(self.read_anew(call, gap, Ask { way, need, look })).await
     }
 
-    async fn read_anew(&self, gap: &Gap, way: Way, need: u32, look: bool) -> Result<Run, Halt> {
+    async fn read_anew(&self, call: Call, gap: &Gap, ask: Ask) -> Result<Run, Halt> {
+        let Ask { way, need, look } = ask;
         let anew = Self {
             reader: Reader {
-                call: self.reader.call.anew(),
+                call,
                 entry: Arc::clone(&self.reader.entry),
             },
             plan: self.plan.clone(),

@@ -274,6 +274,15 @@ impl Call {
         }
     }
 
+    /// The same use, counted together, that takes nothing which was asked for before this moment.
+    #[must_use]
+    pub fn from_now(&self) -> Self {
+        Self {
+            not_before: Some(Instant::now()),
+            ..self.clone()
+        }
+    }
+
     /// The same use, counted together, that may go on until then, and whose time in all begins anew: others may wait for
     /// it too.
     #[must_use]

@@ -1,9 +1,11 @@
 //! CRMs whose answers are well formed and contradict each other or what was asked: an error with a code, never a wrong list.
 
+use super::caching::Over;
 use super::odd_data::direct::Asked;
 use super::support::crm::{Crm, Play, Seen, file, source};
 use super::support::gateway::{codes, parameters};
 use crmql::adapter::{self, Adapter, Site, TokenStore};
+use crmql::config::CacheTimes;
 use crmql::document::Problems;
 use crmql::source::{SourceEntry, Sources};
 use crmql::upstream::Settings;
@@ -257,18 +259,23 @@ async fn a_row_that_was_pushed_onto_the_next_page_is_not_shown_again() {
 
 /// A gateway before a CRM with this paging.
 fn behind(crm: &Crm, style: &str, sort: &str) -> Asked {
-    let page = format!("page = {{ {style}, size = \"query:n\", max = 20 }}");
-    let list = format!(
-        "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\n{page}\n{sort}[fields]\nid = {{ r = \"/id\" }}\n"
-    );
     let entry = SourceEntry {
         key: "crm".into(),
         name: "CRM".into(),
         adapter: "acme".into(),
         rank: 0,
-        source: Arc::new(source(crm, &file("", &list))),
+        source: Arc::new(source(crm, &listing(style, sort))),
     };
     Asked::new(Sources::new(vec![Arc::new(entry)]))
+}
+
+/// An adapter file with this paging.
+fn listing(style: &str, sort: &str) -> String {
+    let page = format!("page = {{ {style}, size = \"query:n\", max = 20 }}");
+    let list = format!(
+        "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\n{page}\n{sort}[fields]\nid = {{ r = \"/id\" }}\n"
+    );
+    file("", &list)
 }
 
 async fn over_broken(style: &str, how: Broken) -> (Asked, Crm) {
@@ -376,6 +383,24 @@ async fn a_page_whose_last_row_has_no_key_loses_and_repeats_nothing() {
     assert_eq!(next["nodes"][0]["sourceId"], "19", "{next:#}");
 }
 
+/// A CRM whose first row is gone from its n-th answer on.
+async fn shrinking(when: usize) -> Crm {
+    Crm::answering(move |seen, before| {
+        let asked = parameters(&seen.target);
+        let size = number(&asked, "n").unwrap();
+        let page = number(&asked, "p").map_or(0, |page| (page - 1) * size);
+        let rows = usize::from(before >= when)..COUNT;
+        let total = rows.len();
+        let rows = rows.skip(page + number(&asked, "o").unwrap_or(0));
+        let rows: Vec<Value> = rows
+            .take(size)
+            .map(|index| json!({ "id": format!("{index}") }))
+            .collect();
+        Play::Json(200, json!({ "data": rows, "total": total }))
+    })
+    .await
+}
+
 /// Several calls make one window: a row that goes between two of them pulls another one over the edge of their pages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_goes_between_two_calls_of_a_window_hides_no_other() {
@@ -385,20 +410,7 @@ async fn a_row_that_goes_between_two_calls_of_a_window_hides_no_other() {
         "kind = \"offset\", offset = \"query:o\"",
     ] {
         for when in 1..8 {
-            let crm = Crm::answering(move |seen, before| {
-                let asked = parameters(&seen.target);
-                let size = number(&asked, "n").unwrap();
-                let page = number(&asked, "p").map_or(0, |page| (page - 1) * size);
-                let rows = usize::from(before >= when)..COUNT;
-                let total = rows.len();
-                let rows = rows.skip(page + number(&asked, "o").unwrap_or(0));
-                let rows: Vec<Value> = rows
-                    .take(size)
-                    .map(|index| json!({ "id": format!("{index}") }))
-                    .collect();
-                Play::Json(200, json!({ "data": rows, "total": total }))
-            })
-            .await;
+            let crm = shrinking(when).await;
             let (mut ids, _, error) = walk(&behind(&crm, style, ""), "", 33).await;
             assert_eq!(error, None, "{style}, call {when}");
             ids.retain(|id| id != "\"0\"");
@@ -406,4 +418,34 @@ async fn a_row_that_goes_between_two_calls_of_a_window_hides_no_other() {
             assert_eq!(ids, all, "{style}, call {when}");
         }
     }
+}
+
+/// What a cache holds of the first calls says nothing of what the list is by now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_that_changed_while_it_was_read_is_not_read_again_from_a_cache() {
+    let style = "kind = \"page\", page = \"query:p\", total = \"/total\"";
+    let hour = Duration::from_secs(3_600);
+    let times = CacheTimes {
+        ttl: hour,
+        stale_if_error: hour,
+        absent_ttl: hour,
+        refresh_after_percent: None,
+    };
+    let crm = shrinking(2).await;
+    let over = Over::before(&crm, &listing(style, ""), Some(&times)).await;
+    let window = async |after: &Value| {
+        let query = format!(
+            "{{ list: customers(first: 20, after: {after}) {{ nodes {{ sourceId }} pageInfo {{ endCursor }} }} }}"
+        );
+        over.ask(&query, "").await.1
+    };
+    let first = window(&Value::Null).await;
+    let next = window(&first["list"]["pageInfo"]["endCursor"]).await;
+    let nodes = next["list"]["nodes"].as_array().unwrap();
+    let ids: Vec<&str> = nodes
+        .iter()
+        .map(|node| node["sourceId"].as_str().unwrap())
+        .collect();
+    let all: Vec<String> = (20..40).map(|index| index.to_string()).collect();
+    assert_eq!(ids, all);
 }
