@@ -7,6 +7,10 @@ use super::{
     Customer, CustomerStatus, CustomerTier, CustomerType, DateTime, Filter, Gender, IntRange,
     PhoneNumber, TimeRange,
 };
+use jiff::SignedDuration;
+
+/// Hours that a moment may be read wrong by, where nobody says its zone.
+const ZONES: i64 = 24;
 
 impl Filter {
     /// Whether every given part holds for this customer. `today` decides ages.
@@ -17,7 +21,8 @@ impl Filter {
     }
 
     /// Whether the customer shows a value that the filter leaves out. What it does not show, or shows in an unknown word, proves
-    /// nothing; neither do texts and times, which CRMs compare in ways of their own.
+    /// nothing; neither do texts, which CRMs compare in ways of their own. Times count from a day on, as their zones differ; and that
+    /// a customer was changed after it was found is nobody's fault.
     pub fn is_contradicted_by(&self, customer: &Customer) -> bool {
         !given(&self.ids, |ids| ids.contains(&customer.id))
             || !given(&self.owner_id, |id| {
@@ -35,6 +40,10 @@ impl Filter {
             })
             || !given(&self.gender, |any| {
                 allows(any, customer.gender, Gender::Unknown)
+            })
+            || !given(&self.created_at, |range| near(*range, customer.created_at))
+            || !given(&self.updated_at, |range| {
+                near(TimeRange { lt: None, ..*range }, customer.updated_at)
             })
     }
 
@@ -172,6 +181,15 @@ fn in_range(range: TimeRange, value: Option<DateTime>) -> bool {
     value.is_some_and(|at| {
         range.gte.is_none_or(|least| at >= least) && range.lt.is_none_or(|end| at < end)
     })
+}
+
+/// Whether a moment is less than a day out of a range, or not known.
+fn near(range: TimeRange, value: Option<DateTime>) -> bool {
+    let by =
+        |hours: i64| value.and_then(|at| at.0.checked_add(SignedDuration::from_hours(hours)).ok());
+    let (late, early) = (by(ZONES), by(-ZONES));
+    late.is_none_or(|late| range.gte.is_none_or(|least| late >= least.0))
+        && early.is_none_or(|early| range.lt.is_none_or(|end| early < end.0))
 }
 
 #[cfg(test)]

@@ -449,3 +449,42 @@ async fn a_window_that_changed_while_it_was_read_is_not_read_again_from_a_cache(
     let all: Vec<String> = (20..40).map(|index| index.to_string()).collect();
     assert_eq!(ids, all);
 }
+
+/// Filters whose parameter the CRM does not know, and answers all customers to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_and_a_time_that_the_crm_passes_over_are_errors() {
+    let person = |index: usize| json!({ "id": format!("{index}"), "email": format!("p{index}@x.example"), "made": format!("2024-03-{:02}T12:00:00Z", index + 1) });
+    for (shown, filter, refused) in [
+        (9, "email: \"p3@x.example\"", false),
+        (9, "email: \"nobody@x.example\"", true),
+        (2, "email: \"second@x.example\"", false),
+        (9, "createdAt: { gte: \"2024-03-04T00:00:00Z\" }", true),
+        (9, "createdAt: { gte: \"2024-03-02T00:00:00Z\" }", false),
+        (9, "createdAt: { lt: \"2024-03-05T00:00:00Z\" }", true),
+        (9, "updatedAt: { gte: \"2024-03-04T00:00:00Z\" }", true),
+        (9, "updatedAt: { lt: \"2024-03-05T00:00:00Z\" }", false),
+    ] {
+        let people: Vec<Value> = (0..shown).map(person).collect();
+        let crm = Crm::json(json!({ "data": people })).await;
+        let list = "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = { kind = \"none\" }\n[list.filter]\n\
+             \"email:eq\" = \"query:e\"\n\"createdAt:gte\" = \"query:from\"\n\"createdAt:lt\" = \"query:to\"\n\
+             \"updatedAt:gte\" = \"query:since\"\n\"updatedAt:lt\" = \"query:until\"\n\
+             [fields]\nid = \"/id\"\nemail = \"/email\"\ncreatedAt = \"/made\"\nupdatedAt = \"/made\"\n";
+        let entry = SourceEntry {
+            key: "crm".into(),
+            name: "CRM".into(),
+            adapter: "acme".into(),
+            rank: 0,
+            source: Arc::new(source(&crm, &file("", list))),
+        };
+        let gateway = Asked::new(Sources::new(vec![Arc::new(entry)]));
+        let query = format!("{{ customers(filter: {{ {filter} }}) {{ nodes {{ id }} }} }}");
+        let answer = gateway.ask(&query).await;
+        let expected: &[&str] = if refused {
+            &["SOURCE_INVALID_RESPONSE"]
+        } else {
+            &[]
+        };
+        assert_eq!(codes(&answer), expected, "{filter}: {answer:#}");
+    }
+}
