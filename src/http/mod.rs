@@ -14,6 +14,7 @@ mod health;
 mod library;
 mod negotiate;
 mod parameters;
+mod patient;
 mod policy;
 mod routes;
 mod server;
