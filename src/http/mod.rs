@@ -15,6 +15,7 @@ mod library;
 mod negotiate;
 mod parameters;
 mod patient;
+mod pieces;
 mod policy;
 mod routes;
 mod server;

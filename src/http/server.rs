@@ -1,19 +1,21 @@
 //! Connections: accepted within a ceiling, cut when they keep the gateway waiting, drained before the process ends.
 //!
 //! A connection may not send for `receive_ms` before its first byte, while sending a request's head, or between two requests;
-//! nor may it for so long take nothing of what it is sent. One of HTTP/2 may be without a request in work for `idle_ms`.
+//! nor may it, or an answer over HTTP/2, for so long take nothing of what it is sent. One of HTTP/2 may be without a request in
+//! work for `idle_ms`.
 //! The first bytes are looked at before a protocol is chosen, as no timer of the protocols runs before that.
 
 use super::Readiness;
 use super::health::Connected;
 use super::patient::Patient;
+use super::pieces::{self, Streams};
 use super::swap::Swap;
 use crate::limits::Limits;
 use axum::BoxError;
 use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -83,9 +85,9 @@ pub async fn serve(
     finished
 }
 
-fn builder(limits: &Limits) -> Builder<TokioExecutor> {
+fn builder(limits: &Limits) -> Builder<Streams> {
     let patience = Duration::from_millis(limits.receive_ms);
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(Streams(patience));
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -103,7 +105,7 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
 
 #[derive(Clone)]
 struct Server {
-    builder: Builder<TokioExecutor>,
+    builder: Builder<Streams>,
     routes: Swap,
     patience: Duration,
     idle: Duration,
@@ -143,8 +145,10 @@ impl Server {
             let begun = is_http2.then(|| Begun::at(&work));
             Box::pin(async move {
                 let response = routes.answer(request, address).await;
-                drop(begun);
-                Ok::<_, Infallible>(response)
+                Ok::<_, Infallible>(match begun {
+                    Some(_) => pieces::in_pieces(response),
+                    None => response,
+                })
             })
         });
         let io = TokioIo::new(Patient::new(stream, patience));

@@ -172,6 +172,8 @@ async fn gone(running: &Running) {
 
 /// Kinds of HTTP/2 frames.
 const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
@@ -181,6 +183,15 @@ fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0, 0, length, kind, flags, 0, 0, 0, stream];
     frame.extend_from_slice(payload);
     frame
+}
+
+/// GET http://localhost/healthz, in the words of RFC 7541.
+fn healthz(stream: u8) -> Vec<u8> {
+    let mut asked = vec![0x82, 0x86, 0x04, 8];
+    asked.extend_from_slice(b"/healthz");
+    asked.extend_from_slice(&[0x01, 9]);
+    asked.extend_from_slice(b"localhost");
+    frame(HEADERS, 5, stream, &asked)
 }
 
 /// An HTTP/2 connection with no window for answers, which says what it must and first asks for this.
@@ -242,16 +253,61 @@ async fn who_asks_nothing_over_http2_is_sent_away_though_pings_are_answered() {
 #[tokio::test]
 async fn who_leaves_an_answer_lie_over_http2_is_cut() {
     let running = start(short()).await;
-    // GET http://localhost/healthz, in the words of RFC 7541.
-    let mut asked = vec![0x82, 0x86, 0x04, 8];
-    asked.extend_from_slice(b"/healthz");
-    asked.extend_from_slice(&[0x01, 9]);
-    asked.extend_from_slice(b"localhost");
-    let mut stream = polite(&running, &frame(1, 5, 1, &asked)).await;
+    let mut stream = polite(&running, &healthz(1)).await;
     let kinds = timeout(Duration::from_secs(3), answering(&mut stream)).await;
     let kinds = kinds.expect("the server closes");
-    assert!(kinds.contains(&1) && !kinds.contains(&DATA), "{kinds:?}");
+    assert!(
+        kinds.contains(&HEADERS) && !kinds.contains(&DATA),
+        "{kinds:?}"
+    );
     gone(&running).await;
+}
+
+/// Who keeps the connection busy with other requests gains nothing by it.
+#[tokio::test]
+async fn an_answer_that_lies_over_http2_is_given_up_alone() {
+    let running = start(quick()).await;
+    let mut stream = polite(&running, &healthz(1)).await;
+    let (mut reading, mut writing) = stream.split();
+    let mut head = [0; 9];
+    let given_up = async {
+        loop {
+            reading.read_exact(&mut head).await.unwrap();
+            let length = usize::from(head[1]) * 256 + usize::from(head[2]);
+            reading.read_exact(&mut vec![0; length]).await.unwrap();
+            match head[3] {
+                RST_STREAM => return head[8],
+                kind => assert!(kind != DATA && kind != GOAWAY),
+            }
+        }
+    };
+    let others = async {
+        for stream in (3..100).step_by(2) {
+            writing.write_all(&healthz(stream)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(60)).await;
+        }
+    };
+    tokio::select! {
+        stream = given_up => assert_eq!(stream, 1),
+        () = others => panic!("nothing was given up"),
+    }
+}
+
+#[tokio::test]
+async fn a_large_answer_over_http2_comes_whole() {
+    let running = start(Limits::default()).await;
+    let client = reqwest::Client::builder().http2_prior_knowledge();
+    let client = client.no_proxy().no_gzip().no_brotli().build().unwrap();
+    let long = "x".repeat(200_000);
+    let asked = client.post(format!("http://{}/graphql", running.address));
+    let asked = asked.header("content-type", "application/json");
+    let query = format!("{{ text(value: \"{long}\") }}");
+    let asked = asked.body(serde_json::json!({ "query": query }).to_string());
+    let answer = asked.send().await.unwrap();
+    let length = answer.content_length();
+    let text = answer.text().await.unwrap();
+    assert!(text.contains(&long));
+    assert_eq!(length, Some(text.len() as u64));
 }
 
 #[tokio::test]
