@@ -37,8 +37,12 @@ limits! {
     body_bytes: usize = 262_144, 1_024 ..= 16_777_216;
     /// Milliseconds a request may take in all; the deadline reaches the upstream calls. Enforced by `http`.
     request_ms: u64 = 30_000, 100 ..= 600_000;
-    /// Milliseconds a client may take to send its request head or body. Enforced by `http`.
+    /// Milliseconds a client may take to send its request head or body, or to take some more of its answer. Enforced by
+    /// `http`.
     receive_ms: u64 = 10_000, 100 ..= 600_000;
+    /// Milliseconds an HTTP/2 connection may stay open while no request is in work; one of HTTP/1 has `receive_ms`. Enforced
+    /// by `http`.
+    idle_ms: u64 = 60_000, 100 ..= 3_600_000;
     /// Milliseconds that running requests get to finish after SIGTERM. Enforced by `http`.
     drain_ms: u64 = 20_000, 0 ..= 600_000;
     /// Milliseconds past `request_ms` in which an operation may still answer what it has, before it is given up. Enforced by

@@ -230,6 +230,7 @@ async fn every_claim_counts() {
         (json!({ "org": ["acme"] }), Denied::Tenant),
         (json!({ "org": "other" }), Denied::Tenant),
         (json!({ "org": "" }), Denied::Tenant),
+        (json!({ "org": " " }), Denied::Tenant),
     ] {
         let outcome = bearer(&access, &token(Algorithm::Es256, None, &claims(&but))).await;
         assert_eq!(outcome, Err(denied), "{but}");
@@ -249,6 +250,24 @@ async fn every_claim_counts() {
             "{but}"
         );
         assert_eq!(scopes.has(Scope::ReadCustomers), but.get("scope").is_none());
+    }
+}
+
+/// Sources without a tenant belong to whoever is configured to have none, and to nobody who only says so.
+#[tokio::test]
+async fn a_claim_without_a_name_is_no_tenant_where_sources_have_none() {
+    let nameless = |issuer| Access::only(vec![], vec![issuer], [Box::from("")].into());
+    let claimed = || issuer(Algorithm::Es256, verifier(Algorithm::Es256));
+    for but in [
+        json!({ "org": "" }),
+        json!({ "org": null }),
+        json!({ "org": " " }),
+    ] {
+        let token = token(Algorithm::Es256, None, &claims(&but));
+        let outcome = bearer(&nameless(claimed()), &token).await;
+        assert_eq!(outcome, Err(Denied::Tenant), "{but}");
+        let always = claimed().with_tenant(Told::Always("".into()));
+        assert!(bearer(&nameless(always), &token).await.is_ok());
     }
 }
 

@@ -141,7 +141,11 @@ impl Issuer {
         };
         let tenant = match &self.tenant {
             Told::Always(tenant) => Some(&**tenant),
-            Told::Claim(name) => claims.get(&**name).and_then(Value::as_str),
+            // Sources without a tenant are not to be had by naming nobody.
+            Told::Claim(name) => claims
+                .get(&**name)
+                .and_then(Value::as_str)
+                .filter(|tenant| !tenant.is_empty()),
         };
         let scopes = match &self.scopes {
             Told::Always(scopes) => *scopes,

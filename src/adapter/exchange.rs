@@ -171,6 +171,10 @@ impl Adapter {
             }
         };
         let mut request = self.finished(draft, follow).map_err(Failed::Unsent)?;
+        // Before anything is counted: what no server could get says nothing of this one.
+        if !request.is_sendable() {
+            return Err(Failed::Fault(Fault::Unsendable));
+        }
         let place = self.upstream.place(deadline).await.map_err(Failed::Fault)?;
         leave.lasts().map_err(resting)?;
         call.start().map_err(Failed::Unsent)?;
@@ -257,7 +261,7 @@ impl Adapter {
                 failing(SourceErrorKind::Timeout)
             }
             Err(Fault::TooLarge) => (Sign::Alive, SourceErrorKind::Malformed),
-            Err(Fault::Timeout | Fault::Late | Fault::Saturated) => {
+            Err(Fault::Timeout | Fault::Late | Fault::Saturated | Fault::Unsendable) => {
                 (Sign::Mute, SourceErrorKind::Saturated)
             }
         }

@@ -13,8 +13,10 @@ use http::header::RETRY_AFTER;
 use serde_json::Value;
 use std::time::Duration;
 
-/// The longest wait that is passed on; a CRM that says more is taken to be wrong about its unit.
+/// The longest wait that is passed on; a longer one counts as this.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+/// A CRM that says more is taken to be wrong about its unit: nobody is told to come back in a year.
+const LONGEST_CREDIBLE: Duration = Duration::from_secs(366 * 86_400);
 
 /// A refusal, and the field it is about where the CRM says it.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,11 +170,12 @@ pub fn of_fault(fault: Fault) -> SourceError {
         Fault::Connect | Fault::Broken => SourceErrorKind::Unavailable,
         Fault::Timeout | Fault::Late => SourceErrorKind::Timeout,
         Fault::TooLarge => SourceErrorKind::Malformed,
+        Fault::Unsendable => SourceErrorKind::Rejected,
     };
-    let detail = if fault == Fault::TooLarge {
-        "the CRM's answer is larger than allowed"
-    } else {
-        sentence(kind)
+    let detail = match fault {
+        Fault::TooLarge => "the CRM's answer is larger than allowed",
+        Fault::Unsendable => "the request to the CRM would be too long",
+        _ => sentence(kind),
     };
     SourceError::new(kind, detail)
 }
@@ -337,7 +340,7 @@ fn said_wait(text: &str, unit: WaitUnit) -> Option<Duration> {
         WaitUnit::EpochMilliseconds => from_now(number()? / 1_000.0),
         WaitUnit::HttpDate => from_now(wire::read_http_date(text)?.as_duration().as_secs_f64()),
     };
-    (wait <= LONGEST_WAIT).then_some(wait)
+    (wait <= LONGEST_CREDIBLE).then_some(wait.min(LONGEST_WAIT))
 }
 
 fn now() -> f64 {
@@ -382,6 +385,16 @@ mod tests {
         );
         assert_eq!(link_target(value, "first"), None);
         assert_eq!(link_target("nonsense", "next"), None);
+    }
+
+    #[test]
+    fn a_wait_of_more_than_a_day_counts_as_a_day() {
+        let day = Some(LONGEST_WAIT);
+        assert_eq!(said_wait("86400", WaitUnit::Seconds), day);
+        assert_eq!(said_wait("100000", WaitUnit::Seconds), day);
+        let month = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(30 * 24);
+        let date = month.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        assert_eq!(said_wait(&date, WaitUnit::HttpDate), day);
     }
 
     #[test]

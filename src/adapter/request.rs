@@ -405,9 +405,10 @@ pub fn fill_texts<'a>(value: &Value, get: &dyn Fn(&str) -> Option<&'a str>) -> V
     }
 }
 
-/// A value as one path segment, which can neither be empty nor lead upwards.
+/// A value as one path segment, which can neither be empty nor lead upwards, not even where a server unpacks `%2F` first.
 fn as_segment(value: &str) -> Option<String> {
-    let leads_away = value.is_empty() || value == "." || value == "..";
+    let mut parts = value.split(['/', '\\']);
+    let leads_away = value.is_empty() || parts.any(|part| matches!(part, "." | ".."));
     (!leads_away).then(|| encode(value))
 }
 

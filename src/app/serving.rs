@@ -237,6 +237,7 @@ fn stay(config: &mut Config, before: &Config) {
         ("limits.drain_ms", limits.drain_ms != old.drain_ms),
         // Bodies are given the new time at once; heads are read before anybody knows which gateway they are for.
         ("limits.receive_ms", limits.receive_ms != old.receive_ms),
+        ("limits.idle_ms", limits.idle_ms != old.idle_ms),
     ] {
         if changed {
             said.push(name);

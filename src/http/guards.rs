@@ -15,10 +15,13 @@ use super::Shared;
 use super::handler;
 use super::negotiate::Media;
 use super::parameters::Malformed;
+use super::policy::Policy;
 use crate::access::{Network, Peer};
 use axum::BoxError;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header,
+};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -129,15 +132,12 @@ where
         id: id.clone(),
         from: peer(request.headers(), address, &shared.policy.proxies),
     };
-    let host = host(&request);
     let policy = &shared.policy;
+    let version = request.version();
     let welcome = policy.welcome_origin(request.headers()).cloned();
-    let mut response = if !policy.hosts.allow(host) {
-        let error = Malformed::new(
-            StatusCode::MISDIRECTED_REQUEST,
-            "the gateway is not called by this name",
-        );
-        handler::malformed(shared, error, Media::Json, &id)
+    let mut response = if let Err(error) = check(shared, &request) {
+        let media = Media::accepted(request.headers()).unwrap_or(Media::Json);
+        handler::malformed(shared, error, media, &id)
     } else if welcome.is_some() && is_preflight(&request) {
         preflight(policy.forwarding.listed())
     } else {
@@ -153,6 +153,16 @@ where
         }
     };
     let headers = response.headers_mut();
+    // Elsewhere connections are not the answers' to speak of.
+    if version > Version::HTTP_11 {
+        headers.remove(header::CONNECTION);
+    }
+    complete(policy, welcome, &id, headers);
+    response
+}
+
+/// Puts to an answer what every one has.
+fn complete(policy: &Policy, welcome: Option<HeaderValue>, id: &str, headers: &mut HeaderMap) {
     if !policy.origins.is_empty() {
         headers.append(header::VARY, HeaderValue::from_static("origin"));
     }
@@ -163,7 +173,7 @@ where
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(
@@ -173,7 +183,34 @@ where
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-    response
+}
+
+/// Whether a request's head is of a size and for a name that is served here.
+fn check<B>(shared: &Shared, request: &Request<B>) -> Result<(), Malformed> {
+    let most = shared.limits.head_bytes;
+    if head_bytes(request) > most {
+        let message = format!("a request head may have at most {most} bytes");
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Err(Malformed::new(status, message));
+    }
+    let host = host(request).map_err(|message| Malformed::new(StatusCode::BAD_REQUEST, message))?;
+    if shared.policy.hosts.allow(host) {
+        return Ok(());
+    }
+    let message = "the gateway is not called by this name";
+    Err(Malformed::new(StatusCode::MISDIRECTED_REQUEST, message))
+}
+
+/// The length of a request's head as HTTP/1 writes it, but for spaces that mean nothing. The parser reads as much as happens to
+/// be there, so what is longer than it should be may come through whole.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let authority = uri.authority().map_or(0, |name| name.as_str().len());
+    let lines = request.headers().iter();
+    let lines = lines.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    let rest = "  HTTP/1.1\r\n\r\n".len();
+    request.method().as_str().len() + target + authority + rest + lines.sum::<usize>()
 }
 
 fn preflight(more: Option<&HeaderValue>) -> Response {
@@ -192,11 +229,41 @@ fn is_preflight<B>(request: &Request<B>) -> bool {
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The name a request was sent to: in the URI (HTTP/2) or the header (HTTP/1).
-fn host<B>(request: &Request<B>) -> Option<&str> {
-    let named = request.headers().get(header::HOST);
+/// The name a request was sent to: in the URI (HTTP/2) or the header (HTTP/1). Where HTTP wants one, it must be there, and
+/// what is there must be one name: two servers in a row could take two names differently.
+fn host<B>(request: &Request<B>) -> Result<Option<&str>, &'static str> {
+    let mut given = request.headers().get_all(header::HOST).iter();
+    let (first, more) = (given.next(), given.next());
+    if more.is_some() {
+        return Err("the request has more than one host");
+    }
+    let named = first
+        .map(|name| name.to_str().ok().filter(|name| is_host(name)))
+        .map(|name| name.ok_or("the host is not valid"))
+        .transpose()?;
     let authority = request.uri().authority().map(Authority::as_str);
-    authority.or_else(|| Some(named?.to_str().unwrap_or("?")))
+    let known = match request.version() {
+        Version::HTTP_09 | Version::HTTP_10 => true,
+        Version::HTTP_11 => named.is_some(),
+        _ => authority.or(named).is_some(),
+    };
+    if known {
+        Ok(authority.or(named))
+    } else {
+        Err("the request has no host")
+    }
+}
+
+/// Whether a text is a name or an address, with a port or without.
+fn is_host(text: &str) -> bool {
+    let Ok(authority) = text.parse::<Authority>() else {
+        return false;
+    };
+    let host = authority.host();
+    let port = text
+        .strip_prefix(host)
+        .map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+    !host.is_empty() && port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The id the caller gave, where it is a plain one, else a new one.

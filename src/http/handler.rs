@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The methods of `/graphql`.
-const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
 
 pub(super) async fn graphql(
     shared: &Shared,
@@ -75,7 +75,7 @@ async fn respond(
         Method::GET | Method::HEAD => true,
         Method::OPTIONS => return Ok((options(), Kind::Options)),
         _ => {
-            let message = "only GET and POST are served here";
+            let message = "only GET, HEAD, POST and OPTIONS are served here";
             let error = Malformed::new(StatusCode::METHOD_NOT_ALLOWED, message);
             let media = accepted.unwrap_or(Media::Json);
             return Ok((
@@ -303,6 +303,10 @@ pub(super) fn malformed(shared: &Shared, error: Malformed, media: Media, id: &st
     if let Some(seconds) = error.retry_after {
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if error.ends {
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

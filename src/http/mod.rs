@@ -14,6 +14,8 @@ mod health;
 mod library;
 mod negotiate;
 mod parameters;
+mod patient;
+mod pieces;
 mod policy;
 mod routes;
 mod server;

@@ -34,12 +34,16 @@ pub(super) struct Malformed {
     pub(super) challenge: Option<&'static str>,
     /// After how many seconds trying again may help, where that is known.
     pub(super) retry_after: Option<u64>,
+    /// Whether the connection ends with the answer, as the rest of the request is not read.
+    pub(super) ends: bool,
 }
 
 impl Malformed {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         let code = match status {
-            StatusCode::PAYLOAD_TOO_LARGE => RequestCode::TooLarge,
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+                RequestCode::TooLarge
+            }
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
                 RequestCode::Overloaded
             }
@@ -52,6 +56,15 @@ impl Malformed {
             error: RequestError::new(code, message),
             challenge: None,
             retry_after: None,
+            ends: false,
+        }
+    }
+
+    /// Refused before the body was read to its end.
+    fn unread(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            ends: true,
+            ..Self::new(status, message)
         }
     }
 
@@ -178,8 +191,8 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Malformed> {
     if foreign {
         return refused("the charset must be utf-8");
     }
-    let encoding = headers.get(header::CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| encoding != "identity") {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if !encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return refused("the body must not be compressed");
     }
     Ok(())
@@ -191,7 +204,7 @@ async fn receive(
     limits: &Limits,
 ) -> Result<Bytes, Malformed> {
     let too_large = || {
-        Malformed::new(
+        Malformed::unread(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!(
                 "a request body may have at most {} bytes",
@@ -209,8 +222,11 @@ async fn receive(
     match tokio::time::timeout(Duration::from_millis(limits.receive_ms), receiving).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Malformed::bad("the body could not be received")),
-        Err(_) => Err(Malformed::new(
+        Ok(Err(_)) => Err(Malformed::unread(
+            StatusCode::BAD_REQUEST,
+            "the body could not be received",
+        )),
+        Err(_) => Err(Malformed::unread(
             StatusCode::REQUEST_TIMEOUT,
             "the body did not arrive in time",
         )),

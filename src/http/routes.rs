@@ -4,7 +4,7 @@ use super::guards::{self, Sent, Visit};
 use super::{Shared, handler};
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Method, Request, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, header};
 use axum::response::Response;
 use hyper::body::Body as _;
 use std::convert::Infallible;
@@ -30,9 +30,12 @@ impl Routes {
 
     /// Answers a request that came from this address.
     pub(super) async fn answer(self, request: Request<impl Sent>, address: IpAddr) -> Response {
-        let way = async |request: Request<_>, visit: Visit| {
+        let way = async |mut request: Request<_>, visit: Visit| {
             let is_graphql = request.uri().path() == "/graphql";
             let packs = request.headers().contains_key(header::ACCEPT_ENCODING);
+            if packs {
+                allow_plain(request.headers_mut());
+            }
             match (is_graphql, packs) {
                 (true, false) => handler::graphql(&self.shared, visit, request).await,
                 (true, true) => Box::pin(self.packed(request, visit)).await,
@@ -67,6 +70,31 @@ impl Routes {
         request.extensions_mut().insert(visit);
         let answered = self.others.clone().oneshot(request).await;
         answered.unwrap_or_else(|never| match never {})
+    }
+}
+
+/// Takes out of what a caller accepts that it refuses plain answers. What can be packed in no way that it takes is sent plainly
+/// (RFC 9110, section 12.5.3), where the layer would keep an answer back whose work is done.
+fn allow_plain(headers: &mut HeaderMap) {
+    let refuses = |word: &&str| {
+        let (coding, weight) = word.split_once(';').unwrap_or((word, ""));
+        let is_plain = coding.trim().eq_ignore_ascii_case("identity") || coding.trim() == "*";
+        let weight = weight
+            .split_once('=')
+            .map(|(_, weight)| weight.trim().parse());
+        is_plain && weight == Some(Ok(0.0))
+    };
+    let lines = headers.get_all(header::ACCEPT_ENCODING).iter();
+    let words = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    let (refused, others): (Vec<&str>, Vec<&str>) = words.partition(refuses);
+    if refused.is_empty() {
+        return;
+    }
+    match HeaderValue::from_str(&others.join(",")) {
+        Ok(others) => drop(headers.insert(header::ACCEPT_ENCODING, others)),
+        Err(_) => drop(headers.remove(header::ACCEPT_ENCODING)),
     }
 }
 

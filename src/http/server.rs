@@ -1,18 +1,22 @@
 //! Connections: accepted within a ceiling, cut when they keep the gateway waiting, drained before the process ends.
 //!
-//! A connection may not send for `receive_ms` before its first byte, while sending a request's head, or between two requests.
+//! A connection may not send for `receive_ms` before its first byte, while sending a request's head, or between two requests;
+//! nor may it, or an answer over HTTP/2, for so long take nothing of what it is sent. One of HTTP/2 may be without a request in
+//! work for `idle_ms`.
 //! The first bytes are looked at before a protocol is chosen, as no timer of the protocols runs before that.
 
 use super::Readiness;
 use super::health::Connected;
+use super::patient::Patient;
+use super::pieces::{self, Streams};
 use super::swap::Swap;
 use crate::limits::Limits;
+use axum::BoxError;
 use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,13 +43,14 @@ pub async fn serve(
     readiness: &Readiness,
     shutdown: impl Future<Output = ()>,
 ) -> bool {
-    let graceful = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(limits.connections));
     let (draining, drained) = watch::channel(false);
     let server = Server {
         builder: builder(limits),
         routes: routes.into(),
         patience: Duration::from_millis(limits.receive_ms),
+        idle: Duration::from_millis(limits.idle_ms),
+        draining: drained,
     };
     let mut shutdown = std::pin::pin!(shutdown);
     readiness.set(true);
@@ -65,29 +70,24 @@ pub async fn serve(
         if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
             let connection = server.clone();
             let held = (permit, readiness.connect());
-            tokio::spawn(connection.run(
-                stream,
-                address.ip(),
-                graceful.watcher(),
-                drained.clone(),
-                held,
-            ));
+            tokio::spawn(connection.run(stream, address.ip(), held));
         }
     }
     readiness.set(false);
-    drop(listener);
+    drop((listener, server));
     draining.send_replace(true);
     let patience = Duration::from_millis(limits.drain_ms);
-    let finished = timeout(patience, graceful.shutdown()).await.is_ok();
+    // Every connection listens for it to its end.
+    let finished = timeout(patience, draining.closed()).await.is_ok();
     if !finished {
         tracing::warn!("requests were still running when the time to drain was over");
     }
     finished
 }
 
-fn builder(limits: &Limits) -> Builder<TokioExecutor> {
+fn builder(limits: &Limits) -> Builder<Streams> {
     let patience = Duration::from_millis(limits.receive_ms);
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(Streams(patience));
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -105,9 +105,11 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
 
 #[derive(Clone)]
 struct Server {
-    builder: Builder<TokioExecutor>,
+    builder: Builder<Streams>,
     routes: Swap,
     patience: Duration,
+    idle: Duration,
+    draining: watch::Receiver<bool>,
 }
 
 impl Server {
@@ -115,11 +117,10 @@ impl Server {
         self,
         stream: TcpStream,
         address: IpAddr,
-        watcher: Watcher,
-        mut draining: watch::Receiver<bool>,
         _held: (OwnedSemaphorePermit, Connected),
     ) {
-        let opening = timeout(self.patience, is_http2(&stream));
+        let (patience, mut draining) = (self.patience, self.draining);
+        let opening = timeout(patience, is_http2(&stream));
         let is_http2 = tokio::select! {
             opened = opening => match opened {
                 Ok(Some(is_http2)) => is_http2,
@@ -137,16 +138,65 @@ impl Server {
             self.builder.http1_only()
         };
         let routes = self.routes;
+        let (work, in_work) = watch::channel(0);
         let service = service_fn(move |request: Request<Incoming>| {
             let routes = routes.now();
-            Box::pin(async move { Ok::<_, Infallible>(routes.answer(request, address).await) })
+            // HTTP/1 has a timer of its own for the time between two requests.
+            let begun = is_http2.then(|| Begun::at(&work));
+            Box::pin(async move {
+                let response = routes.answer(request, address).await;
+                Ok::<_, Infallible>(match begun {
+                    Some(_) => pieces::in_pieces(response),
+                    None => response,
+                })
+            })
         });
-        let connection = builder
-            .serve_connection(TokioIo::new(stream), service)
-            .into_owned();
-        if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(%error, "a connection ended early");
+        let io = TokioIo::new(Patient::new(stream, patience));
+        let mut connection = std::pin::pin!(builder.serve_connection(io, service));
+        let drains = tokio::select! {
+            ended = connection.as_mut() => return told(ended),
+            _ = draining.wait_for(|draining| *draining) => true,
+            () = rest(in_work.clone(), self.idle), if is_http2 => false,
+        };
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            ended = connection => told(ended),
+            // An answer that nobody takes would keep it open.
+            () = rest(in_work, patience), if !drains => {}
         }
+    }
+}
+
+/// A request in work, for as long as it lives.
+struct Begun(watch::Sender<usize>);
+
+impl Begun {
+    fn at(work: &watch::Sender<usize>) -> Self {
+        work.send_modify(|count| *count += 1);
+        Self(work.clone())
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// Ends when no request has been in work for so long.
+async fn rest(mut in_work: watch::Receiver<usize>, long: Duration) {
+    while in_work.wait_for(|count| *count == 0).await.is_ok() {
+        match timeout(long, in_work.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return,
+        }
+    }
+}
+
+/// Why a connection ended, where that was not its caller's wish.
+fn told(ended: Result<(), BoxError>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
     }
 }
 

@@ -20,8 +20,8 @@ pub enum IdError {
     /// Longer than any CRM's id.
     #[error("an id cannot be longer than {LONGEST} bytes")]
     TooLong,
-    /// `.` and `..` would change the path they stand in, even percent-encoded, for many servers.
-    #[error("an id cannot be \".\" or \"..\"")]
+    /// `.` and `..`, alone or between slashes, would change the path they stand in, even percent-encoded, for many servers.
+    #[error("an id cannot be or hold \".\" or \"..\" as a part of a path")]
     DotSegment,
     /// NUL, a line break or another control character.
     #[error("an id cannot hold control characters")]
@@ -41,7 +41,7 @@ impl LocalId {
         if text.len() > LONGEST {
             return Err(IdError::TooLong);
         }
-        if matches!(&*text, "." | "..") {
+        if leads_away(&text) {
             return Err(IdError::DotSegment);
         }
         let is_plain = |plain, byte: u8| plain & matches!(byte, b' '..=b'~');
@@ -55,6 +55,12 @@ impl LocalId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a server that unpacks `%2F` before it looks at paths would walk through them.
+fn leads_away(text: &str) -> bool {
+    text.split(['/', '\\'])
+        .any(|part| matches!(part, "." | ".."))
 }
 
 impl fmt::Display for LocalId {
@@ -81,10 +87,17 @@ mod tests {
         assert_eq!(LocalId::new("a\0b"), Err(IdError::Control));
         assert_eq!(LocalId::new("a\nb"), Err(IdError::Control));
         assert_eq!(LocalId::new("x".repeat(513)), Err(IdError::TooLong));
-        assert!(
-            LocalId::new("../x?y#z%00").is_ok(),
-            "it is encoded as one segment"
-        );
+        for leading in [
+            "../x", "a/../b", "a/..", "a/./b", "..\\x", "a\\..", "/.", "a/..\\b",
+        ] {
+            assert_eq!(LocalId::new(leading), Err(IdError::DotSegment), "{leading}");
+        }
+        for fine in ["a/b", "a\\b", "..x/y", "a/.../b", ".x", "x?y#z%00"] {
+            assert!(
+                LocalId::new(fine).is_ok(),
+                "{fine} is encoded as one segment"
+            );
+        }
         assert!(LocalId::new("507f1f77bcf86cd799439011").is_ok());
     }
 }

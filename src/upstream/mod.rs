@@ -67,6 +67,10 @@ impl Default for Settings {
     }
 }
 
+/// The longest address that a request can have: no more is an address to the HTTP library. Many CRMs refuse far shorter ones,
+/// each in its own way, and that is theirs to say.
+pub const ADDRESS_BYTES: usize = 65_534;
+
 /// A request, ready to go.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -78,6 +82,13 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The body, already in its wire form.
     pub body: Option<Bytes>,
+}
+
+impl Request {
+    /// Whether its address is one that can be sent.
+    pub fn is_sendable(&self) -> bool {
+        self.url.as_str().len() <= ADDRESS_BYTES
+    }
 }
 
 /// An answer, whatever its status.
@@ -98,6 +109,8 @@ pub enum Fault {
     Saturated,
     /// The answer was no longer wanted before the exchange could be started.
     Late,
+    /// It cannot be sent by anybody: nothing was, and nothing is said of the CRM.
+    Unsendable,
     /// No connection: nothing was sent.
     Connect,
     /// No complete answer in time; the request may have arrived.
@@ -112,7 +125,7 @@ impl Fault {
     /// Whether the CRM may have seen the request.
     pub const fn may_have_arrived(self) -> bool {
         match self {
-            Self::Saturated | Self::Late | Self::Connect => false,
+            Self::Saturated | Self::Late | Self::Unsendable | Self::Connect => false,
             Self::Timeout | Self::Broken | Self::TooLarge => true,
         }
     }
@@ -318,12 +331,17 @@ impl Upstream {
         limit: tokio::time::Instant,
         request: Request,
     ) -> Result<Reply, Fault> {
+        if !request.is_sendable() {
+            return Err(Fault::Unsendable);
+        }
         let started = Instant::now();
         let outcome = tokio::time::timeout_at(limit, self.exchange(request))
             .await
             .unwrap_or(Err(Fault::Timeout));
-        let meter = &self.settings.meter;
-        meter.called(purpose, answered(&outcome), started.elapsed());
+        if let Some(answered) = answered(&outcome) {
+            let meter = &self.settings.meter;
+            meter.called(purpose, answered, started.elapsed());
+        }
         outcome
     }
 
@@ -400,24 +418,27 @@ impl Place<'_> {
     }
 }
 
-/// The class of an outcome, for counting.
-fn answered(outcome: &Result<Reply, Fault>) -> Answered {
-    match outcome.as_ref().map(|reply| reply.status) {
+/// The class of an outcome, for counting; `None` where there was no call.
+fn answered(outcome: &Result<Reply, Fault>) -> Option<Answered> {
+    Some(match outcome.as_ref().map(|reply| reply.status) {
         Ok(200..=299) => Answered::Good,
         Ok(300..=399) => Answered::Elsewhere,
         Ok(429) => Answered::Throttled,
         Ok(400..=499) => Answered::Refused,
         Ok(500..=599) => Answered::Failed,
         Ok(_) => Answered::Odd,
+        Err(Fault::Unsendable) => return None,
         Err(Fault::Connect | Fault::Saturated | Fault::Late) => Answered::NoConnection,
         Err(Fault::Timeout) => Answered::Late,
         Err(Fault::Broken) => Answered::Broken,
         Err(Fault::TooLarge) => Answered::TooLarge,
-    }
+    })
 }
 
 fn fault(error: &reqwest::Error) -> Fault {
-    if error.is_connect() {
+    if error.is_builder() {
+        Fault::Unsendable
+    } else if error.is_connect() {
         Fault::Connect
     } else if error.is_timeout() {
         Fault::Timeout

@@ -529,8 +529,7 @@ async fn a_file_that_a_refused_configuration_misses_is_noticed_when_it_comes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_that_need_a_restart_are_named_and_others_are_taken_over() {
     let gateway = guarded::start(|text| text + &api_key("old", "", ALL)).await;
-    let limits =
-        "[limits]\ndrain_ms = 7000\nreceive_ms = 7000\nconnections = 70\nrequest_ms = 7000\n";
+    let limits = "[limits]\ndrain_ms = 7000\nreceive_ms = 7000\nidle_ms = 7000\nconnections = 70\nrequest_ms = 7000\n";
     let file = gateway.folder.path().join("crmql.toml");
     std::fs::write(&file, format!("{limits}{}", gateway.text)).unwrap();
     gateway.process.signal("HUP");
@@ -539,7 +538,7 @@ async fn limits_that_need_a_restart_are_named_and_others_are_taken_over() {
         .word_after("the configuration was read again")
         .await;
     let said = gateway.process.err();
-    let names = "limits.connections, limits.drain_ms, limits.receive_ms";
+    let names = "limits.connections, limits.drain_ms, limits.receive_ms, limits.idle_ms";
     assert!(said.contains(&format!("keys=\"{names}\"")), "{said}");
 }
 

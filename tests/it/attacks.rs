@@ -377,6 +377,35 @@ async fn many_writes_in_one_request_are_refused_before_the_first() {
     assert_eq!(gateway.call_count(), 0);
 }
 
+/// A request that no address can hold is the caller's mistake and none of the CRM's: nobody else must suffer for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_that_fit_in_no_request_shut_no_source_off() {
+    let gateway = start(3).await;
+    let query = "query($f: CustomerFilter) { customers(sources: [\"gtateth\"], filter: $f, first: 2) { nodes { id } } }";
+    let tags: Vec<String> = (0..15_000).map(|tag| format!("t{tag}")).collect();
+    let filters = [
+        json!({ "search": "a".repeat(70_000) }),
+        json!({ "tags": tags }),
+    ];
+    for filter in filters.iter().cycle().take(12) {
+        let answer = gateway.ask_with(query, json!({ "f": filter })).await;
+        assert_eq!(codes(&answer), ["INVALID_INPUT"], "{answer:.400}");
+        let error = &answer["errors"][0];
+        assert_eq!(error["extensions"]["retryable"], false, "{answer:.400}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("too long"), "{message}");
+    }
+    assert_eq!(gateway.call_count(), 0);
+    let health = "{ source(key: \"gtateth\") { status { health } } }";
+    let status = gateway.data(health, json!({})).await;
+    assert_eq!(status["source"]["status"]["health"], "HEALTHY");
+    let others = gateway.data(query, json!({})).await;
+    assert_eq!(others["customers"]["nodes"].as_array().unwrap().len(), 2);
+    let long = json!({ "f": { "search": "a".repeat(60_000) } });
+    let answer = gateway.ask_with(query, long).await;
+    assert_eq!(codes(&answer), Vec::<&str>::new(), "{answer:.400}");
+}
+
 /// Heads of requests that two servers in a row would read differently.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_with_two_lengths_are_not_served() {

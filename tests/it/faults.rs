@@ -9,7 +9,7 @@ use crmql::adapter::{Adapter, TokenStore};
 use crmql::limits::Limits;
 use crmql::model::{Change, FieldValue, SourceHealth, WriteField, WriteOutcome};
 use crmql::source::{Call, CallBudget, CustomerSource, SourceError, SourceErrorKind};
-use crmql::upstream::{BreakerSettings, Settings};
+use crmql::upstream::{ADDRESS_BYTES, BreakerSettings, Fault, Request, Settings, Upstream};
 use crmql::writes::Keep;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -208,6 +208,56 @@ async fn a_wait_that_fits_is_waited_and_one_that_does_not_is_passed_on_at_once()
     }
     assert_eq!(crm.seen().len(), 1, "it said when to come back");
     assert_eq!(source.status().health, SourceHealth::Degraded);
+}
+
+#[tokio::test]
+async fn a_wait_of_more_than_a_day_is_told_as_a_day_and_nothing_is_sent() {
+    let month = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(30 * 24);
+    let date = month.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    for header in ["100000", &date] {
+        let crm = Crm::always(said(429, &[("retry-after", header)])).await;
+        let source = adapter(&crm, "");
+        for _ in 0..3 {
+            let error = get(&source, &call()).await.unwrap_err();
+            assert_eq!(error.kind, SourceErrorKind::Throttled);
+            let told = error.retry_after.unwrap();
+            assert!((86_390..=86_400).contains(&told.as_secs()), "{told:?}");
+        }
+        assert_eq!(crm.seen().len(), 1, "{header}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_address_is_too_long_for_http_never_arrived() {
+    let crm = Crm::always(good()).await;
+    let upstream = Upstream::new(Settings::default()).unwrap();
+    let request = |bytes: usize| {
+        let mut url = url::Url::parse(&crm.base).unwrap();
+        url.set_query(Some(&"a".repeat(bytes)));
+        Request {
+            method: http::Method::GET,
+            url,
+            headers: http::HeaderMap::new(),
+            body: None,
+        }
+    };
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let sent = async |bytes| {
+        let place = upstream.place(deadline).await.unwrap();
+        place
+            .send(request(bytes), deadline)
+            .await
+            .map(|reply| reply.status)
+    };
+    let longest = ADDRESS_BYTES - request(0).url.as_str().len();
+    assert_eq!(sent(longest + 1).await, Err(Fault::Unsendable));
+    assert!(!Fault::Unsendable.may_have_arrived());
+    assert_eq!(
+        sent(longest).await,
+        Ok(200),
+        "the bound is no tighter than need be"
+    );
+    assert_eq!(crm.seen().len(), 1);
 }
 
 #[tokio::test]

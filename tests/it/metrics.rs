@@ -140,6 +140,11 @@ async fn what_happened_is_counted() {
     for _ in 0..2 {
         assert_eq!(gateway.ask("caller", &list("gtateth")).await.code(), "");
     }
+    let search = "a".repeat(70_000);
+    let unsendable = format!(
+        "{{ customers(sources: [\"gtateth\"], filter: {{ search: \"{search}\" }}) {{ totalCount }} }}"
+    );
+    gateway.ask("caller", &unsendable).await;
     gateway.ask("caller", "{ nothing }").await;
     gateway.send("POST", "/graphql", &[], None).await;
     assert_eq!(
@@ -166,7 +171,7 @@ async fn what_happened_is_counted() {
     let requests = "crmql_requests_total";
     is(requests, &[("kind", "query"), ("outcome", "ok")], 1.0);
     is(requests, &[("kind", "kept"), ("outcome", "ok")], 1.0);
-    is(requests, &[("kind", "query"), ("outcome", "errors")], 3.0);
+    is(requests, &[("kind", "query"), ("outcome", "errors")], 4.0);
     is(requests, &[("kind", "mutation")], 3.0);
     is(requests, &[("kind", "refused")], 1.0);
     is(
@@ -180,12 +185,12 @@ async fn what_happened_is_counted() {
         seen.sum(requests, &[]),
     );
     is("crmql_errors_total", &[("code", "SOURCE_UNAVAILABLE")], 3.0);
-    is("crmql_errors_total", &[("code", "INVALID_INPUT")], 1.0);
+    is("crmql_errors_total", &[("code", "INVALID_INPUT")], 2.0);
     is("crmql_errors_total", &[("code", "OTHER")], 0.0);
     is(
         "crmql_page_reads_total",
         &[("source", "gtateth"), ("from", "sent")],
-        1.0,
+        2.0,
     );
     is(
         "crmql_writes_total",

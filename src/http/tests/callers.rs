@@ -1,10 +1,10 @@
 //! Who may ask what, and how often at once.
 
-use super::{NEW, OLD, body, get, nothing, post, routes_with, send, send_to};
+use super::{NEW, OLD, answered, body, get, nothing, post, routes, routes_with, send, send_to};
 use crate::graphql::toy;
 use crate::http::{Hosts, Policy, Readiness, router};
 use crate::limits::Limits;
-use axum::http::{Method, Request};
+use axum::http::{Method, Request, Version};
 use rstest::rstest;
 use serde_json::json;
 
@@ -43,7 +43,7 @@ async fn other_methods_are_refused_and_told_what_is_served() {
         let got = send(request.body(nothing()).unwrap()).await;
         assert_eq!(
             (got.status.as_u16(), got.header("allow")),
-            (405, "GET, POST")
+            (405, "GET, HEAD, POST, OPTIONS")
         );
     }
     let request = Request::builder()
@@ -54,7 +54,7 @@ async fn other_methods_are_refused_and_told_what_is_served() {
     let got = send(request.body(nothing()).unwrap()).await;
     assert_eq!(
         (got.status.as_u16(), got.header("allow")),
-        (204, "GET, POST")
+        (204, "GET, HEAD, POST, OPTIONS")
     );
     assert_eq!(got.header("access-control-allow-origin"), "");
 }
@@ -107,6 +107,43 @@ async fn a_foreign_name_is_refused_where_names_are_ours_to_know() {
             status,
             "{host}"
         );
+    }
+}
+
+/// RFC 9112, section 3.2; and RFC 9113, section 8.3.1, where the name may stand in the address.
+#[rstest]
+#[case(Version::HTTP_11, "/healthz", &["localhost:8080"], 200)]
+#[case(Version::HTTP_11, "/healthz", &["[::1]:"], 200)]
+#[case(Version::HTTP_11, "/healthz", &[], 400)]
+#[case(Version::HTTP_11, "http://localhost/healthz", &[], 400)]
+#[case(Version::HTTP_11, "http://localhost/healthz", &["other"], 200)]
+#[case(Version::HTTP_11, "/healthz", &["localhost", "localhost"], 400)]
+#[case(Version::HTTP_11, "/healthz", &["localhost", "evil.example"], 400)]
+#[case(Version::HTTP_11, "/healthz", &[""], 400)]
+#[case(Version::HTTP_11, "/healthz", &["local host"], 400)]
+#[case(Version::HTTP_11, "/healthz", &["localhost/x"], 400)]
+#[case(Version::HTTP_11, "/healthz", &["localhost:80x"], 400)]
+#[case(Version::HTTP_11, "/healthz", &["me@localhost"], 400)]
+#[case(Version::HTTP_11, "/healthz", &["localhost, evil.example"], 400)]
+#[case(Version::HTTP_10, "/healthz", &[], 200)]
+#[case(Version::HTTP_2, "http://localhost/healthz", &[], 200)]
+#[case(Version::HTTP_2, "/healthz", &["localhost"], 200)]
+#[case(Version::HTTP_2, "/healthz", &[], 400)]
+#[tokio::test]
+async fn a_request_says_once_and_rightly_which_host_it_is_for(
+    #[case] version: Version,
+    #[case] uri: &str,
+    #[case] hosts: &[&str],
+    #[case] status: u16,
+) {
+    let request = Request::get(uri).version(version);
+    let request = hosts
+        .iter()
+        .fold(request, |request, host| request.header("host", *host));
+    let got = answered(routes(), request.body(nothing()).unwrap()).await;
+    assert_eq!(got.status, status, "{}", got.text);
+    if status == 400 {
+        assert_eq!(got.code(), "INVALID_INPUT");
     }
 }
 

@@ -6,7 +6,7 @@ use crate::limits::Limits;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -103,6 +103,245 @@ async fn who_does_not_finish_a_body_is_told() {
     let mut stream = open(&running, &request[..request.len() - 3]).await;
     let answer = until_closed(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test]
+async fn who_sends_too_much_is_told_that_the_connection_ends() {
+    let running = start(quick()).await;
+    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9000000\r\n\r\n";
+    let mut stream = open(&running, head).await;
+    let answer = until_closed(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_no_answer_is_cut() {
+    let running = start(quick()).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let stream = socket.connect(running.address).await.unwrap();
+    let (_unread, mut writing) = stream.into_split();
+    let request = post(&format!("{{ text(value: \"{}\") }}", "x".repeat(100_000)));
+    let asking = async { while writing.write_all(request.as_bytes()).await.is_ok() {} };
+    let cut = timeout(Duration::from_secs(5), asking).await;
+    assert!(cut.is_ok(), "the connection is still open");
+    gone(&running).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_an_answer_slowly_gets_all_of_it() {
+    let running = start(Limits {
+        receive_ms: 1_000,
+        ..Limits::default()
+    })
+    .await;
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    let (mut reading, mut writing) = stream.into_split();
+    let request = post(&format!("{{ text(value: \"{}\") }}", "x".repeat(100_000)));
+    let asking = tokio::spawn(async move {
+        for _ in 0..120 {
+            writing.write_all(request.as_bytes()).await.unwrap();
+        }
+        writing
+    });
+    let mut taken = 0;
+    let mut some = vec![0; 65_536];
+    let started = Instant::now();
+    while taken < 12_000_000 {
+        let read = reading.read(&mut some).await.unwrap();
+        assert!(read > 0, "cut after {taken} bytes");
+        taken += read;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(started.elapsed() > Duration::from_millis(1_200));
+    drop(asking.await.unwrap());
+}
+
+/// Waits until no connection is open.
+async fn gone(running: &Running) {
+    let none = async {
+        while running.readiness.connections() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let none = timeout(Duration::from_secs(3), none).await;
+    assert!(none.is_ok(), "the connection is still open");
+}
+
+/// Kinds of HTTP/2 frames.
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    let mut frame = vec![0, 0, length, kind, flags, 0, 0, 0, stream];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// GET http://localhost/healthz, in the words of RFC 7541.
+fn healthz(stream: u8) -> Vec<u8> {
+    let mut asked = vec![0x82, 0x86, 0x04, 8];
+    asked.extend_from_slice(b"/healthz");
+    asked.extend_from_slice(&[0x01, 9]);
+    asked.extend_from_slice(b"localhost");
+    frame(HEADERS, 5, stream, &asked)
+}
+
+/// An HTTP/2 connection with no window for answers, which says what it must and first asks for this.
+async fn polite(running: &Running, first: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    let mut opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    opening.extend(frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    opening.extend_from_slice(first);
+    stream.write_all(&opening).await.unwrap();
+    stream
+}
+
+/// Answers every PING and every SETTINGS until the server closes; the kinds of all frames.
+async fn answering(stream: &mut TcpStream) -> Vec<u8> {
+    let mut kinds = Vec::new();
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).await.is_ok() {
+        let length = usize::from(head[1]) * 256 + usize::from(head[2]);
+        let mut payload = vec![0; length];
+        if stream.read_exact(&mut payload).await.is_err() {
+            break;
+        }
+        kinds.push(head[3]);
+        let answer = match (head[3], head[4] & 1) {
+            (SETTINGS, 0) => frame(SETTINGS, 1, 0, &[]),
+            (PING, 0) => frame(PING, 1, 0, &payload),
+            _ => continue,
+        };
+        if stream.write_all(&answer).await.is_err() {
+            break;
+        }
+    }
+    kinds
+}
+
+fn short() -> Limits {
+    Limits {
+        receive_ms: 100,
+        idle_ms: 400,
+        ..Limits::default()
+    }
+}
+
+#[tokio::test]
+async fn who_asks_nothing_over_http2_is_sent_away_though_pings_are_answered() {
+    let running = start(short()).await;
+    let mut stream = polite(&running, &[]).await;
+    let started = Instant::now();
+    let kinds = timeout(Duration::from_secs(3), answering(&mut stream)).await;
+    let kinds = kinds.expect("the server closes");
+    assert!(started.elapsed() > Duration::from_millis(350));
+    assert!(
+        kinds.contains(&PING) && kinds.contains(&GOAWAY),
+        "{kinds:?}"
+    );
+    gone(&running).await;
+}
+
+#[tokio::test]
+async fn who_leaves_an_answer_lie_over_http2_is_cut() {
+    let running = start(short()).await;
+    let mut stream = polite(&running, &healthz(1)).await;
+    let kinds = timeout(Duration::from_secs(3), answering(&mut stream)).await;
+    let kinds = kinds.expect("the server closes");
+    assert!(
+        kinds.contains(&HEADERS) && !kinds.contains(&DATA),
+        "{kinds:?}"
+    );
+    gone(&running).await;
+}
+
+/// Who keeps the connection busy with other requests gains nothing by it.
+#[tokio::test]
+async fn an_answer_that_lies_over_http2_is_given_up_alone() {
+    let running = start(quick()).await;
+    let mut stream = polite(&running, &healthz(1)).await;
+    let (mut reading, mut writing) = stream.split();
+    let mut head = [0; 9];
+    let given_up = async {
+        loop {
+            reading.read_exact(&mut head).await.unwrap();
+            let length = usize::from(head[1]) * 256 + usize::from(head[2]);
+            reading.read_exact(&mut vec![0; length]).await.unwrap();
+            match head[3] {
+                RST_STREAM => return head[8],
+                kind => assert!(kind != DATA && kind != GOAWAY),
+            }
+        }
+    };
+    let others = async {
+        for stream in (3..100).step_by(2) {
+            writing.write_all(&healthz(stream)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(60)).await;
+        }
+    };
+    tokio::select! {
+        stream = given_up => assert_eq!(stream, 1),
+        () = others => panic!("nothing was given up"),
+    }
+}
+
+#[tokio::test]
+async fn a_large_answer_over_http2_comes_whole() {
+    let running = start(Limits::default()).await;
+    let client = reqwest::Client::builder().http2_prior_knowledge();
+    let client = client.no_proxy().no_gzip().no_brotli().build().unwrap();
+    let long = "x".repeat(200_000);
+    let asked = client.post(format!("http://{}/graphql", running.address));
+    let asked = asked.header("content-type", "application/json");
+    let query = format!("{{ text(value: \"{long}\") }}");
+    let asked = asked.body(serde_json::json!({ "query": query }).to_string());
+    let answer = asked.send().await.unwrap();
+    let length = answer.content_length();
+    let text = answer.text().await.unwrap();
+    assert!(text.contains(&long));
+    assert_eq!(length, Some(text.len() as u64));
+}
+
+#[tokio::test]
+async fn a_request_over_http2_may_take_longer_than_a_connection_may_idle() {
+    let running = start(short()).await;
+    let client = reqwest::Client::builder().http2_prior_knowledge();
+    let client = client.no_proxy().build().unwrap();
+    for _ in 0..2 {
+        let asked = client.post(format!("http://{}/graphql", running.address));
+        let asked = asked.header("content-type", "application/json");
+        let asked = asked.body(r#"{"query":"{ slow(ms: 900) }"}"#);
+        let answer = asked.send().await.unwrap().text().await.unwrap();
+        assert!(answer.contains(r#""slow":true"#), "{answer}");
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        assert_eq!(running.readiness.connections(), 0);
+    }
+}
+
+#[tokio::test]
+async fn who_names_no_host_is_told() {
+    let running = start(quick()).await;
+    for (head, status) in [
+        ("GET /healthz HTTP/1.1\r\n\r\n", 400),
+        (
+            "GET /healthz HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n",
+            400,
+        ),
+        ("GET /healthz HTTP/1.0\r\n\r\n", 200),
+    ] {
+        let mut stream = open(&running, head).await;
+        let answer = until_closed(&mut stream).await;
+        let expected = format!("HTTP/1.{} {status}", u8::from(status == 400));
+        assert!(answer.starts_with(&expected), "{head}: {answer}");
+    }
 }
 
 #[tokio::test]
@@ -118,6 +357,29 @@ async fn a_head_too_large_is_refused() {
     )
     .await;
     assert!(until_closed(&mut stream).await.starts_with("HTTP/1.1 431"));
+}
+
+#[tokio::test]
+async fn a_head_too_large_is_refused_though_it_comes_at_once() {
+    let running = start(quick()).await;
+    let head = |bytes: usize| {
+        let long = "x".repeat(bytes);
+        format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {long}\r\n\r\n")
+    };
+    for (bytes, expected) in [
+        (30_000, "HTTP/1.1 200"),
+        (33_000, "HTTP/1.1 431"),
+        (45_000, "HTTP/1.1 431"),
+    ] {
+        let mut stream = open(&running, &head(bytes)).await;
+        let answer = until_closed(&mut stream).await;
+        assert!(answer.starts_with(expected), "{bytes}: {answer}");
+    }
+    let lines = "x: y\r\n".repeat(100);
+    let many = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{lines}\r\n");
+    let mut stream = open(&running, &many).await;
+    let answer = until_closed(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
 }
 
 #[tokio::test]

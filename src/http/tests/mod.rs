@@ -64,7 +64,17 @@ impl Got {
     }
 }
 
-pub(super) async fn send_to(routes: Routes, request: Request<Body>) -> Got {
+pub(super) async fn send_to(routes: Routes, mut request: Request<Body>) -> Got {
+    // As every client of HTTP/1.1 does.
+    let headers = request.headers_mut();
+    if !headers.contains_key(header::HOST) {
+        headers.insert(header::HOST, header::HeaderValue::from_static("localhost"));
+    }
+    answered(routes, request).await
+}
+
+/// The answer to a request as it stands.
+pub(super) async fn answered(routes: Routes, request: Request<Body>) -> Got {
     let response = routes.answer(request, LOOPBACK).await;
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();

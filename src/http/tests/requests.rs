@@ -135,6 +135,21 @@ async fn a_body_without_a_type_is_not_read() {
             .status,
         415
     );
+    let request = post().header("content-encoding", "identity");
+    let request = request.header("content-encoding", "gzip");
+    assert_eq!(
+        send(request.body(body(&json!({"query": "{ text }"}))).unwrap())
+            .await
+            .status,
+        415
+    );
+    let request = post().header("content-encoding", "Identity");
+    assert_eq!(
+        send(request.body(body(&json!({"query": "{ text }"}))).unwrap())
+            .await
+            .status,
+        200
+    );
     let request =
         Request::post("/graphql").header("content-type", "Application/JSON; Charset=\"UTF-8\"");
     assert_eq!(
@@ -251,7 +266,51 @@ async fn a_body_too_large_is_a_413_announced_or_not() {
             (got.status.as_u16(), got.code().as_str()),
             (413, "TOO_LARGE")
         );
+        // Nobody reads the rest of it.
+        assert_eq!(got.header("connection"), "close");
     }
+    let request = post().version(axum::http::Version::HTTP_2);
+    let got = send_to(
+        routes_with(&limits),
+        request.body(Body::from(vec![b' '; 2_000])).unwrap(),
+    );
+    let got = got.await;
+    assert_eq!((got.status.as_u16(), got.header("connection")), (413, ""));
+}
+
+/// However the lines are cut, their sum counts.
+#[rstest]
+#[case(1, 9_000, 431)]
+#[case(90, 100, 431)]
+#[case(1, 7_000, 200)]
+#[tokio::test]
+async fn a_head_too_large_is_a_431_with_a_code(
+    #[case] lines: usize,
+    #[case] bytes: usize,
+    #[case] status: u16,
+) {
+    let limits = Limits {
+        head_bytes: 8_192,
+        ..Limits::default()
+    };
+    let request = (0..lines).fold(get(&[("query", "{ text }")]), |request, line| {
+        request.header(format!("x-{line}"), "x".repeat(bytes))
+    });
+    for accept in [NEW, OLD] {
+        let asked = get(&[("query", "{ text }")]).header("accept", accept);
+        let mut asked = asked.body(nothing()).unwrap();
+        asked
+            .headers_mut()
+            .extend(request.headers_ref().unwrap().clone());
+        let got = send_to(routes_with(&limits), asked).await;
+        assert_eq!(got.status, status, "{}", got.text);
+        if status == 431 {
+            assert_eq!(got.code(), "TOO_LARGE");
+        }
+    }
+    let long = get(&[("query", &format!("{{ text }} # {}", "x".repeat(9_000)))]);
+    let got = send_to(routes_with(&limits), long.body(nothing()).unwrap()).await;
+    assert_eq!(got.status, 431);
 }
 
 #[tokio::test]
@@ -323,4 +382,36 @@ async fn a_large_answer_is_compressed_for_who_can_read_it_and_told_apart_by_that
         assert!(got.text.contains(&long));
         assert_eq!(got.header("vary").matches("accept-encoding").count(), 1);
     }
+}
+
+/// What can be sent in no other way is sent plainly, rather than carried out and kept back.
+#[rstest]
+#[case("identity;q=0", "")]
+#[case("*;q=0", "")]
+#[case("Identity; Q=0.0, *;q=0", "")]
+#[case("gzip;q=0, br;q=0, *;q=0", "")]
+#[case("zstd, identity;q=0", "")]
+#[case("gzip, identity;q=0", "gzip")]
+#[case("br, *;q=0", "br")]
+#[tokio::test]
+async fn an_answer_that_may_not_be_plain_is_sent_all_the_same(
+    #[case] accepts: &str,
+    #[case] encoding: &str,
+) {
+    let query = json!({"query": "mutation { bump }"});
+    let asked = post().header("accept-encoding", accepts);
+    let got = send(asked.body(body(&query)).unwrap()).await;
+    assert_eq!(got.status, 200, "{}", got.text);
+    for path in ["/schema.graphql", "/healthz"] {
+        let asked = Request::get(path).header("accept-encoding", accepts);
+        assert_eq!(send(asked.body(nothing()).unwrap()).await.status, 200);
+    }
+    let long = json!({"query": "query($t: String) { text(value: $t) }",
+        "variables": {"t": "x".repeat(5_000)}});
+    let asked = post().header("accept-encoding", accepts);
+    let got = send(asked.body(body(&long)).unwrap()).await;
+    assert_eq!(
+        (got.status.as_u16(), got.header("content-encoding")),
+        (200, encoding)
+    );
 }
