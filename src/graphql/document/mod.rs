@@ -8,10 +8,11 @@ mod cache;
 mod contract;
 mod cost;
 mod error;
+mod grammar;
 mod measure;
-mod nesting;
 mod scalars;
 mod shape;
+mod tokens;
 mod translate;
 mod usages;
 
@@ -30,6 +31,7 @@ use async_graphql::parser::types as executor;
 use async_graphql::{ServerError, Value};
 use shape::Shape;
 use std::sync::Arc;
+use tokens::Tokens;
 
 /// An operation that may run.
 #[derive(Clone)]
@@ -275,21 +277,27 @@ impl Documents {
             errors,
             ..
         } = self.limits;
-        let deepest = nesting::deepest(text);
-        if deepest > document_depth {
-            return Err(vec![measure::too_deep(deepest, document_depth)]);
+        let tokens = Tokens::of(text, document_tokens);
+        if tokens.deepest > document_depth {
+            return Err(vec![measure::too_deep(tokens.deepest, document_depth)]);
         }
-        let mut parser = Parser::new()
-            .token_limit(document_tokens)
-            // Brackets are counted above; this only has to be out of the way.
-            .recursion_limit(document_depth.saturating_mul(8));
-        let parsed = parser.parse_ast(text, "document");
-        if parser.tokens_reached() > document_tokens {
+        if tokens.count > document_tokens {
             return Err(vec![RequestError::complex(format!(
                 "a document may hold at most {document_tokens} tokens"
             ))]);
         }
-        let document = parsed.map_err(|failed| error::from_diagnostics(&failed.errors, errors))?;
+        let reading = grammar::read(&tokens);
+        let plain = tokens.without(&reading.descriptions);
+        let document = Parser::new()
+            // Brackets are counted above; this only has to be out of the way.
+            .recursion_limit(document_depth.saturating_mul(8))
+            .parse_ast(plain, "document")
+            .map_err(|failed| error::from_diagnostics(&failed.errors, errors))?;
+        if let Some((wanted, at)) = reading.flaw(&tokens) {
+            let mut flaw = RequestError::invalid(format!("syntax error: expected {wanted}"));
+            flaw.locations.push(tokens.place(at));
+            return Err(vec![flaw]);
+        }
         measure::check(&document, &self.limits).map_err(|error| vec![error])?;
         document
             .to_executable_validate(&self.schema)
