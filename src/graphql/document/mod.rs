@@ -10,6 +10,7 @@ mod cost;
 mod error;
 mod grammar;
 mod measure;
+mod merging;
 mod scalars;
 mod shape;
 mod tokens;
@@ -227,9 +228,13 @@ impl Documents {
                 "an introspection query may not nest its lists that deep",
             )]);
         }
-        usages::check(&self.schema, &document, &operation)
-            .and_then(|()| scalars::check_literals(&self.schema, &document, &operation))
-            .map_err(|error| vec![error])?;
+        // What is chosen by name may be another one with the next request.
+        for operation in document.operations.iter() {
+            let hold = [usages::check, scalars::check_literals, merging::check];
+            hold.iter()
+                .try_for_each(|hold| hold(&self.schema, &document, operation))
+                .map_err(|error| vec![error])?;
+        }
         let introspects = operation
             .root_fields(&document)
             .any(|field| matches!(field.name.as_str(), "__schema" | "__type"));

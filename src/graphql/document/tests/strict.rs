@@ -3,6 +3,7 @@
 use crate::graphql::plain::tests::{answered, memory, over};
 use crate::graphql::{Gateway, RequestCode};
 use serde_json::{Map, Value, json};
+use std::time::{Duration, Instant};
 
 fn gateway() -> Gateway {
     over(&memory())
@@ -102,6 +103,64 @@ async fn places_stay_where_they_are_written() {
 }
 
 #[test]
+fn fields_of_one_key_must_have_the_same_lists() {
+    let customer = "{ outcome }";
+    refused(&[
+        "{ customers(first: 1, sources: [\"a\"]) { totalCount } customers(first: 1, sources: [\"a\", \"b\"]) { totalCount } }",
+        "{ nodes(ids: []) { id } nodes(ids: [\"x\"]) { id } }",
+        "{ nodes(ids: []) { id } ... { nodes(ids: [\"x\"]) { id } } }",
+        "{ ...F nodes(ids: [\"x\", \"y\"]) { id } } fragment F on Query { nodes(ids: [\"x\"]) { id } }",
+        "{ nodes(ids: [\"x\"]) @skip(if: true) { id } nodes(ids: []) { id } }",
+        &format!(
+            "mutation {{ createCustomer(input: {{source: \"m\", tags: [\"a\"]}}) {customer} createCustomer(input: {{tags: [\"a\", \"b\", \"c\"], source: \"m\"}}) {customer} }}"
+        ),
+        &format!(
+            "mutation {{ a: createCustomer(input: {{source: \"m\", native: {{a: [[1], [2]]}}}}) {customer} a: createCustomer(input: {{source: \"m\", native: {{a: [[1], [2, 3]]}}}}) {customer} }}"
+        ),
+        "query A { __typename } query B { nodes(ids: []) { id } nodes(ids: [\"x\"]) { id } }",
+        "{ customers { nodes { children(filter: {ids: [\"a\"]}) { totalCount } } } customers { nodes { children(filter: {ids: []}) { totalCount } } } }",
+        "{ customers { nodes { ...C ... on Node { ... on Customer { children(filter: {tier: [GOLD]}) { totalCount } } } } } } fragment C on Customer { children(filter: {tier: [GOLD, GOLD]}) { totalCount } }",
+    ]);
+    taken(&[
+        "{ nodes(ids: [\"x\"]) { id } nodes(ids: [\"x\"]) { __typename } }",
+        "{ a: nodes(ids: []) { id } b: nodes(ids: [\"x\"]) { id } }",
+        "{ customers(filter: {tier: [GOLD], search: \"a\"}) { totalCount } customers(filter: {search: \"a\", tier: [GOLD]}) { totalCount } }",
+    ]);
+}
+
+#[test]
+fn a_variable_that_may_be_null_is_no_condition() {
+    refused(&[
+        "query($v: Boolean = null) { __typename @include(if: $v) }",
+        "query($v: Boolean = null) { ... @skip(if: $v) { __typename } }",
+        "query($v: Boolean = null) { ...F @skip(if: $v) } fragment F on Query { __typename }",
+        "query($v: Boolean = null) { ...F } fragment F on Query { ... { __typename @skip(if: $v) } }",
+        "query($v: Boolean) { __typename @include(if: $v) }",
+        "query($v: String!) { __typename @include(if: $v) }",
+        "query A { __typename } query B($v: Boolean = null) { __typename @include(if: $v) }",
+    ]);
+    taken(&[
+        "query($v: Boolean = true) { __typename @include(if: $v) }",
+        "query($v: Boolean!) { __typename @include(if: $v) }",
+    ]);
+}
+
+#[test]
+fn operations_that_are_not_chosen_are_held_to_the_same() {
+    let create = |native: &str| {
+        format!(
+            "query A {{ __typename }} mutation B {{ createCustomer(input: {{source: \"x\", native: {native}}}) {{ outcome }} }}"
+        )
+    };
+    refused(&[
+        &create("{a: $q}"),
+        &create("98765432109876543210"),
+        "query A { __typename } query B { customers(filter: {createdAt: {gte: \"x\"}}) { totalCount } }",
+        "query A { __typename } query B($n: ID) { nodes(ids: [$n]) { id } }",
+    ]);
+}
+
+#[test]
 fn tokens_are_what_the_specification_calls_so() {
     taken(&[
         &format!("{{ {} }}", "__typename,, ".repeat(1_900)),
@@ -114,4 +173,22 @@ fn tokens_are_what_the_specification_calls_so() {
     let many = format!("{{ nodes(ids: [{}]) {{ id }} }}", "\"x\" ".repeat(14_990));
     let reasons = gateway().prepare(&many, None).err().unwrap();
     assert_eq!(reasons[0].code, RequestCode::TooComplex);
+}
+
+/// Every operation is checked, with the fragments it spreads, so all of them together are bounded.
+#[test]
+fn operations_do_not_multiply_what_fragments_hold() {
+    let gateway = gateway();
+    let text = |operations: usize| {
+        let operations: String = (0..operations)
+            .map(|n| format!("query A{n}{{...F}}"))
+            .collect();
+        let fields = "children(filter:{tier:[GOLD]}){totalCount}".repeat(240);
+        format!("{operations} fragment F on Query {{customers{{nodes{{{fields}}}}}}}")
+    };
+    let started = Instant::now();
+    let reasons = gateway.prepare(&text(1_700), Some("A7")).err().unwrap();
+    assert_eq!(reasons[0].code, RequestCode::TooComplex, "{reasons:?}");
+    assert!(gateway.prepare(&text(60), Some("A7")).is_ok());
+    assert!(started.elapsed() < Duration::from_secs(20));
 }
