@@ -3,6 +3,7 @@
 //! The order is by what a hostile text could cost: brackets, tokens, selections with fragments spread out, validation, and
 //! only then the executor. Two validators look: a strict one here, the executor's own when it runs. Knows no HTTP.
 
+mod about;
 mod bind;
 mod cache;
 mod contract;
@@ -111,7 +112,7 @@ impl Ready {
     ) -> Result<Self, RequestError> {
         Ok(Self {
             template: translate::translate(schema, document, operation, variables)?,
-            shape: Shape::of(document, &operation.selection_set, variables),
+            shape: Shape::of(schema, document, &operation.selection_set, variables),
         })
     }
 }

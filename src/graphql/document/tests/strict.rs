@@ -160,6 +160,100 @@ fn operations_that_are_not_chosen_are_held_to_the_same() {
     ]);
 }
 
+#[tokio::test]
+async fn an_id_of_digits_is_its_digits_however_many() {
+    let digits = "123456789012345678901234567890";
+    for document in [
+        "{ node(id: DIGITS) { id } }",
+        "{ nodes(ids: DIGITS) { id } }",
+        "{ nodes(ids: [DIGITS, -0]) { id } }",
+        "{ customers(filter: {ids: [DIGITS]}) { totalCount } }",
+        "mutation { deleteCustomer(input: {id: DIGITS}) { outcome userErrors { code } } }",
+        "query($id: ID! = DIGITS) { node(id: $id) { id } }",
+    ] {
+        let answer = ask(&document.replace("DIGITS", digits), json!({})).await;
+        assert!(
+            answer.to_string().contains("INVALID_ID"),
+            "{document}: {answer}"
+        );
+    }
+    refused(&[
+        "{ customers(first: 123456789012345678901234567890) { totalCount } }",
+        "{ source(key: 1) { id } }",
+    ]);
+}
+
+#[tokio::test]
+async fn one_id_costs_what_one_costs() {
+    let answer = ask("{ nodes(ids: 25001) { id } }", json!({})).await;
+    assert!(answer["data"].is_object(), "{answer}");
+    let variable = "query($i: [ID!]!) { nodes(ids: $i) { id } }";
+    for ids in [json!(25001), json!("25001")] {
+        let answer = ask(variable, json!({"i": ids})).await;
+        assert!(answer["data"].is_object(), "{answer}");
+    }
+    let default = "query($i: [ID!]! = 25001) { nodes(ids: $i) { id } }";
+    assert!(ask(default, json!({})).await["data"].is_object());
+}
+
+/// Of the fragments, only those that are for the very object decide where its keys stand.
+#[tokio::test]
+async fn fragments_of_other_types_hold_no_place() {
+    let list = ask("{ customers(first: 1) { nodes { id } } }", json!({})).await;
+    let customer = list["data"]["customers"]["nodes"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let source = ask("{ sources { id } }", json!({})).await;
+    let source = source["data"]["sources"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let both = "... on Source { z: name a: id } ... on Customer { a: id z: displayName }";
+    for (document, keys) in [
+        (
+            format!("{{ node(id: \"{customer}\") {{ {both} }} }}"),
+            ["a", "z"],
+        ),
+        (
+            format!("{{ node(id: \"{source}\") {{ {both} }} }}"),
+            ["z", "a"],
+        ),
+        (
+            format!("{{ nodes(ids: [\"{customer}\"]) {{ ... {{ {both} }} }} }}"),
+            ["a", "z"],
+        ),
+        (
+            format!("{{ customer(id: \"{customer}\") {{ ... on Node {{ {both} }} }} }}"),
+            ["a", "z"],
+        ),
+        (
+            format!(
+                "{{ customer(id: \"{customer}\") {{ ... on Node {{ {both} }} customFields }} }}"
+            ),
+            ["a", "z"],
+        ),
+        (
+            format!(
+                "{{ node(id: \"{customer}\") {{ ... on Source {{ z: name a: id }} ... on Customer {{ parent {{ id }} a: id z: displayName }} }} }}"
+            ),
+            ["a", "z"],
+        ),
+    ] {
+        let answer = ask(&document, json!({})).await;
+        assert_eq!(answer.get("errors"), None, "{document}: {answer}");
+        let mut object = answer["data"].as_object().unwrap().values().next().unwrap();
+        if let Value::Array(items) = object {
+            object = &items[0];
+        }
+        let object = object.as_object().unwrap();
+        let found: Vec<&str> = object.keys().map(String::as_str).collect();
+        let found: Vec<&str> = found.into_iter().filter(|key| keys.contains(key)).collect();
+        assert_eq!(found, keys, "{document}: {answer}");
+        assert!(!answer.to_string().contains("__crmql"), "{answer}");
+    }
+}
+
 #[test]
 fn tokens_are_what_the_specification_calls_so() {
     taken(&[
@@ -173,6 +267,43 @@ fn tokens_are_what_the_specification_calls_so() {
     let many = format!("{{ nodes(ids: [{}]) {{ id }} }}", "\"x\" ".repeat(14_990));
     let reasons = gateway().prepare(&many, None).err().unwrap();
     assert_eq!(reasons[0].code, RequestCode::TooComplex);
+}
+
+#[tokio::test]
+async fn the_schema_tells_of_itself_what_its_text_says() {
+    let answer = ask(
+        "query($no: Boolean) { __schema { description types { called: name interfaces { name } } }
+           node: __type(name: \"Node\") { interfaces { name } fields(includeDeprecated: null) { name } }
+           page: __type(name: \"PageInfo\") { interfaces { name } fields(includeDeprecated: $no) { name } }
+           date: __type(name: \"Date\") { interfaces { name } }
+           float: __type(name: \"Float\") { ...T } } fragment T on __Type { kind }",
+        json!({"no": null}),
+    )
+    .await;
+    assert_eq!(answer.get("errors"), None, "{answer}");
+    let data = &answer["data"];
+    assert_eq!(data["__schema"]["description"], Value::Null);
+    let types = data["__schema"]["types"].as_array().unwrap();
+    let named = |name: &str| types.iter().find(|ty| ty["called"] == name);
+    assert_eq!(named("Float"), None);
+    assert_eq!(data["float"], Value::Null);
+    assert!(
+        ["Int", "ID", "JSON", "__Type"]
+            .iter()
+            .all(|name| named(name).is_some())
+    );
+    assert_eq!(
+        named("Node").unwrap(),
+        &json!({"called": "Node", "interfaces": []})
+    );
+    assert_eq!(named("Date").unwrap()["interfaces"], Value::Null);
+    assert_eq!(
+        data["node"],
+        json!({"interfaces": [], "fields": [{"name": "id"}]})
+    );
+    assert_eq!(data["page"]["interfaces"], json!([]));
+    assert_eq!(data["page"]["fields"].as_array().unwrap().len(), 4);
+    assert_eq!(data["date"], json!({"interfaces": null}));
 }
 
 /// Every operation is checked, with the fragments it spreads, so all of them together are bounded.
