@@ -4,8 +4,11 @@
 //! executor alone would make it an explicit `null`, and in an update a `null` clears a field.)
 
 use super::Checked;
+use super::about;
 use super::error::RequestError;
 use super::scalars;
+use super::translate;
+use apollo_compiler::ast::VariableDefinition;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Schema, request};
@@ -36,10 +39,17 @@ pub(super) fn coerce(
     if checked.operation.variables.is_empty() {
         return Ok(Variables::new());
     }
-    let given: JsonMap = given
+    let mut given: JsonMap = given
         .into_iter()
         .map(|(name, value)| (name.into(), JsonValue::from(value)))
         .collect();
+    for declared in &checked.operation.variables {
+        if !given.contains_key(declared.name.as_str())
+            && let Some(default) = default(schema, declared)
+        {
+            given.insert(declared.name.as_str(), default);
+        }
+    }
     let coerced =
         request::coerce_variable_values(schema, &checked.operation, &given).map_err(|error| {
             RequestError::invalid(without_value(&error.message().to_string()))
@@ -62,6 +72,13 @@ pub(super) fn coerce(
         variables.insert(Name::new(declared.name.as_str()), value);
     }
     Ok(variables)
+}
+
+/// The default of a variable, as if it had been given: the validator would take it as it is written.
+fn default(schema: &Schema, variable: &VariableDefinition) -> Option<JsonValue> {
+    let written = variable.default_value.as_ref()?;
+    let value = translate::value_of(schema, &variable.ty, written).into_const()?;
+    value.into_json().ok().map(JsonValue::from)
 }
 
 /// The message without the caller's value, which may be personal.
@@ -98,7 +115,9 @@ fn bind_arguments(
     arguments: &mut Vec<(Positioned<Name>, Positioned<InputValue>)>,
     variables: &Variables,
 ) {
-    arguments.retain_mut(|(_, value)| bind_value(&mut value.node, variables));
+    arguments.retain_mut(|(name, value)| {
+        bind_value(&mut value.node, variables) && !about::is_default(&name.node, &value.node)
+    });
 }
 
 /// Puts variables in place; `false` where the value is a variable that was not given.

@@ -100,7 +100,7 @@ fn total(parts: &[Part], variables: &Map<String, Json>, window: u64) -> u64 {
         let times = match &part.times {
             Times::Fixed(times) => *times,
             Times::Rows(slice) => slice.rows(variables, window),
-            Times::Ids(amount) => amount.value(variables).unwrap_or(0),
+            Times::Ids(amount) => amount.value(variables, length_given).unwrap_or(0),
         };
         total(&part.below, variables, window)
             .saturating_add(own)
@@ -111,34 +111,51 @@ fn total(parts: &[Part], variables: &Map<String, Json>, window: u64) -> u64 {
 
 impl Slice {
     fn rows(&self, variables: &Map<String, Json>, window: u64) -> u64 {
-        let given = self.0.iter().filter_map(|amount| amount.value(variables));
+        let given = self.0.iter();
+        let given = given.filter_map(|amount| amount.value(variables, number_given));
         // A number beyond the window is refused when the field runs.
         given.max().unwrap_or(DEFAULT_ROWS).min(window)
     }
 }
 
 impl Amount {
-    fn value(&self, variables: &Map<String, Json>) -> Option<u64> {
+    /// The amount with these variables; `of` reads it from one.
+    fn value(&self, variables: &Map<String, Json>, of: fn(&Json) -> Option<u64>) -> Option<u64> {
         match self {
-            Self::Known(number) => Some(*number),
-            Self::Variable { name, default } => match variables.get(name) {
-                None => *default,
-                Some(Json::Number(number)) => number.as_u64(),
-                Some(Json::Array(items)) => Some(items.len() as u64),
-                Some(Json::String(_)) => Some(1),
-                Some(_) => None,
-            },
+            Self::Known(amount) => Some(*amount),
+            Self::Variable { name, default } => variables.get(name).map_or(*default, of),
         }
     }
 }
 
-/// A number or the length of a list that stands in the document; none where it is no positive one.
-fn literal(value: &Value) -> Option<u64> {
+/// A number that a variable has; none where it is no positive one.
+fn number_given(value: &Json) -> Option<u64> {
+    value.as_u64()
+}
+
+/// The same of the document.
+fn number_written(value: &Value) -> Option<u64> {
     match value {
         Value::Int(number) => number.as_str().parse().ok(),
-        Value::List(items) => Some(items.len() as u64),
-        Value::String(_) => Some(1),
         _ => None,
+    }
+}
+
+/// The length of a list that a variable has. What is no list is one of one entry.
+fn length_given(value: &Json) -> Option<u64> {
+    match value {
+        Json::Null => None,
+        Json::Array(items) => Some(items.len() as u64),
+        _ => Some(1),
+    }
+}
+
+/// The same of the document.
+fn length_written(value: &Value) -> Option<u64> {
+    match value {
+        Value::Null => None,
+        Value::List(items) => Some(items.len() as u64),
+        _ => Some(1),
     }
 }
 
@@ -184,7 +201,8 @@ impl Walk<'_> {
         };
         let slice = takes("first").then(|| {
             let given = ["first", "last"].into_iter();
-            Slice(given.filter_map(|name| self.amount(field, name)).collect())
+            let amount = |name| self.amount(field, name, number_written);
+            Slice(given.filter_map(amount).collect())
         });
         let lists = field.ty().is_list() && !field.selection_set.selections.is_empty();
         let times = match rows {
@@ -192,7 +210,7 @@ impl Walk<'_> {
                 Times::Rows(rows.clone())
             }
             _ if takes("ids") => self
-                .amount(field, "ids")
+                .amount(field, "ids", length_written)
                 .map_or(Times::Fixed(0), Times::Ids),
             _ if lists => Times::Fixed(SOME),
             _ => Times::Fixed(1),
@@ -204,15 +222,15 @@ impl Walk<'_> {
         }
     }
 
-    /// What an argument is given; `None` where it is not, or is null.
-    fn amount(&self, field: &Field, name: &str) -> Option<Amount> {
+    /// What an argument is given, read by `of`; `None` where it is not, or is null.
+    fn amount(&self, field: &Field, name: &str, of: fn(&Value) -> Option<u64>) -> Option<Amount> {
         let given = field.specified_argument_by_name(name)?;
         let Some(variable) = given.as_variable() else {
-            return literal(given).map(Amount::Known);
+            return of(given).map(Amount::Known);
         };
         let declared = &self.operation.variables;
         let declared = declared.iter().find(|known| known.name == *variable);
-        let default = declared.and_then(|known| literal(known.default_value.as_ref()?));
+        let default = declared.and_then(|known| of(known.default_value.as_ref()?));
         Some(Amount::Variable {
             name: variable.as_str().to_owned(),
             default,
@@ -270,6 +288,11 @@ mod tests {
             cost("{ nodes(ids: [\"a\", \"b\", \"c\"]) { id } }", none()),
             3 * 2
         );
+        // What is no list is a list of one, whatever digits it has.
+        for one in ["25001", "\"25001\"", "\"a\""] {
+            let text = format!("{{ nodes(ids: {one}) {{ id }} }}");
+            assert_eq!(cost(&text, none()), 2, "{one}");
+        }
         assert_eq!(cost("{ __schema { types { name } } }", none()), SCHEMA);
     }
 
@@ -288,6 +311,10 @@ mod tests {
             cost(text, json!({ "n": null, "m": 0, "ids": "a" })),
             expected(20, 0, 1)
         );
+        assert_eq!(cost(text, json!({ "ids": 25001 })), expected(5, 20, 1));
+        let default = "query($ids: [ID!]! = 25001) { nodes(ids: $ids) { id } }";
+        assert_eq!(cost(default, json!({})), 2);
+        assert_eq!(cost(default, json!({ "ids": [1, 2] })), 4);
     }
 
     #[test]

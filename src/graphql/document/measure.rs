@@ -12,6 +12,9 @@ use apollo_compiler::ast::{
 use apollo_compiler::{Name, Node};
 use std::collections::{HashMap, HashSet};
 
+/// How many operations of the largest size a document may come to: each is checked with all that it spreads.
+const OPERATIONS: usize = 16;
+
 /// What a selection set comes to.
 #[derive(Clone, Copy, Default)]
 struct Size {
@@ -52,6 +55,7 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), RequestE
         }
     }
     at_most("fragments", walk.fragments.len(), limits.fragments)?;
+    let mut together = 0_usize;
     for operation in operations {
         at_most("variables", operation.variables.len(), limits.variables)?;
         walk.directives(&operation.directives)?;
@@ -63,8 +67,13 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), RequestE
         }
         let size = walk.set(&operation.selection_set)?;
         walk.ceilings(size)?;
+        together = together.saturating_add(size.selections);
     }
-    Ok(())
+    at_most(
+        "selections in all operations together, with the fragments spread out",
+        together,
+        limits.selections.saturating_mul(OPERATIONS),
+    )
 }
 
 /// Refuses more than so many of something.

@@ -3,15 +3,18 @@
 //! The order is by what a hostile text could cost: brackets, tokens, selections with fragments spread out, validation, and
 //! only then the executor. Two validators look: a strict one here, the executor's own when it runs. Knows no HTTP.
 
+mod about;
 mod bind;
 mod cache;
 mod contract;
 mod cost;
 mod error;
+mod grammar;
 mod measure;
-mod nesting;
+mod merging;
 mod scalars;
 mod shape;
+mod tokens;
 mod translate;
 mod usages;
 
@@ -30,6 +33,7 @@ use async_graphql::parser::types as executor;
 use async_graphql::{ServerError, Value};
 use shape::Shape;
 use std::sync::Arc;
+use tokens::Tokens;
 
 /// An operation that may run.
 #[derive(Clone)]
@@ -108,7 +112,7 @@ impl Ready {
     ) -> Result<Self, RequestError> {
         Ok(Self {
             template: translate::translate(schema, document, operation, variables)?,
-            shape: Shape::of(document, &operation.selection_set, variables),
+            shape: Shape::of(schema, document, &operation.selection_set, variables),
         })
     }
 }
@@ -225,9 +229,13 @@ impl Documents {
                 "an introspection query may not nest its lists that deep",
             )]);
         }
-        usages::check(&self.schema, &document, &operation)
-            .and_then(|()| scalars::check_literals(&self.schema, &document, &operation))
-            .map_err(|error| vec![error])?;
+        // What is chosen by name may be another one with the next request.
+        for operation in document.operations.iter() {
+            let hold = [usages::check, scalars::check_literals, merging::check];
+            hold.iter()
+                .try_for_each(|hold| hold(&self.schema, &document, operation))
+                .map_err(|error| vec![error])?;
+        }
         let introspects = operation
             .root_fields(&document)
             .any(|field| matches!(field.name.as_str(), "__schema" | "__type"));
@@ -275,21 +283,27 @@ impl Documents {
             errors,
             ..
         } = self.limits;
-        let deepest = nesting::deepest(text);
-        if deepest > document_depth {
-            return Err(vec![measure::too_deep(deepest, document_depth)]);
+        let tokens = Tokens::of(text, document_tokens);
+        if tokens.deepest > document_depth {
+            return Err(vec![measure::too_deep(tokens.deepest, document_depth)]);
         }
-        let mut parser = Parser::new()
-            .token_limit(document_tokens)
-            // Brackets are counted above; this only has to be out of the way.
-            .recursion_limit(document_depth.saturating_mul(8));
-        let parsed = parser.parse_ast(text, "document");
-        if parser.tokens_reached() > document_tokens {
+        if tokens.count > document_tokens {
             return Err(vec![RequestError::complex(format!(
                 "a document may hold at most {document_tokens} tokens"
             ))]);
         }
-        let document = parsed.map_err(|failed| error::from_diagnostics(&failed.errors, errors))?;
+        let reading = grammar::read(&tokens);
+        let plain = tokens.without(&reading.descriptions);
+        let document = Parser::new()
+            // Brackets are counted above; this only has to be out of the way.
+            .recursion_limit(document_depth.saturating_mul(8))
+            .parse_ast(plain, "document")
+            .map_err(|failed| error::from_diagnostics(&failed.errors, errors))?;
+        if let Some((wanted, at)) = reading.flaw(&tokens) {
+            let mut flaw = RequestError::invalid(format!("syntax error: expected {wanted}"));
+            flaw.locations.push(tokens.place(at));
+            return Err(vec![flaw]);
+        }
         measure::check(&document, &self.limits).map_err(|error| vec![error])?;
         document
             .to_executable_validate(&self.schema)

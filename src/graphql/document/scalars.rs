@@ -8,10 +8,10 @@ use super::translate;
 use crate::model::{Date, DateTime};
 use apollo_compiler::executable::Operation;
 use apollo_compiler::schema::{ExtendedType, Type};
-use apollo_compiler::{ExecutableDocument, Schema};
+use apollo_compiler::{ExecutableDocument, Node, Schema, ast};
 use async_graphql::{ScalarType as _, Value};
 
-/// Checks what the document itself says, variables left aside.
+/// Checks what the document itself says, the defaults of variables too.
 ///
 /// # Errors
 /// The first value that its scalar does not take.
@@ -20,16 +20,22 @@ pub(super) fn check_literals(
     document: &ExecutableDocument,
     operation: &Operation,
 ) -> Result<(), RequestError> {
+    let literal = |ty: &Type, literal: &Node<ast::Value>, name: &str| {
+        let Ok(value) = translate::value(literal)
+            .into_const_with(|_| Ok::<_, std::convert::Infallible>(Value::Null));
+        check(schema, ty, &value, name)
+            .map_err(|flaw| RequestError::invalid(flaw).at(literal.location(), &document.sources))
+    };
+    for variable in &operation.variables {
+        if let Some(default) = &variable.default_value {
+            literal(&variable.ty, default, &variable.name)?;
+        }
+    }
     for field in operation.all_fields(document) {
         for argument in &field.arguments {
-            let Some(definition) = field.definition.argument_by_name(&argument.name) else {
-                continue;
-            };
-            let Ok(value) = translate::value(&argument.value)
-                .into_const_with(|_| Ok::<_, std::convert::Infallible>(Value::Null));
-            check(schema, &definition.ty, &value, &argument.name).map_err(|flaw| {
-                RequestError::invalid(flaw).at(argument.value.location(), &document.sources)
-            })?;
+            if let Some(definition) = field.definition.argument_by_name(&argument.name) {
+                literal(&definition.ty, &argument.value, &argument.name)?;
+            }
         }
     }
     Ok(())

@@ -3,10 +3,12 @@
 //! The executor answers fields in the order they finish and leaves a failed field out, whatever its type. The specification
 //! wants the order asked for, `null` for a failed nullable field, and for a non-null one the nearest nullable parent nulled.
 
+use super::about::Mend;
 use super::bind::Variables;
 use super::translate::wanted;
-use apollo_compiler::ExecutableDocument;
-use apollo_compiler::executable::{Selection, SelectionSet, Type};
+use crate::graphql::hidden;
+use apollo_compiler::executable::{Field, Selection, SelectionSet, Type};
+use apollo_compiler::{ExecutableDocument, Schema};
 use async_graphql::indexmap::IndexMap;
 use async_graphql::{Name, PathSegment, ServerError, Value};
 
@@ -14,57 +16,32 @@ use async_graphql::{Name, PathSegment, ServerError, Value};
 #[derive(Debug, Default)]
 pub(super) struct Shape {
     fields: IndexMap<Name, FieldShape>,
+    /// What is set right in which of them.
+    mends: Vec<(Name, Mend)>,
 }
 
 #[derive(Debug)]
 struct FieldShape {
     ty: Type,
-    /// What the field's objects hold; `None` for leaves, whose values are not looked into.
-    inner: Option<Shape>,
+    /// What the field's objects hold, by their type; nothing for leaves, whose values are not looked into.
+    inner: Vec<(Name, Shape)>,
 }
 
 impl Shape {
-    /// The shape of a selection set, without what directives leave out. Its size was measured before: spreading fragments out is
-    /// bounded.
+    /// The shape of a root's selection set, without what directives leave out. Its size was measured before: spreading fragments
+    /// out is bounded.
     pub(super) fn of(
+        schema: &Schema,
         document: &ExecutableDocument,
         set: &SelectionSet,
         variables: &Variables,
     ) -> Self {
-        let mut shape = Self::default();
-        shape.add(document, set, variables);
-        shape
-    }
-
-    fn add(&mut self, document: &ExecutableDocument, set: &SelectionSet, variables: &Variables) {
-        for selection in &set.selections {
-            if wanted(selection.directives(), variables) == Ok(false) {
-                continue;
-            }
-            match selection {
-                Selection::Field(field) => {
-                    let shape = self
-                        .fields
-                        .entry(Name::new(field.response_key().as_str()))
-                        .or_insert_with(|| FieldShape {
-                            ty: field.ty().clone(),
-                            inner: None,
-                        });
-                    if !field.selection_set.is_empty() {
-                        let inner = shape.inner.get_or_insert_default();
-                        inner.add(document, &field.selection_set, variables);
-                    }
-                }
-                Selection::InlineFragment(fragment) => {
-                    self.add(document, &fragment.selection_set, variables);
-                }
-                Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = spread.fragment_def(document) {
-                        self.add(document, &fragment.selection_set, variables);
-                    }
-                }
-            }
-        }
+        let drawing = Drawing {
+            schema,
+            document,
+            variables,
+        };
+        drawing.shape(&set.ty, &[set])
     }
 
     /// Makes the executor's data what the specification wants.
@@ -117,33 +94,73 @@ impl Shape {
     }
 
     fn order(&self, value: &mut Value) {
-        match value {
-            Value::List(items) => items.iter_mut().for_each(|item| self.order(item)),
-            Value::Object(map) => {
-                let (mut last, mut tidy) = (0, true);
-                for (key, value) in map.iter_mut() {
-                    match self.fields.get_full(key) {
-                        Some((index, _, field)) => {
-                            tidy &= index >= last;
-                            last = index;
-                            if let Some(inner) = &field.inner {
-                                inner.order(value);
-                            }
-                        }
-                        None => tidy = false,
-                    }
-                }
-                if !tidy {
-                    map.retain(|key, _| self.fields.contains_key(key));
-                    map.sort_by_cached_key(|key, _| self.fields.get_index_of(key));
-                }
-            }
-            _ => {}
+        let Value::Object(map) = value else {
+            return;
+        };
+        for (key, mend) in &self.mends {
+            mend.apply(map, key);
         }
+        let (mut last, mut tidy) = (0, true);
+        for (key, value) in map.iter_mut() {
+            match self.fields.get_full(key) {
+                Some((index, _, field)) => {
+                    tidy &= index >= last;
+                    last = index;
+                    field.order(value);
+                }
+                None => tidy = false,
+            }
+        }
+        if !tidy {
+            map.retain(|key, _| self.fields.contains_key(key));
+            map.sort_by_cached_key(|key, _| self.fields.get_index_of(key));
+        }
+    }
+
+    /// Whether a path that goes on at `at` leads through these keys.
+    fn leads(&self, path: &[PathSegment], at: usize) -> bool {
+        let rest = path.get(at..).unwrap_or_default();
+        let keys = rest.iter().enumerate();
+        let mut keys = keys.filter_map(|(index, part)| match part {
+            PathSegment::Field(key) => Some((index, key)),
+            PathSegment::Index(_) => None,
+        });
+        let Some((index, key)) = keys.next() else {
+            return true;
+        };
+        self.fields.get(key.as_str()).is_some_and(|field| {
+            let mut inner = field.inner.iter();
+            field.inner.is_empty() || inner.any(|(_, inner)| inner.leads(path, at + index + 1))
+        })
     }
 }
 
 impl FieldShape {
+    /// The shape of one of the field's objects.
+    fn shape(&self, object: &Value) -> Option<&Shape> {
+        let (Value::Object(map), [(_, first), others @ ..]) = (object, self.inner.as_slice())
+        else {
+            return None;
+        };
+        let ty = match others {
+            [] => return Some(first),
+            _ => hidden::type_of(map)?,
+        };
+        let mut inner = self.inner.iter();
+        inner.find(|(name, _)| name == ty).map(|(_, shape)| shape)
+    }
+
+    fn order(&self, value: &mut Value) {
+        match value {
+            Value::List(items) => items.iter_mut().for_each(|item| self.order(item)),
+            _ => {
+                if let Some(shape) = self.shape(value) {
+                    shape.order(value);
+                }
+            }
+        }
+    }
+
     /// The same for a field's value or an item of its list, which is of type `ty`.
     fn fail(
         &self,
@@ -153,8 +170,8 @@ impl FieldShape {
         at: usize,
         nulled: &mut Option<usize>,
     ) -> bool {
-        match (value, path.get(at), &self.inner) {
-            (Value::List(items), Some(PathSegment::Index(index)), _) => {
+        match (value, path.get(at)) {
+            (Value::List(items), Some(PathSegment::Index(index))) => {
                 let Some(item) = items.get_mut(*index) else {
                     return false;
                 };
@@ -167,10 +184,88 @@ impl FieldShape {
                 *nulled = Some(at + 1);
                 false
             }
-            (value, Some(PathSegment::Field(_)), Some(inner)) => {
-                inner.fail(value, path, at, nulled)
+            (value, Some(PathSegment::Field(_))) if !self.inner.is_empty() => {
+                // Whatever type an object of nothing had: under one key, what may be null is the same for all of them.
+                let mut any = self.inner.iter().map(|(_, shape)| shape);
+                let shape = self.shape(value);
+                let shape = shape.or_else(|| any.find(|shape| shape.leads(path, at)));
+                shape.is_some_and(|shape| shape.fail(value, path, at, nulled))
             }
-            (value, ..) => *value == Value::Null,
+            (value, _) => *value == Value::Null,
+        }
+    }
+}
+
+/// Makes shapes.
+struct Drawing<'a> {
+    schema: &'a Schema,
+    document: &'a ExecutableDocument,
+    variables: &'a Variables,
+}
+
+/// Fields by their keys, each with every selection set it is written with.
+type Collected<'a> = IndexMap<&'a str, (&'a Field, Vec<&'a SelectionSet>)>;
+
+impl<'a> Drawing<'a> {
+    /// The shape of objects of this very type.
+    fn shape(&self, ty: &apollo_compiler::Name, sets: &[&'a SelectionSet]) -> Shape {
+        let mut collected = Collected::new();
+        for set in sets {
+            self.collect(ty, set, &mut collected);
+        }
+        let mut mends = Vec::new();
+        let fields = collected.into_iter().map(|(key, (field, sets))| {
+            if let Some(mend) = Mend::of(self.schema, ty, &field.name) {
+                mends.push((Name::new(key), mend));
+            }
+            let shape = FieldShape {
+                ty: field.ty().clone(),
+                inner: self.inner(field.ty(), &sets),
+            };
+            (Name::new(key), shape)
+        });
+        let fields = fields.collect();
+        Shape { fields, mends }
+    }
+
+    fn inner(&self, ty: &Type, sets: &[&'a SelectionSet]) -> Vec<(Name, Shape)> {
+        if sets.iter().all(|set| set.selections.is_empty()) {
+            return Vec::new();
+        }
+        let ty = ty.inner_named_type();
+        let shape = |ty: &apollo_compiler::Name| (Name::new(ty.as_str()), self.shape(ty, sets));
+        if self.schema.get_object(ty).is_some() {
+            return vec![shape(ty)];
+        }
+        let objects = self.schema.types.iter().filter(|(_, one)| one.is_object());
+        let objects = objects.filter(|(name, _)| self.schema.is_subtype(ty, name));
+        objects.map(|(name, _)| shape(name)).collect()
+    }
+
+    fn collect(&self, ty: &apollo_compiler::Name, set: &'a SelectionSet, into: &mut Collected<'a>) {
+        let is_of = |on: &apollo_compiler::Name| on == ty || self.schema.is_subtype(on, ty);
+        for selection in &set.selections {
+            if wanted(selection.directives(), self.variables) == Ok(false) {
+                continue;
+            }
+            match selection {
+                Selection::Field(field) => {
+                    let found = into.entry(field.response_key());
+                    let (_, sets) = found.or_insert_with(|| (field, Vec::new()));
+                    sets.push(&field.selection_set);
+                }
+                Selection::InlineFragment(fragment) => {
+                    if fragment.type_condition.as_ref().is_none_or(is_of) {
+                        self.collect(ty, &fragment.selection_set, into);
+                    }
+                }
+                Selection::FragmentSpread(spread) => {
+                    let fragment = spread.fragment_def(self.document);
+                    if let Some(fragment) = fragment.filter(|found| is_of(found.type_condition())) {
+                        self.collect(ty, &fragment.selection_set, into);
+                    }
+                }
+            }
         }
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! So a string escape, `-0` or a fragment's name means what the specification says, and every text is parsed once. Selection
 //! sets that may come out empty get a hidden `__typename`: the executor answers `null` for an object without a field, and
-//! `{}` is right. [`super::shape`] takes it out of the answer again.
+//! `{}` is right. So do those of interfaces, as the order of their keys depends on it. [`super::shape`] takes it out of the
+//! answer again.
 
+use super::about;
 use super::bind::Variables;
 use super::error::RequestError;
-use crate::graphql::hidden::hidden;
+use crate::graphql::hidden::{self, hidden};
 use apollo_compiler::executable as from;
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{ExecutableDocument, Node, Schema};
@@ -101,8 +103,14 @@ impl<'a> Translation<'a> {
         let certain = asked.iter().any(|one| matches!(one, Asked::Field(..)));
         let selected = asked.iter().map(|one| self.selection(one));
         let mut items = selected.collect::<Result<Vec<_>, _>>()?;
-        if !certain && !sets.iter().all(|set| set.selections.is_empty()) {
+        // Of an object that may be of several types, the answer's shape needs to know which.
+        let is_open = !asked.is_empty() && self.schema.get_object(ty).is_none();
+        if is_open || !certain && !sets.iter().all(|set| set.selections.is_empty()) {
             items.push(Positioned::new(to::Selection::Field(hidden(pos)), pos));
+        }
+        if ty == "__Type" {
+            let of_type = hidden::of_type(pos).map(to::Selection::Field);
+            items.extend(of_type.map(|field| Positioned::new(field, pos)));
         }
         Ok(Positioned::new(to::SelectionSet { items }, pos))
     }
@@ -190,12 +198,30 @@ impl<'a> Translation<'a> {
         let field = to::Field {
             alias: field.alias.as_ref().map(|alias| at(alias, pos)),
             name: at(&field.name, pos),
-            arguments: arguments(&field.arguments, pos),
+            arguments: self.arguments(field, pos),
             directives: Vec::new(),
             selection_set: self.set(ty, sets, pos)?,
         };
         let field = Positioned::new(field, pos);
         Ok(Positioned::new(to::Selection::Field(field), pos))
+    }
+
+    fn arguments(
+        &self,
+        field: &from::Field,
+        pos: Pos,
+    ) -> Vec<(Positioned<Name>, Positioned<InputValue>)> {
+        let argument = |argument: &Node<from::Argument>| {
+            let value = match field.definition.argument_by_name(&argument.name) {
+                Some(definition) => value_of(self.schema, &definition.ty, &argument.value),
+                None => value(&argument.value),
+            };
+            (at(&argument.name, pos), Positioned::new(value, pos))
+        };
+        let arguments = field.arguments.iter().map(argument);
+        let arguments =
+            arguments.filter(|(name, value)| !about::is_default(&name.node, &value.node));
+        arguments.collect()
     }
 }
 
@@ -257,16 +283,32 @@ fn type_condition(on: &apollo_compiler::Name, pos: Pos) -> Positioned<to::TypeCo
     Positioned::new(to::TypeCondition { on: at(on, pos) }, pos)
 }
 
-fn arguments(
-    list: &[Node<from::Argument>],
-    pos: Pos,
-) -> Vec<(Positioned<Name>, Positioned<InputValue>)> {
-    list.iter()
-        .map(|argument| {
-            let value = Positioned::new(value(&argument.value), pos);
-            (at(&argument.name, pos), value)
-        })
-        .collect()
+/// A value that stands where this type is wanted, variables still in it. Of an id written as a number the digits count.
+pub(super) fn value_of(schema: &Schema, ty: &from::Type, written: &from::Value) -> InputValue {
+    match written {
+        from::Value::Int(digits) if ty.inner_named_type() == "ID" => {
+            InputValue::String(digits.as_str().to_owned())
+        }
+        from::Value::List(items) => {
+            let items = items.iter();
+            InputValue::List(
+                items
+                    .map(|item| value_of(schema, ty.item_type(), item))
+                    .collect(),
+            )
+        }
+        from::Value::Object(fields) => {
+            let object = schema.get_input_object(ty.inner_named_type());
+            let fields = fields.iter().map(|(name, field)| {
+                let known = object.and_then(|object| object.fields.get(name));
+                let field =
+                    known.map_or_else(|| value(field), |known| value_of(schema, &known.ty, field));
+                (Name::new(name.as_str()), field)
+            });
+            InputValue::Object(fields.collect())
+        }
+        _ => value(written),
+    }
 }
 
 /// A value of the document, variables still in it.

@@ -5,12 +5,15 @@
 
 use super::error::RequestError;
 use super::translate;
-use apollo_compiler::executable::{Operation, Value, VariableDefinition};
+use apollo_compiler::executable::{
+    Argument, DirectiveList, Operation, Selection, Value, VariableDefinition,
+};
 use apollo_compiler::schema::{ExtendedType, InputValueDefinition, Type};
 use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
 use async_graphql_value::Value as InputValue;
+use std::collections::HashSet;
 
-/// Checks the arguments of all fields of an operation.
+/// Checks all arguments of an operation, those of directives too, and the defaults of its variables.
 ///
 /// # Errors
 /// The first variable that is not declared or may be of another type than its place wants, or the first number that cannot be
@@ -22,15 +25,39 @@ pub(super) fn check(
 ) -> Result<(), RequestError> {
     let variables = &operation.variables;
     let usages = Usages { schema, variables };
-    for field in operation.all_fields(document) {
-        for argument in &field.arguments {
-            let definition = field.definition.argument_by_name(&argument.name);
-            let place = definition.map(|definition| Place::of(definition));
-            usages
-                .value(&argument.value, place, &argument.name)
-                .map_err(|(flaw, at)| {
-                    RequestError::invalid(flaw).at(at.location(), &document.sources)
-                })?;
+    let told = |found: Result<(), Flaw<'_>>| {
+        found.map_err(|(flaw, at)| RequestError::invalid(flaw).at(at.location(), &document.sources))
+    };
+    for variable in variables {
+        let Some(default) = &variable.default_value else {
+            continue;
+        };
+        let place = Place {
+            ty: &variable.ty,
+            has_default: false,
+        };
+        told(usages.value(default, Some(place), &variable.name))?;
+    }
+    told(usages.directives(&operation.directives))?;
+    let mut sets = vec![&operation.selection_set];
+    let mut seen = HashSet::new();
+    while let Some(set) = sets.pop() {
+        for selection in &set.selections {
+            told(usages.directives(selection.directives()))?;
+            match selection {
+                Selection::Field(field) => {
+                    told(usages.arguments(&field.arguments, &field.definition.arguments))?;
+                    sets.push(&field.selection_set);
+                }
+                Selection::InlineFragment(fragment) => sets.push(&fragment.selection_set),
+                Selection::FragmentSpread(spread) if seen.insert(&spread.fragment_name) => {
+                    if let Some(fragment) = spread.fragment_def(document) {
+                        told(usages.directives(&fragment.directives))?;
+                        sets.push(&fragment.selection_set);
+                    }
+                }
+                Selection::FragmentSpread(_) => {}
+            }
         }
     }
     Ok(())
@@ -61,6 +88,26 @@ struct Usages<'a> {
 type Flaw<'v> = (String, &'v Node<Value>);
 
 impl Usages<'_> {
+    fn directives<'v>(&self, directives: &'v DirectiveList) -> Result<(), Flaw<'v>> {
+        directives.iter().try_for_each(|directive| {
+            let known = self.schema.directive_definitions.get(&directive.name);
+            let known = known.map_or(&[][..], |known| &known.arguments);
+            self.arguments(&directive.arguments, known)
+        })
+    }
+
+    fn arguments<'v>(
+        &self,
+        arguments: &'v [Node<Argument>],
+        known: &[Node<InputValueDefinition>],
+    ) -> Result<(), Flaw<'v>> {
+        arguments.iter().try_for_each(|argument| {
+            let definition = known.iter().find(|known| known.name == argument.name);
+            let place = definition.map(|definition| Place::of(definition));
+            self.value(&argument.value, place, &argument.name)
+        })
+    }
+
     /// Looks into a value that stands under this name; within a scalar of the schema's own no place is known.
     fn value<'v>(
         &self,
@@ -84,6 +131,10 @@ impl Usages<'_> {
             Value::Object(fields) => fields
                 .iter()
                 .try_for_each(|(key, value)| self.value(value, self.field(place, key), key)),
+            // Of an id the digits are kept, however many.
+            Value::Int(_) if place.is_some_and(|place| place.ty.inner_named_type() == "ID") => {
+                Ok(())
+            }
             Value::Int(_) | Value::Float(_) if !is_kept(value) => {
                 Err((format!("`{name}` holds a number that is too large"), value))
             }

@@ -222,6 +222,8 @@ const OF_CUSTOMER: &[&str] = &[
     "phone @include(if: true) { number callingCode }",
     "... @include(if: true) { owner { n: name } }",
     "... on Node { ... on Customer { owner { name } source { name } } }",
+    "... on Node { ... on Source { y: name x: id } ... on Customer { x: id y: displayName } }",
+    "...S",
 ];
 
 /// Selections within a connection; `{}` is where the customer's go.
@@ -263,6 +265,9 @@ fn query(customers: &[usize], lists: &[usize], first: u32, more: [&str; 2]) -> S
     );
     if query.contains("...C") {
         query.push_str(" fragment C on Customer { name phone { number } }");
+    }
+    if query.contains("...S") {
+        query.push_str(" fragment S on Node { ... on Source { v: key w: id } ... on Customer { w: id v: displayName } id }");
     }
     if query.contains("...L") {
         query.push_str(" fragment L on CustomerConnection { totalCount pageInfo { endCursor } }");

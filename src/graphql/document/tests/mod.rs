@@ -2,6 +2,7 @@
 
 mod bounds;
 mod meaning;
+mod strict;
 
 use crate::graphql::toy;
 use crate::graphql::{Arrival, Gateway};
