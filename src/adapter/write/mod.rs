@@ -9,11 +9,12 @@ mod value;
 use super::Adapter;
 use super::capabilities::can_get;
 use super::exchange::{Failed, Repeat};
-use super::faults::{self, Refusal};
+use super::faults;
 use super::fetch::Single;
 use super::filter::shaped;
 use super::manifest::{Clear, Field, Manifest, Needed, WireType, WriteRoute};
 use super::place::Pointer;
+use super::refusal::Refusal;
 use super::request::{Draft, Prepared};
 use super::{mapping, wire};
 use crate::model::{Change, FieldValue, LocalId, WriteField, WriteOutcome};
@@ -35,12 +36,11 @@ pub struct Writing {
 impl Writing {
     /// Compiles a route whose vars are filled in.
     pub fn new(manifest: &Manifest, route: &WriteRoute, prepared: Prepared) -> Self {
-        let success = route.route.ok.as_ref().unwrap_or(&manifest.http.ok);
         let single = route
             .returns
             .item
             .as_ref()
-            .map(|item| Single::new(manifest, item, None, success));
+            .map(|item| Single::new(manifest, item, None, &route.route));
         Self { prepared, single }
     }
 }
@@ -293,13 +293,12 @@ impl Adapter {
                 }]);
             }
         };
-        let success = self.success(route.route.ok.as_ref());
-        if let Err(refusal) = self.judge_status(success, &reply) {
+        if let Err(refusal) = self.judge_status(&route.route, &reply) {
             return refused(refusal);
         }
         let id_in_body = matches!(route.returns.id, Some(Pointer::Body(_)));
         let wanted = writing.single.is_some() || id_in_body;
-        let body = match self.judged_body(success, &reply, wanted) {
+        let body = match self.judged_body(&route.route, &reply, wanted) {
             Ok(body) => body,
             Err(refusal) => return refused(refusal),
         };
@@ -405,9 +404,12 @@ fn refused(refusal: Refusal) -> Written {
     match refusal.error.kind {
         SourceErrorKind::Unavailable | SourceErrorKind::Timeout => unknown(refusal.error),
         SourceErrorKind::Malformed if !refused => unknown(refusal.error),
-        _ => not_applied(vec![WriteProblem {
-            field: refusal.field.map(WriteProblemField::Common),
-            error: refusal.error,
-        }]),
+        _ => {
+            let problem = |(field, error): (Option<WriteField>, _)| WriteProblem {
+                field: field.map(WriteProblemField::Common),
+                error,
+            };
+            not_applied(refusal.errors().map(problem).collect())
+        }
     }
 }

@@ -2,8 +2,11 @@
 
 mod answers;
 mod auth;
+mod batches;
 mod filters;
 mod hostile;
+mod places;
+mod refusals;
 mod requests;
 mod rules;
 mod vocabulary;
