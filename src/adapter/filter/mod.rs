@@ -5,7 +5,7 @@ mod compose;
 mod shape;
 mod sort;
 
-pub use shape::shaped;
+pub use shape::{shaped, with_holes};
 
 use super::manifest::{
     FilterKey, FilterTarget, FilterWire, ListForm, ListRoute, Manifest, WireFormat,

@@ -81,6 +81,7 @@ fn canonical(field: &str) -> Option<&'static [&'static str]> {
         "status" => Some(CustomerStatus::WORDS),
         "type" => Some(CustomerType::WORDS),
         "gender" => Some(Gender::WORDS),
+        "unsubscribed" => Some(&["TRUE", "FALSE"]),
         _ => None,
     }
 }
@@ -315,6 +316,11 @@ fn check_route(manifest: &Manifest, steps: &[&str], route: &Route, id: bool, not
         for template in texts(value) {
             check("put", &template, id);
         }
+    }
+    if manifest.errors.code.is_empty() && !route.errors.codes.is_empty() {
+        let shown = steps.first().copied().unwrap_or_default();
+        let why = format!("`{shown}.codes` does nothing: `errors.code` says where a code stands");
+        note(&part("codes"), why);
     }
     let in_put = route
         .put

@@ -11,7 +11,6 @@ use super::capabilities::can_get;
 use super::exchange::{Failed, Repeat};
 use super::faults;
 use super::fetch::Single;
-use super::filter::shaped;
 use super::manifest::{Clear, Field, Manifest, Needed, WireType, WriteRoute};
 use super::place::Pointer;
 use super::refusal::Refusal;
@@ -24,7 +23,7 @@ use crate::source::{
 use crate::upstream::Reply;
 use serde_json::Value;
 use std::sync::Arc;
-use value::{current_value, wire_value};
+use value::{can_write, current_value, in_shape, wire_value};
 
 /// A write route, compiled.
 pub struct Writing {
@@ -196,18 +195,20 @@ impl Adapter {
             route.wrap.join(place).put(&mut draft.body, code);
         }
         let wire = match (value, clear) {
-            (FieldValue::Null, Clear::Empty) if field.wire == Some(WireType::Strings) => {
+            (FieldValue::Null, Clear::Empty)
+                if field.wire == Some(WireType::Strings) && field.split.is_none() =>
+            {
                 Value::Array(Vec::new())
             }
             (FieldValue::Null, Clear::Empty) => Value::String(String::new()),
             (FieldValue::Null, _) => Value::Null,
-            (value, _) => match wire_value(&self.manifest, field, value) {
-                Some(wire) => field
-                    .shape
-                    .as_ref()
-                    .map_or(wire.clone(), |shape| shaped(shape, &wire)),
-                None => return,
-            },
+            (value, _) => {
+                let wire = wire_value(&self.manifest, field, value);
+                match wire.and_then(|wire| in_shape(field, wire)) {
+                    Some(wire) => wire,
+                    None => return,
+                }
+            }
         };
         route.wrap.join(place).put(&mut draft.body, wire);
     }
@@ -254,7 +255,7 @@ impl Adapter {
                 .iter()
                 .any(|problem| problem.field == unread);
             match current_value(&current, *name, carries_code) {
-                Some(value) if wire_value(&self.manifest, field, &value).is_some() => {
+                Some(value) if can_write(&self.manifest, field, &value) => {
                     self.put_field(route, field, &value, field.clear.1, draft);
                 }
                 None if !odd => {}

@@ -10,6 +10,7 @@ mod refusals;
 mod requests;
 mod rules;
 mod vocabulary;
+mod words;
 mod writes;
 
 use crate::support::crm::{Crm, call, source};
