@@ -20,6 +20,17 @@ pub(super) const QUOTES: &[(&str, Quote)] = &[
     ("parens_backslash", Quote::ParensBackslash),
 ];
 
+/// Keys of texts.
+const TEXT_ONLY: &[&str] = &[
+    "join",
+    "or",
+    "each_in",
+    "quote",
+    "template",
+    "filter_prefix",
+    "sort_prefix",
+];
+
 impl Reading {
     pub(super) fn compose(&self, mut table: Table<'_>) -> Option<Compose> {
         self.assumed(&mut table);
@@ -36,6 +47,12 @@ impl Reading {
         let mut text = |key: &str| table.string(key).map(|text| text.value).unwrap_or_default();
         let (join, filter_prefix, sort_prefix) =
             (text("join"), text("filter_prefix"), text("sort_prefix"));
+        if !matches!(each, Some(Each::Text(_)) | None) {
+            for key in TEXT_ONLY.iter().filter(|key| table.has(key)) {
+                let why = format!("`{key}` does nothing here: `each` is no text");
+                table.problem(&table.place_of(key), why);
+            }
+        }
         let max = table.integer("max", 1..=10_000_u32).map(|max| max as usize);
         // Conditions with nothing between them are another condition, or none.
         let lone = matches!(each, Some(Each::Text(_))) && join.is_empty();

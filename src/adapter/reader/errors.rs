@@ -15,6 +15,13 @@ impl Reading {
         let message = pointers(&mut table, "message", Pointer::parse);
         let field = pointers(&mut table, "field", Pointer::parse);
         let RouteErrors { codes, status } = self.route_errors(&mut table);
+        if code.is_empty() && !codes.is_empty() {
+            let place = table.place_of("codes");
+            table.problem(
+                &place,
+                "`codes` does nothing here: `code` says where a code stands",
+            );
+        }
         table.finish();
         Errors {
             each,

@@ -171,6 +171,12 @@ impl Reading {
             }
         };
         let composed = matches!(to, Some(FilterTarget::Field(_)));
+        let idle = if composed { "list" } else { "quote" };
+        if to.is_some() && table.has(idle) {
+            let with = if composed { "field" } else { "send" };
+            let why = format!("`{idle}` does nothing here, beside `{with}`");
+            table.problem(&table.place_of(idle), why);
+        }
         let (each, condition) = if composed {
             (None, each_shape(&mut table))
         } else {
