@@ -10,7 +10,7 @@ fn batching(more: &str) -> String {
     file(
         "",
         &format!(
-            "[get_many]\nrequest = \"GET /many\"\nids = {{ send = \"query:ids\", list = \"csv\" }}\nitems = \"/data\"\nmax = 100\n{more}\n{FIELDS}"
+            "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = {{ kind = \"none\" }}\n[get_many]\nrequest = \"GET /many\"\nids = {{ send = \"query:ids\", list = \"csv\" }}\nitems = \"/data\"\nmax = 100\n{more}\n{FIELDS}"
         ),
     )
 }

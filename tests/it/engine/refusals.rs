@@ -7,7 +7,7 @@ use crmql::model::{Change, FieldValue, WriteField, WriteOutcome};
 use crmql::source::{CustomerSource, SourceErrorKind, WriteProblemField, Written};
 use serde_json::{Map, Value, json};
 
-const WRITES: &str = "[create]\nrequest = \"POST /c\"\nreturns = { item = \"\" }\n[update]\nrequest = \"PATCH /c/{id}\"\nreturns = { item = \"\" }\n";
+const WRITES: &str = "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = { kind = \"none\" }\n[create]\nrequest = \"POST /c\"\nreturns = { item = \"\" }\n[update]\nrequest = \"PATCH /c/{id}\"\nreturns = { item = \"\" }\n";
 
 fn writing(errors: &str) -> String {
     let fields = FIELDS.replace(
