@@ -4,9 +4,10 @@
 
 use super::Adapter;
 use super::body::mended;
-use super::faults::{self, Refusal};
+use super::faults;
 use super::judge::{note_warnings, refused_in_body};
-use super::manifest::Success;
+use super::manifest::{Route, RouteErrors};
+use super::refusal::{Refusal, refusal};
 use super::request::Draft;
 use crate::metrics::Away;
 use crate::source::{Call, SourceError, SourceErrorKind};
@@ -74,7 +75,7 @@ impl Adapter {
             let outcome = self
                 .signed(call, &draft, follow.as_ref(), deadline, tried)
                 .await;
-            let pause = self.pause(&outcome, repeat, tried, deadline);
+            let pause = self.pause(&outcome, draft.refusals(), repeat, tried, deadline);
             let good = matches!(&outcome, Ok(reply) if reply.status < 400);
             let doubtful = match &outcome {
                 Ok(reply) => reply.status >= 500,
@@ -95,6 +96,7 @@ impl Adapter {
     fn pause(
         &self,
         outcome: &Tried,
+        own: &RouteErrors,
         repeat: Repeat,
         tried: u32,
         deadline: Instant,
@@ -102,13 +104,18 @@ impl Adapter {
         if tried >= self.upstream.settings().retries {
             return None;
         }
-        let pause = upstream::wait(tried, self.worth_repeating(outcome, repeat)?);
+        let pause = upstream::wait(tried, self.worth_repeating(outcome, own, repeat)?);
         let in_time = Instant::now() + pause < deadline;
         (in_time && self.upstream.spend()).then_some(pause)
     }
 
     /// Whether the same request may be sent again and may then work, and how long the CRM wants to be left alone.
-    fn worth_repeating(&self, outcome: &Tried, repeat: Repeat) -> Option<Option<Duration>> {
+    fn worth_repeating(
+        &self,
+        outcome: &Tried,
+        own: &RouteErrors,
+        repeat: Repeat,
+    ) -> Option<Option<Duration>> {
         let harmless = repeat == Repeat::Harmless;
         match outcome {
             Err(Failed::Fault(Fault::Connect)) => Some(None),
@@ -116,7 +123,7 @@ impl Adapter {
             Err(_) => None,
             Ok(reply) if reply.status < 400 => None,
             Ok(reply) => {
-                let error = faults::refusal(&self.manifest, reply)?.error;
+                let error = refusal(&self.manifest, own, reply)?.error;
                 let passing = matches!(reply.status, 500 | 502..=504)
                     && matches!(
                         error.kind,
@@ -139,7 +146,7 @@ impl Adapter {
         tried: u32,
     ) -> Tried {
         let (reply, used) = self.once(call, draft, follow, deadline, tried).await?;
-        if !self.refuses_credentials(&reply) || !self.auth.refused(used).await {
+        if !self.refuses_credentials(draft.refusals(), &reply) || !self.auth.refused(used).await {
             return Ok(reply);
         }
         self.once(call, draft, follow, deadline, tried)
@@ -158,6 +165,7 @@ impl Adapter {
     ) -> Result<(Reply, super::auth::Used), Failed> {
         self.await_quota(deadline).await?;
         let leave = self.upstream.enter().map_err(resting)?;
+        let own = Arc::clone(draft.refusals());
         let mut draft = draft.clone();
         let signing = self.auth.sign(&mut draft, &self.upstream, deadline);
         let signed = tokio::time::timeout_at(deadline.into(), signing).await;
@@ -193,7 +201,7 @@ impl Adapter {
             }
         }
         drop(span);
-        let (sign, kind) = self.sign_of(&outcome, started.elapsed());
+        let (sign, kind) = self.sign_of(&outcome, &own, started.elapsed());
         self.tell(leave.note(sign), kind, call);
         outcome
             .map(|reply| (readable(reply), used))
@@ -236,12 +244,17 @@ impl Adapter {
     }
 
     /// What an exchange says about the CRM. On the way it is noted what the answer says about the rate limit.
-    fn sign_of(&self, outcome: &Result<Reply, Fault>, took: Duration) -> (Sign, SourceErrorKind) {
+    fn sign_of(
+        &self,
+        outcome: &Result<Reply, Fault>,
+        own: &RouteErrors,
+        took: Duration,
+    ) -> (Sign, SourceErrorKind) {
         let failing = |kind| (Sign::Failing, kind);
         match outcome {
             Ok(reply) => {
                 let refusal = (reply.status >= 400)
-                    .then(|| faults::refusal(&self.manifest, reply))
+                    .then(|| refusal(&self.manifest, own, reply))
                     .flatten();
                 let kind = refusal.map(|refusal| refusal.error.kind);
                 let throttled = kind == Some(SourceErrorKind::Throttled);
@@ -309,24 +322,19 @@ impl Adapter {
         }
     }
 
-    fn refuses_credentials(&self, reply: &Reply) -> bool {
+    fn refuses_credentials(&self, own: &RouteErrors, reply: &Reply) -> bool {
         !(200..300).contains(&reply.status)
             && matches!(reply.status, 401 | 403)
-            && faults::refusal(&self.manifest, reply)
+            && refusal(&self.manifest, own, reply)
                 .is_some_and(|refusal| refusal.error.kind == SourceErrorKind::Credentials)
     }
 
-    /// What makes an answer of a route a success.
-    pub(super) fn success<'a>(&'a self, own: Option<&'a Success>) -> &'a Success {
-        own.unwrap_or(&self.manifest.http.ok)
-    }
-
-    /// Whether an answer is a success, its body unread.
-    pub(super) fn judge_status(&self, success: &Success, reply: &Reply) -> Result<(), Refusal> {
-        if faults::status_is_good(success, reply.status) {
+    /// Whether an answer of a route is a success, its body unread.
+    pub(super) fn judge_status(&self, route: &Route, reply: &Reply) -> Result<(), Refusal> {
+        if faults::status_is_good(route.success(&self.manifest), reply.status) {
             return Ok(());
         }
-        match faults::refusal(&self.manifest, reply) {
+        match refusal(&self.manifest, &route.errors, reply) {
             Some(refusal) => Err(refusal),
             None => Ok(()),
         }
@@ -337,11 +345,12 @@ impl Adapter {
     /// out for a status.
     pub(super) fn judged_body(
         &self,
-        success: &Success,
+        route: &Route,
         reply: &Reply,
         wanted: bool,
     ) -> Result<Value, Refusal> {
-        self.judge_status(success, reply)?;
+        self.judge_status(route, reply)?;
+        let success = route.success(&self.manifest);
         let by_status = success.value.is_none();
         if reply.body.trim_ascii().is_empty() && (reply.status == 204 || by_status) {
             return Ok(Value::Null);
@@ -365,7 +374,7 @@ impl Adapter {
                 .value
                 .as_ref()
                 .is_some_and(|(path, _)| path.find(&body).is_some_and(|found| !found.is_null()));
-            Err(refused_in_body(&self.manifest, reply, said))
+            Err(refused_in_body(&self.manifest, &route.errors, reply, said))
         }
     }
 }

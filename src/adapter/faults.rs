@@ -1,12 +1,11 @@
-//! What an answer of a CRM means: success, or which kind of refusal. The adapter file says it; nothing here knows a status
-//! that the file has not overruled.
+//! What an answer of a CRM means: success, or how long to wait. The adapter file says it; nothing here knows a status that the
+//! file has not overruled.
 //!
 //! The CRM's own words go nowhere: messages here are fixed text, because a CRM may well repeat personal data in its own.
 
-use super::manifest::{ErrorKind, Manifest, RateLimits, Success, Wait, WaitUnit};
+use super::manifest::{Manifest, RateLimits, Success, Wait, WaitUnit};
 use super::place::{Pointer, find, says};
 use super::wire;
-use crate::model::WriteField;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::upstream::{Fault, Reply, Said};
 use http::header::RETRY_AFTER;
@@ -17,21 +16,6 @@ use std::time::Duration;
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 /// A CRM that says more is taken to be wrong about its unit: nobody is told to come back in a year.
 const LONGEST_CREDIBLE: Duration = Duration::from_secs(366 * 86_400);
-
-/// A refusal, and the field it is about where the CRM says it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Refusal {
-    /// What it means.
-    pub error: SourceError,
-    /// The field.
-    pub field: Option<WriteField>,
-}
-
-impl From<SourceError> for Refusal {
-    fn from(error: SourceError) -> Self {
-        Self { error, field: None }
-    }
-}
 
 /// Whether an answer's status makes it a success.
 pub fn status_is_good(success: &Success, status: u16) -> bool {
@@ -55,83 +39,6 @@ pub fn value_is_good(success: &Success, body: &Value) -> bool {
 
 fn bare(value: &Value) -> String {
     wire::scalar_text(value).unwrap_or_default()
-}
-
-/// What a refused answer means. `None`: the file says that it is no refusal at all.
-pub fn refusal(manifest: &Manifest, reply: &Reply) -> Option<Refusal> {
-    let read: Option<Value> = serde_json::from_slice(&reply.body).ok();
-    let body = read.as_ref().unwrap_or(&Value::Null);
-    let errors = &manifest.errors;
-    let code = first_text(&errors.code, body, reply);
-    let meaning = code.as_deref().and_then(|code| errors.codes.get(code));
-    let throttled = manifest.http.limits.statuses.contains(&reply.status);
-    let kind = match (meaning, errors.status.get(&reply.status)) {
-        (Some(meaning), _) => meaning.kind,
-        (None, _) if throttled => ErrorKind::Refused(SourceErrorKind::Throttled),
-        (None, Some(kind)) => *kind,
-        (None, None) => match by_status(reply.status) {
-            SourceErrorKind::NotFound
-                if !is_own_absence(manifest, reply, read.as_ref(), code.is_some()) =>
-            {
-                ErrorKind::Refused(SourceErrorKind::Malformed)
-            }
-            kind => ErrorKind::Refused(kind),
-        },
-    };
-    let ErrorKind::Refused(kind) = kind else {
-        return None;
-    };
-    let field = meaning.and_then(|meaning| meaning.field).or_else(|| {
-        first_text(&errors.field, body, reply).and_then(|name| field_called(manifest, &name))
-    });
-    let mut error = SourceError::new(kind, sentence(kind)).with_status(reply.status);
-    if error.retryable() {
-        error.retry_after = wait(
-            &manifest.http.limits,
-            reply,
-            body,
-            kind == SourceErrorKind::Throttled,
-        );
-    }
-    Some(Refusal { error, field })
-}
-
-/// What a status means where the file says nothing.
-fn by_status(status: u16) -> SourceErrorKind {
-    match status {
-        400 | 422 => SourceErrorKind::Rejected,
-        401 => SourceErrorKind::Credentials,
-        403 => SourceErrorKind::Forbidden,
-        404 | 410 => SourceErrorKind::NotFound,
-        409 => SourceErrorKind::Conflict,
-        408 | 504 => SourceErrorKind::Timeout,
-        429 => SourceErrorKind::Throttled,
-        405 | 501 => SourceErrorKind::Unsupported,
-        500..=599 => SourceErrorKind::Unavailable,
-        _ => SourceErrorKind::Malformed,
-    }
-}
-
-/// Whether a 404 that the file does not mention is the CRM's own word that it has no such customer. A proxy's page, or a
-/// server asked at a wrong address, says 404 too, and a customer must not seem gone for that: a CRM that has a code for
-/// absence must give one, and any other must say it in the form of its errors, or say nothing.
-fn is_own_absence(
-    manifest: &Manifest,
-    reply: &Reply,
-    body: Option<&Value>,
-    has_code: bool,
-) -> bool {
-    let errors = &manifest.errors;
-    let absent = ErrorKind::Refused(SourceErrorKind::NotFound);
-    if has_code || errors.codes.values().any(|code| code.kind == absent) {
-        return has_code;
-    }
-    match body {
-        Some(body) => {
-            errors.message.is_empty() || first_text(&errors.message, body, reply).is_some()
-        }
-        None => reply.body.trim_ascii().is_empty(),
-    }
 }
 
 /// The sentence a caller reads.
@@ -185,28 +92,8 @@ pub fn malformed(detail: &'static str) -> SourceError {
     SourceError::new(SourceErrorKind::Malformed, detail)
 }
 
-/// The field whose place in a write has this name in the CRM.
-fn field_called(manifest: &Manifest, name: &str) -> Option<WriteField> {
-    let last = name
-        .rsplit(['.', '/', '['])
-        .next()
-        .map(|part| part.trim_end_matches(']'))?;
-    manifest.fields.iter().find_map(|(ours, field)| {
-        let place = field.write.as_ref()?.last_key()?;
-        (place == name || place == last)
-            .then(|| WriteField::from_name(ours))
-            .flatten()
-    })
-}
-
-fn first_text(pointers: &[Pointer], body: &Value, reply: &Reply) -> Option<String> {
-    pointers
-        .iter()
-        .find_map(|pointer| text_at(pointer, body, reply))
-}
-
-/// The text a pointer leads to in an answer.
-fn text_at(pointer: &Pointer, body: &Value, reply: &Reply) -> Option<String> {
+/// The text a pointer leads to in an answer, or in a part of its body.
+pub fn text_at(pointer: &Pointer, body: &Value, reply: &Reply) -> Option<String> {
     match pointer {
         Pointer::Body(path) => path
             .find(body)
@@ -269,7 +156,7 @@ fn link_target(value: &str, rel: &str) -> Option<String> {
 }
 
 /// How long to wait: the longest of what the CRM says. A reset counts only when the limit is used up.
-fn wait(limits: &RateLimits, reply: &Reply, body: &Value, throttled: bool) -> Option<Duration> {
+pub fn wait(limits: &RateLimits, reply: &Reply, body: &Value, throttled: bool) -> Option<Duration> {
     let declared = limits
         .retry_after
         .iter()

@@ -2,15 +2,16 @@
 
 use super::Adapter;
 use super::exchange::{Failed, Repeat};
-use super::faults::{Refusal, malformed};
+use super::faults::malformed;
 use super::filter::push_ids;
 use super::judge::Judge;
 use super::list::{Batch, refused_list};
-use super::manifest::{FilterKey, Get, GetMany, Gone, Manifest, Success, WireType};
+use super::manifest::{FilterKey, Get, GetMany, Gone, Manifest, Route};
 use super::mapping::{Came, CustomerMap};
 use super::native;
 use super::pick::NoRows;
 use super::place::JsonPath;
+use super::refusal::Refusal;
 use super::unchanged::Heard;
 use crate::model::{Customer, DateTime, Filter, LocalId, Native, NativeFinder, Stamp};
 use crate::source::{
@@ -21,7 +22,7 @@ use futures_util::future::join_all;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-type Fetched = Result<Option<CustomerRef>, SourceError>;
+pub(super) type Fetched = Result<Option<CustomerRef>, SourceError>;
 
 impl Adapter {
     /// Answers in the order asked.
@@ -63,12 +64,6 @@ impl Adapter {
         many.max().min(page.unwrap_or(usize::MAX)).max(1)
     }
 
-    /// Whether the CRM's ids are numbers, so that it orders them as such.
-    pub(super) fn counts_ids(&self) -> bool {
-        let id = self.manifest.fields.get("id");
-        id.is_some_and(|field| field.wire == Some(WireType::Int))
-    }
-
     /// Ids of CRMs that count are numbers; anything else cannot be one.
     pub(super) fn id_is_possible(&self, id: &LocalId) -> bool {
         let text = id.as_str();
@@ -78,7 +73,7 @@ impl Adapter {
             .reserved_ids
             .iter()
             .any(|word| word == text);
-        let counts = self.counts_ids();
+        let counts = self.manifest.counts_ids();
         let plain_number = text
             .parse::<i64>()
             .is_ok_and(|number| number.to_string() == text);
@@ -102,7 +97,7 @@ impl Adapter {
                     Heard::Unchanged(stamp) => return Ok(known.map(|one| renewed(one, stamp))),
                 };
                 match self
-                    .judge_status(self.success(route.ok.as_ref()), &reply)
+                    .judge_status(route, &reply)
                     .and_then(|()| single.read(&self.manifest, &reply))
                 {
                     Ok(Some(customer)) if customer.id != *id => {
@@ -118,8 +113,9 @@ impl Adapter {
                 }
             }
             (Some(Get::ViaList), _) => {
-                let listed = Box::pin(self.fetch_listed(call, std::slice::from_ref(id)));
-                listed.await.pop().unwrap_or(Ok(None))
+                let only = std::slice::from_ref(id);
+                let rows = Box::pin(self.listed_rows(call, only)).await?;
+                spread(only, rows).pop().unwrap_or(Ok(None))
             }
             _ => Err(SourceError::new(
                 SourceErrorKind::Unsupported,
@@ -155,13 +151,23 @@ impl Adapter {
                 })
                 .collect();
         }
-        match (&self.manifest.get_many, &self.get_many) {
+        self.fetch_in_halves(call, ids).await
+    }
+
+    /// These ids in one call.
+    pub(super) async fn fetch_together(
+        &self,
+        call: &Call,
+        ids: &[LocalId],
+    ) -> Result<Vec<Fetched>, SourceError> {
+        let rows = match (&self.manifest.get_many, &self.get_many) {
             (Some(GetMany::Route { .. }), Some(batch)) => {
                 let rows = self.batch_rows(call, batch, ids).await;
-                spread(ids, rows.map(|rows| (rows, true)))
+                rows.map(|rows| (rows, true))
             }
-            _ => self.fetch_listed(call, ids).await,
-        }
+            _ => Box::pin(self.listed_rows(call, ids)).await,
+        };
+        Ok(spread(ids, rows?))
     }
 
     async fn batch_rows(
@@ -189,18 +195,12 @@ impl Adapter {
             .exchange(call, draft, None, Repeat::Harmless)
             .await
             .map_err(Failed::into_error)?;
-        self.judge_status(self.success(route.ok.as_ref()), &reply)
+        self.judge_status(route, &reply)
             .map_err(|refusal| refused_list(refusal.error))?;
         batch.read(&self.manifest, &reply)
     }
 
-    /// Through the list's filter by id.
-    async fn fetch_listed(&self, call: &Call, ids: &[LocalId]) -> Vec<Fetched> {
-        let rows = self.listed_rows(call, ids).await;
-        spread(ids, rows)
-    }
-
-    /// The rows, and whether they are all that there are.
+    /// The rows, through the list's filter by id, and whether they are all that there are.
     async fn listed_rows(
         &self,
         call: &Call,
@@ -262,11 +262,7 @@ fn renewed(known: &CustomerRef, stamp: Arc<Stamp>) -> CustomerRef {
 
 /// Puts rows in the order of the ids asked. Where the rows are not all, or one of them was not asked for (so that the CRM
 /// did not narrow its answer), an absent id proves nothing.
-fn spread(ids: &[LocalId], rows: Result<(Vec<Row>, bool), SourceError>) -> Vec<Fetched> {
-    let (rows, all) = match rows {
-        Ok(found) => found,
-        Err(error) => return ids.iter().map(|_| Err(error.clone())).collect(),
-    };
+fn spread(ids: &[LocalId], (rows, all): (Vec<Row>, bool)) -> Vec<Fetched> {
     let mut found: HashMap<LocalId, Option<CustomerRef>> = HashMap::with_capacity(rows.len());
     let mut strangers = false;
     let mut unreadable = false;
@@ -315,10 +311,10 @@ impl Single {
         manifest: &Manifest,
         item: &JsonPath,
         gone: Option<&Gone>,
-        success: &Success,
+        route: &Route,
     ) -> Self {
         let mut map = CustomerMap::new_below(manifest, gone, None, item);
-        let judge = Judge::new(manifest, success, |path| map.also(path));
+        let judge = Judge::new(manifest, route, |path| map.also(path));
         Self {
             map,
             judge,

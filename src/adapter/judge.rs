@@ -1,29 +1,34 @@
 //! Whether an answer with a good status is a success, read in the same pass as its records.
 
-use super::faults::{self, Refusal, malformed};
-use super::manifest::{Manifest, Success};
+use super::faults::malformed;
+use super::manifest::{Manifest, Route, RouteErrors};
 use super::pick::Leaf;
 use super::place::{JsonPath, Pointer};
+use super::refusal::{Refusal, refusal};
 use crate::source::{SourceError, SourceErrorKind};
 use crate::upstream::Reply;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// What must be looked at in an answer, by the slots it was picked into.
 #[derive(Debug)]
 pub struct Judge {
     ok: Option<(usize, Option<Value>)>,
     warnings: Option<usize>,
+    refusals: Arc<RouteErrors>,
 }
 
 impl Judge {
     /// Adds what must be looked at to a picker, through `add`.
     pub fn new(
         manifest: &Manifest,
-        success: &Success,
+        route: &Route,
         mut add: impl FnMut(&JsonPath) -> usize,
     ) -> Self {
         Self {
-            ok: success
+            refusals: Arc::clone(&route.errors),
+            ok: route
+                .success(manifest)
                 .value
                 .as_ref()
                 .map(|(path, wanted)| (add(path), wanted.clone())),
@@ -46,11 +51,14 @@ impl Judge {
             note_warnings(manifest, warnings.len());
         }
         match &self.ok {
-            Some((slot, Some(wanted))) if !at(*slot).is(wanted) => {
-                Err(refused_in_body(manifest, reply, at(*slot).is_some()))
-            }
+            Some((slot, Some(wanted))) if !at(*slot).is(wanted) => Err(refused_in_body(
+                manifest,
+                &self.refusals,
+                reply,
+                at(*slot).is_some(),
+            )),
             Some((slot, None)) if at(*slot).is_some() => {
-                Err(refused_in_body(manifest, reply, true))
+                Err(refused_in_body(manifest, &self.refusals, reply, true))
             }
             _ => Ok(()),
         }
@@ -66,8 +74,13 @@ pub fn note_warnings(manifest: &Manifest, warnings: usize) {
 
 /// A good status with a body that is no success: its code says what it means. Without one, a body that says "no" is a
 /// refusal, and one that says nothing is unlike what the file describes.
-pub fn refused_in_body(manifest: &Manifest, reply: &Reply, said: bool) -> Refusal {
-    let coded = faults::refusal(manifest, reply)
+pub fn refused_in_body(
+    manifest: &Manifest,
+    own: &RouteErrors,
+    reply: &Reply,
+    said: bool,
+) -> Refusal {
+    let coded = refusal(manifest, own, reply)
         .filter(|refusal| refusal.error.kind != SourceErrorKind::Malformed);
     coded.unwrap_or_else(|| {
         let error = if said {

@@ -4,7 +4,7 @@ use super::Adapter;
 use super::faults::{self, malformed};
 use super::honest;
 use super::judge::Judge;
-use super::manifest::{Gone, ListRoute, Manifest, Success};
+use super::manifest::{Gone, Lacks, ListRoute, Manifest, Route};
 use super::mapping::{Came, CustomerMap};
 use super::native;
 use super::paging::{Asked, Pages, Said};
@@ -12,8 +12,8 @@ use super::pick::{Element, Leaf, Picker, Rows, RowsSeen};
 use super::place::JsonPath;
 use super::request::Prepared;
 use super::unchanged::Heard;
-use crate::model::{CustomerOrderField, DateTime, Filter, Native, NativeFinder, Order};
-use crate::source::{Call, ListPlan, Page, Position, Row, SourceError, Unsupported};
+use crate::model::{DateTime, Native, NativeFinder};
+use crate::source::{Call, ListPlan, Page, Position, Row, SourceError};
 use crate::upstream::Reply;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub struct Listing {
     prepared: Prepared,
     map: CustomerMap,
-    pages: Pages,
+    pub(super) pages: Pages,
     envelope: Picker,
     judge: Judge,
 }
@@ -32,8 +32,7 @@ impl Listing {
     pub fn new(manifest: &Manifest, route: &ListRoute, prepared: Prepared) -> Self {
         let mut envelope = Picker::default();
         envelope.rows_at(&route.items);
-        let success = route.route.ok.as_ref().unwrap_or(&manifest.http.ok);
-        let judge = Judge::new(manifest, success, |path| envelope.add(path));
+        let judge = Judge::new(manifest, &route.route, |path| envelope.add(path));
         let pages = Pages::new(&route.page, &mut envelope);
         let map = CustomerMap::new_below(
             manifest,
@@ -52,90 +51,6 @@ impl Listing {
 }
 
 impl Adapter {
-    /// Which route serves a filter and an order, and how.
-    pub(super) fn plan_list(
-        &self,
-        filter: &Filter,
-        order: Option<Order>,
-    ) -> Result<ListPlan, Unsupported> {
-        let mut best: Option<Unsupported> = None;
-        for (index, route) in self.manifest.lists.iter().enumerate() {
-            let missing = route.unserved(&self.manifest, filter);
-            let sorts = order.is_none_or(|order| {
-                route
-                    .sort
-                    .as_ref()
-                    .is_some_and(|sort| sort.serves(order.field))
-            });
-            if !route.has_what_it_needs(&self.manifest, filter) {
-                continue;
-            }
-            if missing.is_empty() && sorts {
-                return self
-                    .planned(index, route, filter, order)
-                    .ok_or(Unsupported::List);
-            }
-            let refusal = if missing.is_empty() {
-                Unsupported::Order {
-                    supported: self
-                        .capabilities
-                        .orderings
-                        .iter()
-                        .map(|order| order.field.schema_word().to_owned())
-                        .collect(),
-                }
-            } else {
-                Unsupported::Filter {
-                    parts: missing,
-                    supported: self
-                        .capabilities
-                        .filters
-                        .iter()
-                        .map(|filter| filter.name.clone())
-                        .collect(),
-                }
-            };
-            best = Some(match best {
-                Some(Unsupported::Filter { parts, supported }) => match &refusal {
-                    Unsupported::Filter { parts: fewer, .. } if fewer.len() < parts.len() => {
-                        refusal
-                    }
-                    Unsupported::Order { .. } => refusal,
-                    _ => Unsupported::Filter { parts, supported },
-                },
-                _ => refusal,
-            });
-        }
-        Err(best.unwrap_or(Unsupported::List))
-    }
-
-    fn planned(
-        &self,
-        index: usize,
-        route: &ListRoute,
-        filter: &Filter,
-        order: Option<Order>,
-    ) -> Option<ListPlan> {
-        let listing = self.lists.get(index)?;
-        let sort = route.sort.as_ref();
-        let sent = sort.and_then(|sort| sort.chosen(order));
-        Some(ListPlan {
-            route: index,
-            filter: filter.clone(),
-            residual: route.residual(&self.manifest, filter),
-            order,
-            sent,
-            numeric_ids: sent.is_some_and(|sent| sent.field == CustomerOrderField::Id)
-                && self.counts_ids(),
-            unique_order: sent
-                .is_some_and(|sent| sort.is_some_and(|sort| sort.is_unique(sent.field))),
-            paging: listing.pages.paging(),
-            total: listing.pages.total_kind(),
-            depth: listing.pages.depth(),
-            revision: self.manifest.revision,
-        })
-    }
-
     /// One page.
     pub(super) async fn list_page(
         &self,
@@ -157,6 +72,7 @@ impl Adapter {
                 "a filter's value cannot stand in a request",
             )
         };
+        draft.put_constants().map_err(unplaceable)?;
         route
             .push(&self.manifest, &plan.filter, plan.order, &mut draft)
             .map_err(unplaceable)?;
@@ -198,8 +114,7 @@ impl Adapter {
         at: &Position,
         reply: &Reply,
     ) -> Result<Option<Page>, SourceError> {
-        let success = self.success(route.route.ok.as_ref());
-        if faults::status_is_good(success, reply.status) {
+        if faults::status_is_good(route.route.success(&self.manifest), reply.status) {
             return Ok(None);
         }
         let not_the_first = *at != Position::Start && *at != Position::Index(0);
@@ -213,7 +128,7 @@ impl Adapter {
             let kind = crate::source::SourceErrorKind::DepthLimit;
             return Err(SourceError::new(kind, faults::sentence(kind)).with_status(reply.status));
         }
-        match self.judge_status(success, reply) {
+        match self.judge_status(&route.route, reply) {
             Ok(()) => Ok(None),
             Err(refusal) if leads_on(at) => Err(refused_token(refusal.error)),
             Err(refusal) => Err(refused_list(refusal.error)),
@@ -328,7 +243,7 @@ pub struct Batch {
     judge: Judge,
     items: JsonPath,
     unwrap: JsonPath,
-    null_is_absent: bool,
+    lacks: Lacks,
 }
 
 impl Batch {
@@ -336,18 +251,18 @@ impl Batch {
     pub fn new(
         manifest: &Manifest,
         gone: Option<&Gone>,
-        (items, unwrap, null_is_absent): (&JsonPath, &JsonPath, bool),
-        success: &Success,
+        (items, unwrap, lacks): (&JsonPath, &JsonPath, Lacks),
+        route: &Route,
         prepared: Prepared,
     ) -> Self {
         let mut envelope = Picker::default();
         envelope.rows_at(items);
         Self {
-            judge: Judge::new(manifest, success, |path| envelope.add(path)),
+            judge: Judge::new(manifest, route, |path| envelope.add(path)),
             map: CustomerMap::new_below(manifest, gone, None, unwrap),
             items: items.clone(),
             unwrap: unwrap.clone(),
-            null_is_absent,
+            lacks,
             envelope,
             prepared,
         }
@@ -361,7 +276,10 @@ impl Batch {
             self.items.clone(),
             self.unwrap.clone(),
         );
-        rows.null_is_absent = self.null_is_absent;
+        if self.lacks.missing_is_empty && says_nothing(reply) {
+            return Ok(Vec::new());
+        }
+        rows.null_is_absent = self.lacks.null_is_absent;
         let broken = |_| malformed("the CRM's answer is not JSON").with_status(reply.status);
         let picked = self.envelope.pick(&reply.body, &mut rows).map_err(broken)?;
         self.judge
@@ -369,6 +287,7 @@ impl Batch {
             .map_err(|refusal| refused_list(refusal.error))?;
         match picked.rows {
             RowsSeen::Array => Ok(rows.rows),
+            RowsSeen::Absent | RowsSeen::Null if self.lacks.missing_is_empty => Ok(Vec::new()),
             _ => Err(no_records(reply)),
         }
     }
@@ -379,12 +298,15 @@ fn no_records(reply: &Reply) -> SourceError {
         .with_status(reply.status)
 }
 
+/// What is said of a list that the CRM does not find.
+pub const NO_SUCH_LIST: &str = "the CRM has no such list";
+
 /// "Not found" for a list is not an absent customer: the route itself is missing.
 pub fn refused_list(mut error: SourceError) -> SourceError {
     use crate::source::SourceErrorKind;
     if error.kind == SourceErrorKind::NotFound {
         error.kind = SourceErrorKind::Malformed;
-        error.detail = "the CRM has no such list".into();
+        error.detail = NO_SUCH_LIST.into();
     }
     // A good status with a word of failure in the body says nothing of what was asked.
     let good = error.upstream_status.is_some_and(|status| status < 300);

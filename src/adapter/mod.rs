@@ -7,11 +7,14 @@
 mod auth;
 mod body;
 mod capabilities;
+mod clash;
+mod constants;
 mod exchange;
 mod faults;
 mod fetch;
 mod filter;
 pub mod fixtures;
+mod halves;
 mod honest;
 mod judge;
 mod library;
@@ -22,7 +25,9 @@ mod native;
 mod paging;
 mod pick;
 mod place;
+mod plan;
 mod reader;
+mod refusal;
 mod request;
 mod status;
 mod unchanged;
@@ -150,6 +155,7 @@ impl Adapter {
         let headers = constant_headers(&manifest, &vars)?;
         let prepare = |route: &manifest::Route| {
             Prepared::new(route, &vars, &manifest.http.query, &headers)
+                .map(|prepared| prepared.counting_ids(manifest.counts_ids()))
                 .ok_or(BuildError::Unplaceable)
         };
         let writing = |route: Option<&manifest::WriteRoute>| {
@@ -204,8 +210,7 @@ fn reading_one(
     let Some(Get::Route { route, item, gone }) = &manifest.get else {
         return Ok(None);
     };
-    let success = route.ok.as_ref().unwrap_or(&manifest.http.ok);
-    let single = Single::new(manifest, item, gone.as_ref(), success);
+    let single = Single::new(manifest, item, gone.as_ref(), route);
     Ok(Some((prepare(route)?, single)))
 }
 
@@ -218,21 +223,15 @@ fn reading_several(
         gone,
         items,
         unwrap,
-        null_is_absent,
+        lacks,
         ..
     }) = &manifest.get_many
     else {
         return Ok(None);
     };
-    let success = route.ok.as_ref().unwrap_or(&manifest.http.ok);
-    let (prepared, below) = (prepare(route)?, (items, unwrap, *null_is_absent));
-    Ok(Some(Batch::new(
-        manifest,
-        gone.as_ref(),
-        below,
-        success,
-        prepared,
-    )))
+    let (prepared, below) = (prepare(route)?, (items, unwrap, *lacks));
+    let batch = Batch::new(manifest, gone.as_ref(), below, route, prepared);
+    Ok(Some(batch))
 }
 
 /// The vars with their defaults, checked against what the adapter knows.

@@ -127,6 +127,11 @@ impl JsonPath {
             .map(Self)
     }
 
+    /// The path along these members.
+    pub fn of_keys<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        Self(names.map(|name| Step::Key(name.into())).collect())
+    }
+
     /// The segments.
     pub fn steps(&self) -> &[Step] {
         &self.0
@@ -159,6 +164,15 @@ impl JsonPath {
     /// Puts a value at this path, making what is missing on the way. A number makes an array where nothing is yet.
     pub fn put(&self, root: &mut Value, value: Value) {
         put(&self.0, root, value);
+    }
+}
+
+impl std::fmt::Display for JsonPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|step| match step {
+            Step::Key(key) => write!(f, "/{}", escaped(key)),
+            Step::Select { key, value } => write!(f, "/{{{}={}}}", escaped(key), escaped(value)),
+        })
     }
 }
 
@@ -251,6 +265,11 @@ fn step(segment: &str) -> Result<Step, String> {
         });
     }
     unescape(segment).map(|key| Step::Key(key.into()))
+}
+
+/// A text as one segment of a pointer.
+pub fn escaped(text: &str) -> String {
+    text.replace('~', "~0").replace('/', "~1")
 }
 
 /// `~1` is `/` and `~0` is `~` (RFC 6901).

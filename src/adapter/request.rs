@@ -1,6 +1,7 @@
 //! A request in the making. Every value is encoded by the place it goes to, so no value can change the request's shape.
 
-use super::manifest::{ListForm, Route};
+use super::constants::{About, form_name, with_id, with_vars};
+use super::manifest::{ListForm, Route, RouteErrors};
 use super::place::{Destination, JsonPath, Part, Template};
 use super::wire::scalar_text;
 use crate::upstream::Request;
@@ -9,6 +10,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use url::Url;
 
 /// Everything but the unreserved characters of RFC 3986.
@@ -36,6 +38,9 @@ pub struct Prepared {
     headers: HeaderMap,
     put: Vec<(JsonPath, Value)>,
     form: bool,
+    /// The CRM's ids are numbers.
+    counts_ids: bool,
+    refusals: Arc<RouteErrors>,
 }
 
 /// A piece of a path.
@@ -85,10 +90,18 @@ impl Prepared {
             put: route
                 .put
                 .iter()
-                .map(|(path, value)| (path.clone(), fill_texts(value, &get)))
+                .map(|(path, value)| (path.clone(), with_vars(value, &get)))
                 .collect(),
             form: route.form,
+            counts_ids: false,
+            refusals: Arc::clone(&route.errors),
         })
+    }
+
+    /// The same for a CRM whose ids are numbers, or are not.
+    #[must_use]
+    pub fn counting_ids(self, counts_ids: bool) -> Self {
+        Self { counts_ids, ..self }
     }
 
     /// A request of this route, for one customer where the path names one.
@@ -106,6 +119,7 @@ impl Prepared {
             headers: self.headers.clone(),
             body: Value::Null,
             form: String::new(),
+            has_constants: false,
         }
     }
 }
@@ -121,6 +135,8 @@ pub struct Draft<'r> {
     /// The JSON body so far.
     pub body: Value,
     form: String,
+    /// The body's constants stand in it.
+    has_constants: bool,
 }
 
 impl Draft<'_> {
@@ -304,24 +320,42 @@ impl Draft<'_> {
         as_segment(value)
     }
 
-    /// The body in its wire form, constants after the values.
-    fn encoded_body(&mut self) -> Result<Option<Bytes>, Unplaceable> {
-        let id = self.id.clone();
+    /// What refusals of its route mean.
+    pub fn refusals(&self) -> &Arc<RouteErrors> {
+        &self.route.refusals
+    }
+
+    /// Puts the body's constants now: what is put later stands beside or behind them. Otherwise they come last.
+    pub fn put_constants(&mut self) -> Result<(), Unplaceable> {
+        if std::mem::replace(&mut self.has_constants, true) {
+            return Ok(());
+        }
+        let counted = self.route.counts_ids;
+        let about = self.id.as_deref().map(|id| About { id, counted });
         for (path, value) in &self.route.put {
-            let value = fill_texts(value, &|name| {
-                if name == "id" { id.as_deref() } else { None }
-            });
+            let value = with_id(value, about);
             if self.route.form {
                 let name = form_name(path).ok_or(Unplaceable)?;
-                append(
-                    &mut self.form,
-                    &name,
-                    &scalar_text(&value).ok_or(Unplaceable)?,
-                );
+                let text = scalar_text(&value).ok_or(Unplaceable)?;
+                append(&mut self.form, &name, &text);
             } else {
                 path.put(&mut self.body, value);
             }
         }
+        Ok(())
+    }
+
+    /// What was put to a place of the body so far.
+    pub fn put_at(&self, to: &Destination) -> Option<&Value> {
+        match to {
+            Destination::Body(path) => path.find(&self.body),
+            _ => None,
+        }
+    }
+
+    /// The body in its wire form.
+    fn encoded_body(&mut self) -> Result<Option<Bytes>, Unplaceable> {
+        self.put_constants()?;
         if self.route.form {
             if let Value::Object(members) = std::mem::take(&mut self.body) {
                 flatten(&mut self.form, "", &Value::Object(members))?;
@@ -366,42 +400,6 @@ fn flatten(form: &mut String, prefix: &str, value: &Value) -> Result<(), Unplace
             append(form, prefix, &scalar_text(scalar).ok_or(Unplaceable)?);
             Ok(())
         }
-    }
-}
-
-fn form_name(path: &JsonPath) -> Option<String> {
-    use super::place::Step;
-    let mut name = String::new();
-    for step in path.steps() {
-        let Step::Key(key) = step else { return None };
-        if name.is_empty() {
-            name.push_str(key);
-        } else {
-            name.push_str(&format!("[{key}]"));
-        }
-    }
-    Some(name)
-}
-
-/// Texts of a constant are templates; a text without holes stays as it is.
-pub fn fill_texts<'a>(value: &Value, get: &dyn Fn(&str) -> Option<&'a str>) -> Value {
-    match value {
-        Value::String(text) if text.contains('{') => {
-            let filled = Template::parse(text)
-                .ok()
-                .and_then(|template| template.fill(get));
-            Value::String(filled.unwrap_or_else(|| text.clone()))
-        }
-        Value::Array(items) => {
-            Value::Array(items.iter().map(|item| fill_texts(item, get)).collect())
-        }
-        Value::Object(members) => Value::Object(
-            members
-                .iter()
-                .map(|(key, value)| (key.clone(), fill_texts(value, get)))
-                .collect(),
-        ),
-        other => other.clone(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Filters that make one expression: a text, an array of conditions, or merged members. No value can end its literal.
 
+use super::Served;
 use super::shape::with_holes;
 use super::sort::push_sort;
-use super::{Served, is_list};
-use crate::adapter::manifest::{Compose, Each, Quote, Sort};
+use crate::adapter::manifest::{Compose, Each, Quote, Sort, mentions};
 use crate::adapter::place::Template;
 use crate::adapter::request::{Draft, Unplaceable};
 use crate::adapter::wire;
@@ -22,51 +22,48 @@ impl Compose {
             (Each::Text(_), Some(_)) => {}
             _ => push_sort(sort, draft)?,
         }
-        if let (Each::Text(each), template) = (&self.each, &self.template) {
+        if let Each::Text(_) = &self.each {
             let texts = conditions
                 .iter()
-                .map(|(field, served)| self.condition(each, field, served))
+                .map(|(field, served)| self.condition(field, served))
                 .collect::<Result<Vec<_>, _>>()?;
             let filter = texts.join(&self.join);
-            return match template {
+            return match &self.template {
                 Some(template) => self.push_template(template, filter, sort, draft),
                 None if filter.is_empty() => Ok(()),
                 None => draft.put(&self.into, Value::String(filter)),
             };
         }
+        if conditions.is_empty() {
+            return Ok(());
+        }
+        // What the file always asks for stands there already.
+        let mut value = draft.put_at(&self.into).cloned().unwrap_or_default();
         let elements = conditions
             .iter()
             .map(|(field, served)| self.element(field, served));
-        let value = match &self.each {
-            Each::Nested(_) => {
-                let mut merged = Value::Null;
-                for element in elements {
-                    merge(&mut merged, element)?;
-                }
-                merged
+        if matches!(&self.each, Each::Nested(_)) {
+            for element in elements {
+                merge(&mut value, element)?;
             }
-            _ => Value::Array(elements.collect()),
-        };
-        if conditions.is_empty() {
-            Ok(())
         } else {
-            draft.put(&self.into, value)
+            match &mut value {
+                Value::Null => value = elements.collect(),
+                Value::Array(before) => before.extend(elements),
+                _ => return Err(Unplaceable),
+            }
         }
+        draft.put(&self.into, value)
     }
 
-    fn operator(&self, ours: &str) -> String {
-        self.ops
-            .get(ours)
-            .cloned()
-            .unwrap_or_else(|| ours.to_owned())
+    fn operator<'c>(&'c self, ours: &'c str) -> &'c str {
+        self.ops.get(ours).map_or(ours, String::as_str)
     }
 
-    fn condition(
-        &self,
-        each: &Template,
-        field: &str,
-        served: &Served<'_>,
-    ) -> Result<String, Unplaceable> {
+    fn condition(&self, field: &str, served: &Served<'_>) -> Result<String, Unplaceable> {
+        let Each::Text(each) = self.each_of(served.wire) else {
+            return Err(Unplaceable);
+        };
         let quote = served.wire.quote.unwrap_or(self.quote);
         let texts = served
             .values
@@ -75,23 +72,25 @@ impl Compose {
             .collect::<Option<Vec<_>>>()
             .ok_or(Unplaceable)?;
         let said = |each: &Template, ours: &str, value: &str| {
-            let operator = self.operator(ours);
             let hole = |name: &str| match name {
                 "field" => Some(field),
-                "op" => Some(operator.as_str()),
+                "op" => Some(self.operator(ours)),
                 "value" => Some(value),
                 _ => None,
             };
             each.fill(hole).ok_or(Unplaceable)
         };
-        match (served.key.operator(), &self.or, &self.each_in) {
-            ("in", Some(or), _) => {
+        if served.key.operator() != "in" {
+            return said(each, served.key.op(), &texts.join(","));
+        }
+        match self.several(served.wire) {
+            Some(several) => said(several, "in", &texts.join(",")),
+            None => {
                 let equal: Result<Vec<_>, _> =
                     texts.iter().map(|text| said(each, "eq", text)).collect();
+                let or = self.or.as_deref().unwrap_or_default();
                 equal.map(|equal| format!("({})", equal.join(or)))
             }
-            ("in", None, Some(each_in)) => said(each_in, "in", &texts.join(",")),
-            (ours, ..) => said(each, ours, &texts.join(",")),
         }
     }
 
@@ -102,7 +101,7 @@ impl Compose {
         sort: Option<(&Sort, Order)>,
         draft: &mut Draft<'_>,
     ) -> Result<(), Unplaceable> {
-        let sort = if template.holes().any(|hole| hole == "sort") {
+        let sort = if self.holds_sort() {
             sort.and_then(|(sort, order)| sort.text(order))
                 .unwrap_or_default()
         } else {
@@ -134,19 +133,19 @@ impl Compose {
     }
 
     fn element(&self, field: &str, served: &Served<'_>) -> Value {
-        let (Each::Element(each) | Each::Nested(each)) = &self.each else {
+        let (Each::Element(each) | Each::Nested(each)) = self.each_of(served.wire) else {
             return Value::Null;
         };
-        let operator = self.operator(served.key.operator());
+        let several = served.key.takes_several();
         let filled = with_holes(each, &|text| match text {
             "$field" => Some(Value::from(field)),
-            "$op" => Some(Value::from(operator.as_str())),
-            "$value" if is_list(served.key) && !mentions(each, "$values") => {
+            "$op" => Some(Value::from(self.operator(served.key.op()))),
+            "$value" if several && !mentions(each, "$values") => {
                 Some(Value::Array(served.values.clone()))
             }
-            "$value" if is_list(served.key) => Some(Value::Null),
+            "$value" if several => Some(Value::Null),
             "$value" => served.values.first().cloned(),
-            "$values" if is_list(served.key) => Some(Value::Array(served.values.clone())),
+            "$values" if several => Some(Value::Array(served.values.clone())),
             "$values" => Some(Value::Null),
             _ => None,
         });
@@ -157,17 +156,6 @@ impl Compose {
             }
             other => other,
         }
-    }
-}
-
-fn mentions(shape: &Value, word: &str) -> bool {
-    match shape {
-        Value::String(text) => text == word,
-        Value::Array(items) => items.iter().any(|item| mentions(item, word)),
-        Value::Object(members) => members
-            .iter()
-            .any(|(key, value)| key == word || mentions(value, word)),
-        _ => false,
     }
 }
 

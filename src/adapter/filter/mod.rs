@@ -5,7 +5,7 @@ mod compose;
 mod shape;
 mod sort;
 
-pub use shape::shaped;
+pub use shape::{shaped, with_holes};
 
 use super::manifest::{
     FilterKey, FilterTarget, FilterWire, ListForm, ListRoute, Manifest, WireFormat,
@@ -28,6 +28,31 @@ struct Served<'r> {
     coarse: bool,
 }
 
+/// A part of a filter that a route cannot serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Its name, and why it is not served where the route knows it.
+    pub text: String,
+    /// The route knows it, within a limit.
+    pub limited: bool,
+}
+
+impl Missing {
+    fn unknown(key: Option<&FilterKey>) -> Self {
+        Self {
+            text: key.map(|key| key.word().to_owned()).unwrap_or_default(),
+            limited: false,
+        }
+    }
+
+    fn limited(name: &str, why: &str) -> Self {
+        Self {
+            text: format!("{name} ({why})"),
+            limited: true,
+        }
+    }
+}
+
 impl ListRoute {
     fn wire(&self, key: FilterKey) -> Option<&FilterWire> {
         self.filters
@@ -37,19 +62,19 @@ impl ListRoute {
     }
 
     /// The best way to serve a part; else what cannot be served, in words for people.
-    fn serve<'r>(&'r self, manifest: &Manifest, part: &Asked) -> Result<Served<'r>, String> {
+    fn serve<'r>(&'r self, manifest: &Manifest, part: &Asked) -> Result<Served<'r>, Missing> {
         let mut unserved = None;
         for key in part.keys {
             let one_only = key.operator() == "eq" && part.keys.len() > 1;
             let Some(wire) = self
                 .wire(*key)
-                .filter(|_| !one_only || part.values.len() == 1)
+                .filter(|_| !one_only || part.values.len() < 2)
             else {
                 continue;
             };
             match serve_as(manifest, *key, wire, part) {
                 Ok(served) => return Ok(served),
-                Err(why) => unserved = Some(format!("{} ({why})", key.word())),
+                Err(why) => unserved = Some(Missing::limited(key.word(), &why)),
             }
         }
         let best = if part.values.len() > 1 {
@@ -57,7 +82,7 @@ impl ListRoute {
         } else {
             part.keys.first()
         };
-        Err(unserved.unwrap_or_else(|| best.map(|key| key.word().to_owned()).unwrap_or_default()))
+        Err(unserved.unwrap_or_else(|| Missing::unknown(best)))
     }
 
     fn served<'r>(&'r self, manifest: &Manifest, filter: &Filter) -> Vec<Served<'r>> {
@@ -72,28 +97,59 @@ impl ListRoute {
         !self.needs_filter || !self.served(manifest, filter).is_empty()
     }
 
+    /// What says that deleted records shall be left out, where the route has a word for it.
+    fn excluded(&self, filter: &Filter) -> Option<Served<'_>> {
+        let key = FilterKey::DeletedExclude;
+        let wire = self
+            .wire(key)
+            .filter(|_| filter.deleted == DeletedFilter::Exclude)?;
+        Some(Served {
+            key,
+            wire,
+            values: vec![wire.value.clone().unwrap_or(Value::Bool(true))],
+            coarse: false,
+        })
+    }
+
     /// The parts of a filter that this route cannot serve, by name.
-    pub fn unserved(&self, manifest: &Manifest, filter: &Filter) -> Vec<String> {
-        let mut unserved: Vec<String> = asked(filter, self.gone.is_some())
+    pub fn unserved(&self, manifest: &Manifest, filter: &Filter) -> Vec<Missing> {
+        let mut unserved: Vec<Missing> = asked(filter, self.gone.is_some())
             .iter()
             .filter_map(|part| self.serve(manifest, part).err())
             .collect();
-        let composed = |served: &&Served<'_>| matches!(served.wire.to, FilterTarget::Field(_));
-        let most = self.compose.as_ref().and_then(|compose| compose.max);
-        if let Some(most) = most
-            && unserved.is_empty()
-        {
-            let served = self.served(manifest, filter);
-            let names: Vec<_> = served
-                .iter()
-                .filter(composed)
-                .map(|one| one.key.word())
-                .collect();
-            if names.len() > most {
-                unserved.push(format!("{} (at most {most} together)", names.join(", ")));
-            }
+        if !unserved.is_empty() {
+            return unserved;
         }
+        let mut served = self.served(manifest, filter);
+        let composed = |served: &&Served<'_>| matches!(served.wire.to, FilterTarget::Field(_));
+        let names: Vec<_> = served
+            .iter()
+            .filter(composed)
+            .map(|one| one.key.word())
+            .collect();
+        let most = self.compose.as_ref().and_then(|compose| compose.max);
+        if let Some(most) = most.filter(|most| names.len() > *most) {
+            let why = format!("at most {most} together");
+            unserved.push(Missing::limited(&names.join(", "), &why));
+        }
+        served.extend(self.excluded(filter));
+        unserved.extend(self.clashing(&served));
         unserved
+    }
+
+    /// Filters that would go to one place: of two values there one would be lost.
+    fn clashing(&self, served: &[Served<'_>]) -> Option<Missing> {
+        let mut places = Vec::new();
+        for one in served {
+            places.extend(one.wire.place(one.key).map(|place| (one.key, place)));
+        }
+        let form = self.route.form;
+        places.iter().enumerate().find_map(|(index, (key, place))| {
+            let mut before = places.iter().take(index);
+            let (other, _) = before.find(|(_, other)| other.clashes(place, form))?;
+            let names = format!("{}, {}", other.word(), key.word());
+            Some(Missing::limited(&names, "one of them at a time"))
+        })
     }
 
     /// The part of a filter whose rows must be checked again.
@@ -124,15 +180,7 @@ impl ListRoute {
         draft: &mut Draft<'_>,
     ) -> Result<(), Unplaceable> {
         let mut conditions = Vec::new();
-        let excluded = (filter.deleted == DeletedFilter::Exclude)
-            .then(|| self.wire(FilterKey::DeletedExclude))
-            .flatten()
-            .map(|wire| Served {
-                key: FilterKey::DeletedExclude,
-                wire,
-                values: vec![wire.value.clone().unwrap_or(Value::Bool(true))],
-                coarse: false,
-            });
+        let excluded = self.excluded(filter);
         for served in self.served(manifest, filter).into_iter().chain(excluded) {
             match &served.wire.to {
                 FilterTarget::Send(to) => send(&served, to, draft)?,
@@ -252,10 +300,6 @@ fn translate_time(wire: &FilterWire, key: FilterKey, time: jiff::Timestamp) -> (
     (wire::write_time(moved.unwrap_or(time), format), coarse)
 }
 
-fn is_list(key: FilterKey) -> bool {
-    matches!(key.operator(), "in" | "all")
-}
-
 fn send(served: &Served<'_>, to: &Destination, draft: &mut Draft<'_>) -> Result<(), Unplaceable> {
     let shape = |value: &Value| {
         served
@@ -264,7 +308,7 @@ fn send(served: &Served<'_>, to: &Destination, draft: &mut Draft<'_>) -> Result<
             .as_ref()
             .map_or_else(|| value.clone(), |each| shaped(each, value))
     };
-    if is_list(served.key) {
+    if served.key.takes_several() {
         return draft.put_list(
             to,
             served.values.iter().map(shape).collect(),
@@ -287,6 +331,7 @@ impl FilterWire {
             format: None,
             list,
             each: None,
+            condition: None,
             quote: None,
             widen: None,
             residual: false,

@@ -2,8 +2,8 @@
 
 use super::shape::with_holes;
 use crate::adapter::manifest::{Sort, SortStyle};
-use crate::adapter::place::Template;
 use crate::adapter::request::{Draft, Unplaceable};
+use crate::adapter::wire;
 use crate::model::{CustomerOrderField, Order, OrderDirection};
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ impl Sort {
         self.ties_unique || self.unique == Some(field)
     }
 
-    fn words(&self, order: Order) -> Option<(&str, &str)> {
+    fn words(&self, order: Order) -> Option<(&str, &Value)> {
         let direction = match order.direction {
             OrderDirection::Asc => &self.asc,
             OrderDirection::Desc => &self.desc,
@@ -42,7 +42,7 @@ impl Sort {
                 Some(format!("-{field}"))
             }
             SortStyle::Signed(_) => Some(field.to_owned()),
-            _ => Some(format!("{field}{direction}")),
+            _ => Some(format!("{field}{}", wire::scalar_text(direction)?)),
         }
     }
 }
@@ -59,22 +59,19 @@ pub(super) fn push_sort(
     match &sort.style {
         SortStyle::Pair { field, direction } => {
             draft.put(field, Value::from(by))?;
-            draft.put(direction, Value::from(word))
+            draft.put(direction, word.clone())
         }
         SortStyle::Signed(to) | SortStyle::Suffix(to) => {
             draft.put(to, Value::String(sort.text(order).ok_or(Unplaceable)?))
         }
-        SortStyle::Keyed(name) => {
-            let name = Template::parse(name)
-                .ok()
-                .and_then(|name| name.fill(|hole| (hole == "field").then_some(by)))
-                .ok_or(Unplaceable)?;
-            draft.query_text(&name, &Value::from(word))
+        SortStyle::Keyed(keyed) => {
+            let to = keyed.place(by).ok_or(Unplaceable)?;
+            draft.put(&to, word.clone())
         }
         SortStyle::Body { to, each } => {
             let element = with_holes(each, &|text| match text {
                 "$field" => Some(Value::from(by)),
-                "$direction" => Some(Value::from(word)),
+                "$direction" => Some(word.clone()),
                 _ => None,
             });
             to.put(&mut draft.body, Value::Array(vec![element]));

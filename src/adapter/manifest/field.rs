@@ -82,6 +82,8 @@ pub struct Field {
     pub each: JsonPath,
     /// What joins several values.
     pub join: Option<String>,
+    /// What stands between the texts of a list that is one text.
+    pub split: Option<String>,
     /// Wire values that mean nothing.
     pub null_if: Vec<Value>,
     /// What is written around the value.

@@ -1,6 +1,6 @@
 //! Filters and orders of list routes.
 
-use crate::adapter::place::{Destination, JsonPath, Template};
+use crate::adapter::place::{Destination, JsonPath, Template, escaped};
 use crate::model::{CustomerOrderField, OrderDirection};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -56,11 +56,25 @@ filter_keys! {
 }
 
 impl FilterKey {
-    /// The comparison, as `compose` calls it.
+    /// The comparison.
     pub fn operator(self) -> &'static str {
         self.word()
             .split_once(':')
             .map_or("eq", |(_, operator)| operator)
+    }
+
+    /// The comparison, as `compose.ops` calls it.
+    pub fn op(self) -> &'static str {
+        match self {
+            Self::Search => "search",
+            Self::DeletedExclude | Self::DeletedInclude | Self::DeletedOnly => "eq",
+            other => other.operator(),
+        }
+    }
+
+    /// Whether it compares with a list of values.
+    pub fn takes_several(self) -> bool {
+        matches!(self.operator(), "in" | "all")
     }
 }
 
@@ -79,6 +93,8 @@ pub struct FilterWire {
     pub list: ListForm,
     /// The shape of one element of a JSON list, or of a single value.
     pub each: Option<Value>,
+    /// How its condition looks inside the composed filter, where that is another way.
+    pub condition: Option<Each>,
     /// How its value is quoted inside an expression, where that is another way.
     pub quote: Option<Quote>,
     /// How much more to ask for.
@@ -159,6 +175,57 @@ pub struct Compose {
     pub max: Option<usize>,
 }
 
+impl Compose {
+    /// Whether the whole text holds the order too.
+    pub fn holds_sort(&self) -> bool {
+        let mut templates = self.template.iter();
+        templates.any(|template| template.holes().any(|hole| hole == "sort"))
+    }
+
+    /// How the condition of a filter looks.
+    pub fn each_of<'c>(&'c self, wire: &'c FilterWire) -> &'c Each {
+        wire.condition.as_ref().unwrap_or(&self.each)
+    }
+
+    /// The text whose `{op}` is the operator of a filter with several values; `None` where such values are said one by one.
+    pub fn several<'c>(&'c self, wire: &'c FilterWire) -> Option<&'c Template> {
+        match (&wire.condition, &self.or, &self.each_in) {
+            (_, Some(_), _) => None,
+            (Some(Each::Text(own)), ..) => Some(own),
+            (None, None, Some(each_in)) => Some(each_in),
+            _ => match &self.each {
+                Each::Text(each) => Some(each),
+                _ => None,
+            },
+        }
+    }
+
+    /// The operator that the condition of a filter needs; `None` where it holds none.
+    pub fn op_needed(&self, key: FilterKey, wire: &FilterWire) -> Option<&'static str> {
+        let holds = |text: &Template| text.holes().any(|hole| hole == "op");
+        match self.each_of(wire) {
+            Each::Text(each) if key.operator() == "in" => match self.several(wire) {
+                Some(several) => holds(several).then_some("in"),
+                None => holds(each).then_some("eq"),
+            },
+            Each::Text(each) => holds(each).then(|| key.op()),
+            Each::Element(shape) | Each::Nested(shape) => mentions(shape, "$op").then(|| key.op()),
+        }
+    }
+}
+
+/// Whether a shape has this text somewhere.
+pub fn mentions(shape: &Value, word: &str) -> bool {
+    match shape {
+        Value::String(text) => text == word,
+        Value::Array(items) => items.iter().any(|item| mentions(item, word)),
+        Value::Object(members) => members
+            .iter()
+            .any(|(key, value)| key == word || mentions(value, word)),
+        _ => false,
+    }
+}
+
 /// How one condition looks.
 #[derive(Clone, Debug)]
 pub enum Each {
@@ -190,10 +257,10 @@ pub enum Quote {
 pub struct Sort {
     /// How it is said.
     pub style: SortStyle,
-    /// The word for ascending.
-    pub asc: String,
-    /// The word for descending.
-    pub desc: String,
+    /// The word for ascending, or its number.
+    pub asc: Value,
+    /// The word for descending, or its number.
+    pub desc: Value,
     /// Our order fields and the vendor's.
     pub by: BTreeMap<CustomerOrderField, String>,
     /// The order field without ties.
@@ -218,8 +285,8 @@ pub enum SortStyle {
     Signed(Destination),
     /// The direction behind the field.
     Suffix(Destination),
-    /// The field is part of the parameter's name.
-    Keyed(String),
+    /// The field is part of the place's name.
+    Keyed(KeyedPlace),
     /// An array in the body with one element.
     Body {
         /// The array.
@@ -227,4 +294,27 @@ pub enum SortStyle {
         /// One element.
         each: Value,
     },
+}
+
+/// A place that a field names: a query parameter or a member of the body, with `{field}`.
+#[derive(Clone, Debug)]
+pub struct KeyedPlace {
+    /// Whether it is a member of the body.
+    pub in_body: bool,
+    /// Its name, or its pointer.
+    pub name: Template,
+}
+
+impl KeyedPlace {
+    /// The place for one field.
+    pub fn place(&self, field: &str) -> Option<Destination> {
+        let fill = |field: &str| self.name.fill(|hole| (hole == "field").then_some(field));
+        if self.in_body {
+            JsonPath::parse(&fill(&escaped(field))?)
+                .ok()
+                .map(Destination::Body)
+        } else {
+            Some(Destination::Query(fill(field)?.into()))
+        }
+    }
 }

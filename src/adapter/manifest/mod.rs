@@ -17,6 +17,7 @@ use crate::source::SourceErrorKind;
 use http::{HeaderName, Method};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One CRM.
 #[derive(Clone, Debug)]
@@ -140,6 +141,12 @@ pub enum AuthRule {
 }
 
 impl Manifest {
+    /// Whether the CRM's ids are numbers, so that it orders them as such.
+    pub fn counts_ids(&self) -> bool {
+        let id = self.fields.get("id");
+        id.is_some_and(|field| field.wire == Some(WireType::Int))
+    }
+
     /// The vars that a CRM gives a new value by itself: first refresh tokens, where such a token is one var and nothing else.
     pub fn refresh_vars(&self) -> impl Iterator<Item = &str> {
         self.http.auth.iter().filter_map(|rule| {
@@ -265,6 +272,24 @@ pub struct Route {
     pub form: bool,
     /// What makes this route's answer a success; falls back to the adapter's.
     pub ok: Option<Success>,
+    /// What this route's refusals mean, before the adapter's.
+    pub errors: Arc<RouteErrors>,
+}
+
+impl Route {
+    /// What makes its answer a success.
+    pub fn success<'a>(&'a self, manifest: &'a Manifest) -> &'a Success {
+        self.ok.as_ref().unwrap_or(&manifest.http.ok)
+    }
+}
+
+/// What refusals of one route mean, where that is something else than elsewhere.
+#[derive(Clone, Debug, Default)]
+pub struct RouteErrors {
+    /// What codes mean.
+    pub codes: BTreeMap<String, Meaning>,
+    /// What statuses mean.
+    pub status: BTreeMap<u16, ErrorKind>,
 }
 
 /// How one customer is read.
@@ -298,8 +323,8 @@ pub enum GetMany {
         unwrap: JsonPath,
         /// The most ids a call takes.
         max: usize,
-        /// A null stands for an id without a record.
-        null_is_absent: bool,
+        /// What the answer may lack.
+        lacks: Lacks,
         /// Which records are deleted.
         gone: Option<Gone>,
     },
@@ -308,6 +333,15 @@ pub enum GetMany {
         /// The most ids a call takes.
         max: usize,
     },
+}
+
+/// What an answer to a batch may lack.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lacks {
+    /// A null stands for an id without a record.
+    pub null_is_absent: bool,
+    /// An absent array means no records.
+    pub missing_is_empty: bool,
 }
 
 impl GetMany {
@@ -322,6 +356,8 @@ impl GetMany {
 /// What refusals mean.
 #[derive(Clone, Debug, Default)]
 pub struct Errors {
+    /// Where the list of errors stands, or the errors by the names of fields; the first that is one of these counts.
+    pub each: Vec<JsonPath>,
     /// Where the code stands.
     pub code: Vec<Pointer>,
     /// Where the message stands.

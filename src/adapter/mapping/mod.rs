@@ -12,6 +12,8 @@ use super::place::JsonPath;
 use crate::model::{
     Customer, CustomerStatus, CustomerTier, CustomerType, DateTime, Gender, LocalId, Native,
 };
+pub use scalar::bare;
+
 use record::Record;
 use scalar::{is_gone, plain_text};
 use std::sync::Arc;

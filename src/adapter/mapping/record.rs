@@ -1,6 +1,6 @@
 //! One record being read: each kind of field, and the problem that stands for a value that is odd.
 
-use super::scalar::{into_text, means_nothing, plain_text, split_name};
+use super::scalar::{into_text, means_nothing, plain_text, split, split_name};
 use super::{Reading, Readings};
 use crate::adapter::manifest::{UnknownWord, WireFormat, WireType};
 use crate::adapter::pick::Leaf;
@@ -128,6 +128,14 @@ impl<'de> Record<'_, 'de> {
 
     pub(super) fn boolean(&mut self, reading: &Option<Reading>) -> Option<bool> {
         let (reading, leaf) = self.take(reading)?;
+        if let Some(words) = &reading.words {
+            return match (words.read(&leaf), reading.field.unknown) {
+                (Some("TRUE"), _) => Some(true),
+                (Some("FALSE"), _) => Some(false),
+                (_, UnknownWord::Null) => None,
+                _ => self.problem(reading, "a word that is not in the adapter's list"),
+            };
+        }
         match leaf {
             Leaf::Bool(value) => Some(value),
             Leaf::Int(0) => Some(false),
@@ -140,6 +148,9 @@ impl<'de> Record<'_, 'de> {
 
     pub(super) fn texts(&mut self, reading: &Option<Reading>) -> Option<Vec<Box<str>>> {
         let (reading, leaf) = self.take(reading)?;
+        if let (Leaf::Text(text), Some(between)) = (&leaf, &reading.field.split) {
+            return Some(split(text, between));
+        }
         let Some(items) = leaf.array() else {
             return self.problem(reading, "expected a list of texts");
         };

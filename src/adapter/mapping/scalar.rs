@@ -90,3 +90,20 @@ pub(super) fn split_name(name: &str) -> (Option<Box<str>>, Option<Box<str>>) {
         None => (Some(name.trim().into()), None),
     }
 }
+
+/// The texts of a list that is one text; those that are empty are none.
+pub(super) fn split(text: &str, between: &str) -> Vec<Box<str>> {
+    let parts = text.split(bare(between)).map(str::trim);
+    parts
+        .filter(|part| !part.is_empty())
+        .map(Box::from)
+        .collect()
+}
+
+/// What stands between texts, without the spaces around it: CRMs are not strict about those.
+pub fn bare(between: &str) -> &str {
+    match between.trim() {
+        "" => between,
+        bare => bare,
+    }
+}

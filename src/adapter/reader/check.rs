@@ -1,15 +1,16 @@
 //! Checks that need more than one part of an adapter file.
 
+use super::{clash, compose};
 use crate::adapter::manifest::{
     AuthRule, FilterKey, FilterTarget, FilterWire, Get, GetMany, ListRoute, Manifest, Needed,
-    Route, SortStyle, WriteRoute,
+    Route, WriteRoute,
 };
 use crate::adapter::place::{Destination, Template};
 use crate::document::Table;
 use crate::model::{CustomerStatus, CustomerTier, CustomerType, Gender};
 
 /// Notes a problem at the part of the file that these steps lead to.
-type Note<'n> = dyn Fn(&[&str], String) + 'n;
+pub(super) type Note<'n> = dyn Fn(&[&str], String) + 'n;
 
 /// Notes what does not fit together.
 pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
@@ -17,7 +18,8 @@ pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
     check_templates(manifest, note);
     check_words(manifest, note);
     check_filters(manifest, note);
-    check_compose(manifest, note);
+    compose::check(manifest, note);
+    clash::check(manifest, note);
     check_writes(manifest, note);
     check_reuse(manifest, note);
     if manifest
@@ -79,6 +81,7 @@ fn canonical(field: &str) -> Option<&'static [&'static str]> {
         "status" => Some(CustomerStatus::WORDS),
         "type" => Some(CustomerType::WORDS),
         "gender" => Some(Gender::WORDS),
+        "unsubscribed" => Some(&["TRUE", "FALSE"]),
         _ => None,
     }
 }
@@ -171,25 +174,6 @@ fn check_filters(manifest: &Manifest, note: &Note<'_>) {
                     ),
                 );
             }
-        }
-    }
-}
-
-/// A text that holds the order too needs an order that is one text.
-fn check_compose(manifest: &Manifest, note: &Note<'_>) {
-    for (index, list) in manifest.lists.iter().enumerate() {
-        let (Some(compose), Some(sort)) = (&list.compose, &list.sort) else {
-            continue;
-        };
-        let holds_sort = compose
-            .template
-            .iter()
-            .any(|template| template.holes().any(|hole| hole == "sort"));
-        if holds_sort && !matches!(sort.style, SortStyle::Signed(_) | SortStyle::Suffix(_)) {
-            note(
-                &["list", &index.to_string(), "compose", "template"],
-                "`compose.template` holds `{sort}`, so the sort's style must be `signed` or `suffix`".into(),
-            );
         }
     }
 }
@@ -332,6 +316,11 @@ fn check_route(manifest: &Manifest, steps: &[&str], route: &Route, id: bool, not
         for template in texts(value) {
             check("put", &template, id);
         }
+    }
+    if manifest.errors.code.is_empty() && !route.errors.codes.is_empty() {
+        let shown = steps.first().copied().unwrap_or_default();
+        let why = format!("`{shown}.codes` does nothing: `errors.code` says where a code stands");
+        note(&part("codes"), why);
     }
     let in_put = route
         .put

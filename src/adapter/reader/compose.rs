@@ -1,8 +1,11 @@
 //! The composed filters of an adapter file: how conditions look and how values are quoted. A hole or a shape that says
 //! nothing of the value would ask the CRM for something else than was wanted, so it is refused here.
 
+use super::check::Note;
 use super::{Reading, destination, json, parsed, parsed_text, required};
-use crate::adapter::manifest::{Compose, Each, Quote};
+use crate::adapter::manifest::{
+    Compose, Each, FilterKey, FilterTarget, FilterWire, ListRoute, Manifest, Quote, SortStyle,
+};
 use crate::adapter::place::Template;
 use crate::document::{Table, Value as Item};
 use serde_json::Value;
@@ -17,6 +20,17 @@ pub(super) const QUOTES: &[(&str, Quote)] = &[
     ("parens_backslash", Quote::ParensBackslash),
 ];
 
+/// Keys of texts.
+const TEXT_ONLY: &[&str] = &[
+    "join",
+    "or",
+    "each_in",
+    "quote",
+    "template",
+    "filter_prefix",
+    "sort_prefix",
+];
+
 impl Reading {
     pub(super) fn compose(&self, mut table: Table<'_>) -> Option<Compose> {
         self.assumed(&mut table);
@@ -25,7 +39,7 @@ impl Reading {
         let each = each_shape(&mut table);
         let mut ops = BTreeMap::new();
         if let Some(mut inner) = table.table("ops") {
-            for name in ["eq", "in", "all", "gte", "lte", "lt"] {
+            for name in ["eq", "in", "all", "gte", "lte", "lt", "search"] {
                 ops.extend(inner.string(name).map(|text| (name.to_owned(), text.value)));
             }
             inner.finish();
@@ -33,6 +47,12 @@ impl Reading {
         let mut text = |key: &str| table.string(key).map(|text| text.value).unwrap_or_default();
         let (join, filter_prefix, sort_prefix) =
             (text("join"), text("filter_prefix"), text("sort_prefix"));
+        if !matches!(each, Some(Each::Text(_)) | None) {
+            for key in TEXT_ONLY.iter().filter(|key| table.has(key)) {
+                let why = format!("`{key}` does nothing here: `each` is no text");
+                table.problem(&table.place_of(key), why);
+            }
+        }
         let max = table.integer("max", 1..=10_000_u32).map(|max| max as usize);
         // Conditions with nothing between them are another condition, or none.
         let lone = matches!(each, Some(Each::Text(_))) && join.is_empty();
@@ -77,7 +97,7 @@ pub(super) fn with_holes(text: &str, known: &[&str], needed: &str) -> Result<Tem
 }
 
 /// How one condition looks: text, members to merge, or an element of an array.
-fn each_shape(table: &mut Table<'_>) -> Option<Each> {
+pub(super) fn each_shape(table: &mut Table<'_>) -> Option<Each> {
     let item = table.value("each")?;
     let (shape, at) = match &item {
         Item::Text(text) => return parsed_text(table, text, condition).map(Each::Text),
@@ -121,5 +141,65 @@ fn holds_value(shape: &Value) -> bool {
         Value::Array(items) => items.iter().any(holds_value),
         Value::Object(members) => members.values().any(holds_value),
         _ => false,
+    }
+}
+
+/// Notes conditions that could not be said, or would be said in our own words.
+pub(super) fn check(manifest: &Manifest, note: &Note<'_>) {
+    for (index, list) in manifest.lists.iter().enumerate() {
+        let at = index.to_string();
+        if let Some(compose) = &list.compose {
+            check_sort(list, compose, &at, note);
+            for (key, wire) in &list.filters {
+                if matches!(wire.to, FilterTarget::Field(_)) {
+                    check_condition(*key, wire, compose, &at, note);
+                }
+            }
+        }
+    }
+}
+
+/// A text that holds the order too needs an order that is one text.
+fn check_sort(list: &ListRoute, compose: &Compose, at: &str, note: &Note<'_>) {
+    let as_text = |style: &SortStyle| matches!(style, SortStyle::Signed(_) | SortStyle::Suffix(_));
+    if compose.holds_sort() && list.sort.as_ref().is_some_and(|sort| !as_text(&sort.style)) {
+        note(
+            &["list", at, "compose", "template"],
+            "`compose.template` holds `{sort}`, so the sort's style must be `signed` or `suffix`"
+                .into(),
+        );
+    }
+}
+
+fn check_condition(
+    key: FilterKey,
+    wire: &FilterWire,
+    compose: &Compose,
+    at: &str,
+    note: &Note<'_>,
+) {
+    let word = key.word();
+    let fits = match (&compose.each, &wire.condition) {
+        (Each::Text(_), Some(Each::Text(_))) | (_, None) => true,
+        (Each::Nested(_), Some(Each::Nested(own) | Each::Element(own))) => own.is_object(),
+        (Each::Element(_), Some(own)) => !matches!(own, Each::Text(_)),
+        _ => false,
+    };
+    if !fits {
+        note(
+            &["list", at, "filter", word, "each"],
+            format!("`each` of the filter `{word}` must be of the kind that `compose.each` is"),
+        );
+        return;
+    }
+    if let Some(op) = compose.op_needed(key, wire)
+        && !compose.ops.contains_key(op)
+    {
+        note(
+            &["list", at, "filter", word],
+            format!(
+                "the filter `{word}` is sent with an operator, and `list[{at}].compose.ops` has no `{op}`"
+            ),
+        );
     }
 }

@@ -7,6 +7,7 @@ use crate::adapter::mapping::READABLE;
 use crate::adapter::place::JsonPath;
 use crate::document::{Table, Value as Item};
 use crate::model::WriteField;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Wire types with their words.
@@ -106,12 +107,17 @@ impl Reading {
             present: present.next().zip(present.next()),
             each: parsed(&mut table, "each", JsonPath::parse).unwrap_or_default(),
             join: table.string("join").map(|text| text.value),
+            split: table.string("split").map(|text| text.value),
             null_if,
             shape: table.value("shape").map(|item| json(&item)),
             clear: clear(&mut table),
             max_length: length(&mut table, "max_length"),
             min_length: length(&mut table, "min_length"),
         };
+        idle_keys(&table, name, &field);
+        if let Some(shape) = &field.shape {
+            check_shape(&table, shape);
+        }
         if field.read.is_empty() && field.write.is_none() {
             table.problem(table.place(), "a field needs `r`, `w` or both");
         }
@@ -155,6 +161,62 @@ impl Reading {
             }));
         }
         fields
+    }
+}
+
+/// Notes keys that would do nothing.
+fn idle_keys(table: &Table<'_>, name: &str, field: &Field) {
+    let is_list = name == "tags";
+    let idle = |key: &str, why: &str| {
+        if table.has(key) {
+            table.problem(
+                &table.place_of(key),
+                format!("`{key}` does nothing here: {why}"),
+            );
+        }
+    };
+    if is_list || field.read.len() < 2 {
+        idle(
+            "join",
+            "it goes between the values of a list of `r`, in a text",
+        );
+    }
+    if !is_list {
+        idle("split", "the field is no list of texts");
+        idle("each", "the field is no list of texts");
+    }
+    if field.split.as_deref() == Some("") {
+        table.problem(&table.place_of("split"), "`split` is empty");
+    }
+    if name == "unsubscribed" {
+        idle("present", "the field is a boolean");
+    }
+    if field.write.is_none() {
+        for key in ["shape", "clear", "w_enum", "on"] {
+            idle(key, "the field has no `w`");
+        }
+    }
+}
+
+/// Notes a shape that does not hold what is written.
+fn check_shape(table: &Table<'_>, shape: &Value) {
+    let texts = texts(shape);
+    let place = || table.place_of("shape");
+    let holds = |text: &str| matches!(text, "$" | "$value") || text.contains("{value}");
+    if !texts.iter().any(|text| holds(text)) {
+        let text =
+            "`shape` does not hold the value: \"$\" stands for it, in a longer text `{value}`";
+        table.problem(&place(), text);
+    }
+}
+
+/// The texts of a shape.
+fn texts(shape: &Value) -> Vec<&str> {
+    match shape {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        _ => Vec::new(),
     }
 }
 

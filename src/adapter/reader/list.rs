@@ -1,17 +1,16 @@
 //! The `[[list]]` parts of an adapter file: paginator, filters, composed filters, sort.
 
-use super::compose::{QUOTES, with_holes};
-use super::{Reading, destination, json, parsed, parsed_text, plain_path, required, statuses};
+use super::compose::{QUOTES, each_shape, with_holes};
+use super::{
+    MISSING_ITEMS, Reading, destination, json, parsed, parsed_text, plain_path, required, statuses,
+};
 use crate::adapter::manifest::{
     EndSign, FilterKey, FilterTarget, FilterWire, ListForm, ListRoute, Paginator, RefusalLooks,
-    Sort, SortStyle, Style, TokenStyle, TotalSaid, WireFormat,
+    Style, TokenStyle, TotalSaid, WireFormat,
 };
-use crate::adapter::place::{JsonPath, Pointer, Template};
+use crate::adapter::place::{JsonPath, Pointer};
 use crate::document::{Table, Value as Item};
-use crate::model::{CustomerOrderField, OrderDirection};
 use crate::source::TotalKind;
-use serde_json::Value;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The words for several values.
@@ -55,9 +54,7 @@ impl Reading {
         let list = ListRoute {
             items: items.unwrap_or_default(),
             unwrap: parsed(&mut table, "unwrap", plain_path).unwrap_or_default(),
-            missing_is_empty: table
-                .word("missing_items", &[("error", false), ("empty", true)])
-                .unwrap_or(false),
+            missing_is_empty: table.word("missing_items", MISSING_ITEMS).unwrap_or(false),
             stable_order: table
                 .word("order", &[("unspecified", false), ("stable", true)])
                 .unwrap_or(false),
@@ -174,12 +171,25 @@ impl Reading {
                 None
             }
         };
+        let composed = matches!(to, Some(FilterTarget::Field(_)));
+        let idle = if composed { "list" } else { "quote" };
+        if to.is_some() && table.has(idle) {
+            let with = if composed { "field" } else { "send" };
+            let why = format!("`{idle}` does nothing here, beside `{with}`");
+            table.problem(&table.place_of(idle), why);
+        }
+        let (each, condition) = if composed {
+            (None, each_shape(&mut table))
+        } else {
+            (table.value("each").map(|item| json(&item)), None)
+        };
         let wire = FilterWire {
             value: table.value("value").map(|item| json(&item)),
             words: table.string("enum").map(|text| text.value),
             format: parsed(&mut table, "as", wire_format),
             list: table.word("list", LISTS).unwrap_or(ListForm::Csv),
-            each: table.value("each").map(|item| json(&item)),
+            each,
+            condition,
             quote: table.word("quote", QUOTES),
             widen: table.duration("widen", Duration::from_millis(1)..=WIDEST),
             residual: table.bool("residual").unwrap_or(false),
@@ -191,64 +201,6 @@ impl Reading {
         };
         table.finish();
         Some(wire)
-    }
-
-    fn sort(&self, mut table: Table<'_>) -> Option<Sort> {
-        self.assumed(&mut table);
-        table.require("style");
-        let style = sort_style(&mut table);
-        let (default_asc, default_desc) = if matches!(style, Some(SortStyle::Suffix(_))) {
-            (" asc", " desc")
-        } else {
-            ("asc", "desc")
-        };
-        let asc = table
-            .string("asc")
-            .map_or_else(|| default_asc.to_owned(), |text| text.value);
-        let desc = table
-            .string("desc")
-            .map_or_else(|| default_desc.to_owned(), |text| text.value);
-        table.require("by");
-        let mut by = BTreeMap::new();
-        if let Some(mut inner) = table.table("by") {
-            for (name, field) in CustomerOrderField::ALL {
-                by.extend(inner.string(name).map(|text| (*field, text.value)));
-            }
-            inner.finish();
-        }
-        let default = table.table("default").and_then(|mut inner| {
-            inner.require("field");
-            let field = inner.word("field", CustomerOrderField::ALL);
-            let direction = inner.word(
-                "direction",
-                &[("asc", OrderDirection::Asc), ("desc", OrderDirection::Desc)],
-            );
-            inner.finish();
-            Some((field?, direction.unwrap_or_default()))
-        });
-        let sort = Sort {
-            unique: table.word("unique", CustomerOrderField::ALL),
-            ties_unique: table
-                .word("ties", &[("unique", true), ("unspecified", false)])
-                .unwrap_or(false),
-            style: style?,
-            asc,
-            desc,
-            by,
-            default,
-        };
-        let unknown = [sort.unique, sort.default.map(|(field, _)| field)]
-            .into_iter()
-            .flatten()
-            .find(|field| !sort.by.contains_key(field));
-        if unknown.is_some() {
-            table.problem(
-                table.place(),
-                "`unique` and `default` must be among the fields of `by`",
-            );
-        }
-        table.finish();
-        Some(sort)
     }
 }
 
@@ -344,57 +296,6 @@ fn past_end(mut table: Table<'_>) -> Vec<u16> {
     let found = statuses(&mut table, "status");
     table.finish();
     found
-}
-
-fn sort_style(table: &mut Table<'_>) -> Option<SortStyle> {
-    let words = [
-        ("pair", 0),
-        ("signed", 1),
-        ("suffix", 2),
-        ("keyed", 3),
-        ("body", 4),
-    ];
-    match table.word("style", &words)? {
-        0 => {
-            let field = required(table, "field", destination);
-            let direction = required(table, "direction", destination);
-            Some(SortStyle::Pair {
-                field: field?,
-                direction: direction?,
-            })
-        }
-        1 => required(table, "to", destination).map(SortStyle::Signed),
-        2 => required(table, "to", destination).map(SortStyle::Suffix),
-        3 => required(table, "to", keyed).map(SortStyle::Keyed),
-        _ => {
-            let to = required(table, "to", body_path);
-            table.require("each");
-            let each: Option<Value> = table.value("each").map(|item| json(&item));
-            Some(SortStyle::Body {
-                to: to?,
-                each: each?,
-            })
-        }
-    }
-}
-
-fn keyed(text: &str) -> Result<String, String> {
-    let name = text
-        .strip_prefix("query:")
-        .ok_or_else(|| format!("`{text}`: only a query parameter's name can hold the field"))?;
-    let template = Template::parse(name)?;
-    if template.holes().eq(["field"]) {
-        Ok(name.to_owned())
-    } else {
-        Err(format!("`{text}` must hold {{field}} once"))
-    }
-}
-
-fn body_path(text: &str) -> Result<JsonPath, String> {
-    match destination(text)? {
-        crate::adapter::place::Destination::Body(path) => Ok(path),
-        _ => Err(format!("`{text}`: only a place in the body can hold this")),
-    }
 }
 
 fn last_path(text: &str) -> Result<JsonPath, String> {

@@ -2,25 +2,32 @@
 //! one look shows all of them.
 
 mod check;
+mod clash;
 mod compose;
+mod errors;
 mod fields;
 mod http;
 mod list;
+mod sort;
 mod write;
 
 use super::manifest::{
-    ErrorKind, Errors, Get, GetMany, Gone, Manifest, Meaning, Route, Success, Var, Words,
+    FilterTarget, Get, GetMany, Gone, Lacks, Manifest, Route, Success, Var, Words,
 };
-use super::place::{Destination, JsonPath, Pointer, Template};
+use super::place::{Destination, JsonPath, Template};
 use crate::document::{Document, Problems, Table, Text, Value as Item};
-use crate::model::{Assumption, WriteField};
+use crate::model::Assumption;
 use ::http::{HeaderName, Method};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The version of the format this crate reads.
 const FORMAT: i64 = 1;
+
+/// Whether an absent array means no records.
+const MISSING_ITEMS: &[(&str, bool)] = &[("error", false), ("empty", true)];
 
 /// What all parts of a file share while it is read.
 struct Reading {
@@ -388,6 +395,7 @@ impl Reading {
                 .word("body", &[("json", false), ("form", true)])
                 .unwrap_or(false),
             ok: table.table("ok").map(|inner| self.success(inner)),
+            errors: Arc::new(self.route_errors(table)),
         })
     }
 
@@ -481,7 +489,17 @@ impl Reading {
         let items = required(&mut table, "items", plain_path);
         let unwrap = parsed(&mut table, "unwrap", plain_path).unwrap_or_default();
         let gone = self.gone(&mut table);
+        if ids
+            .as_ref()
+            .is_some_and(|ids| matches!(ids.to, FilterTarget::Field(_)))
+        {
+            table.problem(
+                &table.place_of("ids"),
+                "`ids` needs `send`: a batch has no composed filter",
+            );
+        }
         let missing = table.word("missing", &[("absent", false), ("null", true)]);
+        let no_items = table.word("missing_items", MISSING_ITEMS);
         table.finish();
         Some(GetMany::Route {
             route: Box::new(route?),
@@ -489,84 +507,12 @@ impl Reading {
             items: items?,
             unwrap,
             max: max?,
-            null_is_absent: missing.unwrap_or(false),
+            lacks: Lacks {
+                null_is_absent: missing.unwrap_or(false),
+                missing_is_empty: no_items.unwrap_or(false),
+            },
             gone,
         })
-    }
-
-    fn errors(&self, mut table: Table<'_>) -> Errors {
-        self.assumed(&mut table);
-        let code = pointers(&mut table, "code", Pointer::parse);
-        let message = pointers(&mut table, "message", Pointer::parse);
-        let field = pointers(&mut table, "field", Pointer::parse);
-        let mut codes = BTreeMap::new();
-        if let Some(mut inner) = table.table("codes") {
-            for entry in inner.entries() {
-                codes.extend(
-                    self.meaning(&inner, &entry.value)
-                        .map(|meaning| (entry.key.value.clone(), meaning)),
-                );
-            }
-        }
-        let mut status = BTreeMap::new();
-        if let Some(mut inner) = table.table("status") {
-            for entry in inner.entries() {
-                let number = entry
-                    .key
-                    .value
-                    .parse::<u16>()
-                    .ok()
-                    .filter(|number| (100..600).contains(number));
-                if number.is_none() {
-                    inner.problem(
-                        &entry.key.at,
-                        format!("`{}` is no HTTP status", entry.key.value),
-                    );
-                }
-                let meaning = self.meaning(&inner, &entry.value);
-                status.extend(number.zip(meaning.map(|meaning| meaning.kind)));
-            }
-        }
-        table.finish();
-        Errors {
-            code,
-            message,
-            field,
-            codes,
-            status,
-        }
-    }
-
-    /// `"kind"` or `{ kind, field }`.
-    fn meaning(&self, around: &Table<'_>, item: &Item<'_>) -> Option<Meaning> {
-        match item {
-            Item::Text(text) => around
-                .choose(text, ErrorKind::ALL)
-                .map(|kind| Meaning { kind, field: None }),
-            Item::Table(table) => {
-                let mut inner = table.again();
-                self.assumed(&mut inner);
-                inner.require("kind");
-                let kind = inner.word("kind", ErrorKind::ALL);
-                let names: Vec<_> = WriteField::ALL
-                    .iter()
-                    .map(|field| (field.name(), *field))
-                    .collect();
-                let field = inner.word("field", &names);
-                inner.finish();
-                Some(Meaning { kind: kind?, field })
-            }
-            other => {
-                around.problem(
-                    other.at(),
-                    format!(
-                        "expected a kind or a table with `kind`, found {}",
-                        other.kind()
-                    ),
-                );
-                None
-            }
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Every mistake in an adapter file is said with its place, all at once; no file makes the reader panic.
 
+mod words;
+
 use super::read;
 use crate::adapter::{built_in_file, built_in_names};
 use crate::document::Problems;

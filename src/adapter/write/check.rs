@@ -1,6 +1,6 @@
 //! What is wrong with a change, found before anything is sent.
 
-use super::value::{text_of, wire_value};
+use super::value::{can_write, text_of};
 use super::{Given, problem};
 use crate::adapter::Adapter;
 use crate::adapter::manifest::{Clear, Needed, WireType, WriteRoute};
@@ -98,7 +98,7 @@ impl Adapter {
                 return unsupported("this source cannot write the calling code");
             }
         }
-        if wire_value(&self.manifest, field, value).is_none() {
+        if !can_write(&self.manifest, field, value) {
             return rejected("this source has no such value");
         }
         let length = text_of(value).map(|text| text.chars().count());

@@ -9,11 +9,11 @@ mod value;
 use super::Adapter;
 use super::capabilities::can_get;
 use super::exchange::{Failed, Repeat};
-use super::faults::{self, Refusal};
+use super::faults;
 use super::fetch::Single;
-use super::filter::shaped;
 use super::manifest::{Clear, Field, Manifest, Needed, WireType, WriteRoute};
 use super::place::Pointer;
+use super::refusal::Refusal;
 use super::request::{Draft, Prepared};
 use super::{mapping, wire};
 use crate::model::{Change, FieldValue, LocalId, WriteField, WriteOutcome};
@@ -23,7 +23,7 @@ use crate::source::{
 use crate::upstream::Reply;
 use serde_json::Value;
 use std::sync::Arc;
-use value::{current_value, wire_value};
+use value::{can_write, current_value, in_shape, wire_value};
 
 /// A write route, compiled.
 pub struct Writing {
@@ -35,12 +35,11 @@ pub struct Writing {
 impl Writing {
     /// Compiles a route whose vars are filled in.
     pub fn new(manifest: &Manifest, route: &WriteRoute, prepared: Prepared) -> Self {
-        let success = route.route.ok.as_ref().unwrap_or(&manifest.http.ok);
         let single = route
             .returns
             .item
             .as_ref()
-            .map(|item| Single::new(manifest, item, None, success));
+            .map(|item| Single::new(manifest, item, None, &route.route));
         Self { prepared, single }
     }
 }
@@ -196,18 +195,20 @@ impl Adapter {
             route.wrap.join(place).put(&mut draft.body, code);
         }
         let wire = match (value, clear) {
-            (FieldValue::Null, Clear::Empty) if field.wire == Some(WireType::Strings) => {
+            (FieldValue::Null, Clear::Empty)
+                if field.wire == Some(WireType::Strings) && field.split.is_none() =>
+            {
                 Value::Array(Vec::new())
             }
             (FieldValue::Null, Clear::Empty) => Value::String(String::new()),
             (FieldValue::Null, _) => Value::Null,
-            (value, _) => match wire_value(&self.manifest, field, value) {
-                Some(wire) => field
-                    .shape
-                    .as_ref()
-                    .map_or(wire.clone(), |shape| shaped(shape, &wire)),
-                None => return,
-            },
+            (value, _) => {
+                let wire = wire_value(&self.manifest, field, value);
+                match wire.and_then(|wire| in_shape(field, wire)) {
+                    Some(wire) => wire,
+                    None => return,
+                }
+            }
         };
         route.wrap.join(place).put(&mut draft.body, wire);
     }
@@ -254,7 +255,7 @@ impl Adapter {
                 .iter()
                 .any(|problem| problem.field == unread);
             match current_value(&current, *name, carries_code) {
-                Some(value) if wire_value(&self.manifest, field, &value).is_some() => {
+                Some(value) if can_write(&self.manifest, field, &value) => {
                     self.put_field(route, field, &value, field.clear.1, draft);
                 }
                 None if !odd => {}
@@ -293,13 +294,12 @@ impl Adapter {
                 }]);
             }
         };
-        let success = self.success(route.route.ok.as_ref());
-        if let Err(refusal) = self.judge_status(success, &reply) {
+        if let Err(refusal) = self.judge_status(&route.route, &reply) {
             return refused(refusal);
         }
         let id_in_body = matches!(route.returns.id, Some(Pointer::Body(_)));
         let wanted = writing.single.is_some() || id_in_body;
-        let body = match self.judged_body(success, &reply, wanted) {
+        let body = match self.judged_body(&route.route, &reply, wanted) {
             Ok(body) => body,
             Err(refusal) => return refused(refusal),
         };
@@ -405,9 +405,12 @@ fn refused(refusal: Refusal) -> Written {
     match refusal.error.kind {
         SourceErrorKind::Unavailable | SourceErrorKind::Timeout => unknown(refusal.error),
         SourceErrorKind::Malformed if !refused => unknown(refusal.error),
-        _ => not_applied(vec![WriteProblem {
-            field: refusal.field.map(WriteProblemField::Common),
-            error: refusal.error,
-        }]),
+        _ => {
+            let problem = |(field, error): (Option<WriteField>, _)| WriteProblem {
+                field: field.map(WriteProblemField::Common),
+                error,
+            };
+            not_applied(refusal.errors().map(problem).collect())
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Values in the CRM's form, and what a record holds as values to write.
 
+use crate::adapter::filter::{shaped, with_holes};
 use crate::adapter::manifest::{Field, Manifest, WireFormat, WireType};
+use crate::adapter::mapping::bare;
 use crate::adapter::wire;
 use crate::model::{Customer, FieldValue, WriteField};
 use serde_json::Value;
@@ -14,12 +16,18 @@ pub(super) fn wire_value(manifest: &Manifest, field: &Field, value: &FieldValue)
     match value {
         FieldValue::Null => Some(Value::Null),
         FieldValue::Text(text) => typed_text(field, text),
+        FieldValue::Bool(value) if field.words.is_some() || field.write_words.is_some() => {
+            word(if *value { "TRUE" } else { "FALSE" })
+        }
         FieldValue::Bool(value) => Some(if field.wire == Some(WireType::String) {
             Value::from(value.to_string())
         } else {
             Value::from(*value)
         }),
-        FieldValue::Texts(texts) => Some(Value::from(texts.clone())),
+        FieldValue::Texts(texts) => match &field.split {
+            Some(between) => joined(texts, between),
+            None => Some(Value::from(texts.clone())),
+        },
         FieldValue::Date(date) => Some(wire::write_date(
             date.0,
             field.format.as_ref().unwrap_or(&WireFormat::Date),
@@ -31,6 +39,54 @@ pub(super) fn wire_value(manifest: &Manifest, field: &Field, value: &FieldValue)
         FieldValue::Tier(value) => word(value.word()),
         FieldValue::Status(value) => word(value.word()),
         FieldValue::Gender(value) => word(value.word()),
+    }
+}
+
+/// Whether the CRM can hold a value.
+pub(super) fn can_write(manifest: &Manifest, field: &Field, value: &FieldValue) -> bool {
+    let wire = wire_value(manifest, field, value);
+    wire.is_some_and(|wire| wire.is_null() || in_shape(field, wire).is_some())
+}
+
+/// Texts as one; `None` where it would be read as others.
+fn joined(texts: &[String], between: &str) -> Option<Value> {
+    let whole = |text: &String| !text.contains(bare(between)) && !text.trim().is_empty();
+    texts
+        .iter()
+        .all(whole)
+        .then(|| Value::from(texts.join(between)))
+}
+
+/// What is written around a value; `None` where the value could say more than it does.
+pub(super) fn in_shape(field: &Field, value: Value) -> Option<Value> {
+    let Some(shape) = &field.shape else {
+        return Some(value);
+    };
+    if !holds_text(shape) {
+        return Some(shaped(shape, &value));
+    }
+    let text = wire::scalar_text(&value)?;
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | ':' | '+' | '@');
+    if text.is_empty() || !text.chars().all(plain) {
+        return None;
+    }
+    Some(with_holes(shape, &|place| match place {
+        "$" | "$value" => Some(value.clone()),
+        place if place.contains(VALUE) => Some(Value::from(place.replace(VALUE, &text))),
+        _ => None,
+    }))
+}
+
+/// Where a longer text of a shape holds the value.
+const VALUE: &str = "{value}";
+
+/// Whether the value stands in a longer text of a shape.
+fn holds_text(shape: &Value) -> bool {
+    match shape {
+        Value::String(text) => text.contains(VALUE),
+        Value::Array(items) => items.iter().any(holds_text),
+        Value::Object(members) => members.values().any(holds_text),
+        _ => false,
     }
 }
 

@@ -300,7 +300,7 @@ async fn what_cannot_be_served_is_named_with_its_reason() {
     );
     assert_eq!(
         parts(tier(&[])),
-        "tier:eq",
+        "tier:eq (at least one value)",
         "none of the values is no filter that could be left out"
     );
     assert_eq!(

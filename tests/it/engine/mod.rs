@@ -2,11 +2,15 @@
 
 mod answers;
 mod auth;
+mod batches;
 mod filters;
 mod hostile;
+mod places;
+mod refusals;
 mod requests;
 mod rules;
 mod vocabulary;
+mod words;
 mod writes;
 
 use crate::support::crm::{Crm, call, source};

@@ -80,7 +80,7 @@ async fn a_filter_may_quote_in_its_own_way() {
 
 #[tokio::test]
 async fn conditions_may_be_lists_and_single_values_may_have_a_shape() {
-    let more = "compose = { into = \"body:/domain\", each = [\"$field\", \"$op\", \"$value\"], ops = { eq = \"=\" } }\n[list.filter]\n\"search\" = { field = \"name\" }\n\"email:eq\" = { send = \"body:/emails\", each = [\"$\"] }";
+    let more = "compose = { into = \"body:/domain\", each = [\"$field\", \"$op\", \"$value\"], ops = { search = \"=\" } }\n[list.filter]\n\"search\" = { field = \"name\" }\n\"email:eq\" = { send = \"body:/emails\", each = [\"$\"] }";
     let crm = Crm::json(json!({ "data": [] })).await;
     let text = listing_with(NONE, more).replace("GET /c", "POST /c");
     let filter = Filter {

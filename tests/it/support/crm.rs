@@ -88,6 +88,11 @@ impl Crm {
         Self::always(Play::Json(200, body)).await
     }
 
+    /// Every request gets this status and this JSON.
+    pub async fn json_with(status: u16, body: Value) -> Self {
+        Self::always(Play::Json(status, body)).await
+    }
+
     /// Answers in this order; the last one goes on.
     pub async fn script(plays: Vec<Play>) -> Self {
         Self::answering(move |_, before| plays[before.min(plays.len() - 1)].clone()).await

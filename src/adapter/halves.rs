@@ -1,0 +1,83 @@
+//! A batch that is refused for the sake of one id is asked for again in halves, so that the others are read.
+
+use super::Adapter;
+use super::faults::malformed;
+use super::fetch::Fetched;
+use super::list::NO_SUCH_LIST;
+use crate::model::LocalId;
+use crate::source::{Call, SourceError, SourceErrorKind};
+use futures_util::future::join_all;
+use std::ops::Range;
+
+/// How many bad ids of one batch are looked for. Where there are more, the route is rather wrong itself.
+const GUILTY: u32 = 4;
+
+/// What an id's part of a batch came to.
+enum Part {
+    /// It was read.
+    Read(Fetched),
+    /// It was refused, together with others.
+    Refused(SourceError),
+    /// It was refused alone.
+    RefusedAlone(SourceError),
+}
+
+impl Adapter {
+    /// Asks for ids together, and again in halves where that is refused.
+    pub(super) async fn fetch_in_halves(&self, call: &Call, ids: &[LocalId]) -> Vec<Fetched> {
+        let mut parts: Vec<Option<Part>> = ids.iter().map(|_| None).collect();
+        let mut calls = GUILTY * 2 * ids.len().checked_ilog2().unwrap_or_default();
+        let mut open: Vec<Range<usize>> = vec![0..ids.len()];
+        while !open.is_empty() {
+            let asked = open.iter().map(|range| {
+                let ids = ids.get(range.clone()).unwrap_or_default();
+                self.fetch_together(call, ids)
+            });
+            let answers = join_all(asked).await;
+            let mut next = Vec::new();
+            for (range, answer) in open.into_iter().zip(answers) {
+                let alone = range.len() == 1;
+                let places = parts.get_mut(range.clone()).unwrap_or_default();
+                match answer {
+                    Err(error) if !alone && calls >= 2 && is_about_ids(&error) => {
+                        calls -= 2;
+                        let middle = range.start + range.len() / 2;
+                        next.extend([range.start..middle, middle..range.end]);
+                    }
+                    Err(error) if alone => {
+                        places.fill_with(|| Some(Part::RefusedAlone(error.clone())))
+                    }
+                    Err(error) => places.fill_with(|| Some(Part::Refused(error.clone()))),
+                    Ok(read) => {
+                        let mut read = read.into_iter().map(Part::Read);
+                        places.fill_with(|| read.next());
+                    }
+                }
+            }
+            open = next;
+        }
+        told(parts)
+    }
+}
+
+/// Whether a refusal may be one of an id: the CRM said it of the request, or no request could be made.
+fn is_about_ids(error: &SourceError) -> bool {
+    let refused = matches!(
+        error.kind,
+        SourceErrorKind::Rejected | SourceErrorKind::InvalidId
+    );
+    refused || error.detail == NO_SUCH_LIST
+}
+
+/// An id that alone is not found is nobody's, where the same route answered others. Where it answered nothing, the route is
+/// not there, and that proves nobody absent.
+fn told(parts: Vec<Option<Part>>) -> Vec<Fetched> {
+    let answered = parts.iter().any(|part| matches!(part, Some(Part::Read(_))));
+    let one = |part| match part {
+        Some(Part::Read(read)) => read,
+        Some(Part::RefusedAlone(error)) if answered && error.detail == NO_SUCH_LIST => Ok(None),
+        Some(Part::RefusedAlone(error) | Part::Refused(error)) => Err(error),
+        None => Err(malformed("an id of a batch was left out")),
+    };
+    parts.into_iter().map(one).collect()
+}

@@ -1,0 +1,390 @@
+//! Constants, filters, the order and the page of one request that would fill the same place. The one put there last would
+//! take the other away, and a filter that is lost is never noticed: so no file may say it.
+//!
+//! Two filters may share a place, as long as nobody asks for both; that is seen when they are asked for.
+
+use super::check::Note;
+use crate::adapter::manifest::{
+    AuthRule, Compose, Each, FilterKey, GetMany, ListRoute, Manifest, Route, Sort, SortStyle, Style,
+};
+use crate::adapter::place::{Destination, Part, Template};
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// What puts something to a place. Those that are one of several, of which one is sent at a time, may share it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Credential,
+    Constant,
+    Filter,
+    Conditions,
+    SortedField,
+    Direction,
+    Position,
+    Size,
+}
+
+/// A place that a part of the file fills.
+struct Claim<'m> {
+    by: By,
+    /// The key, along the steps that lead to it.
+    key: Vec<Cow<'m, str>>,
+    place: Cow<'m, Destination>,
+    /// The constant that stands there.
+    constant: Option<&'m Value>,
+}
+
+impl<'m> Claim<'m> {
+    fn new(by: By, key: &[&'m str], place: Cow<'m, Destination>) -> Self {
+        Self {
+            by,
+            key: key.iter().map(|step| Cow::Borrowed(*step)).collect(),
+            place,
+            constant: None,
+        }
+    }
+
+    /// Whether both may stand in one file.
+    fn bears(&self, other: &Self, each: Option<&Each>) -> bool {
+        match (self.by, other.by) {
+            (By::Credential, By::Credential)
+            | (By::Filter, By::Filter)
+            | (By::Position, By::Position)
+            | (By::Direction, By::Direction) => true,
+            // A route's header stands for one of all requests.
+            (By::Constant, By::Constant) => matches!(*self.place, Destination::Header(_)),
+            (By::Constant, By::Conditions) => {
+                let joined = match (self.constant, each) {
+                    (Some(Value::Array(_)), Some(Each::Element(_))) => true,
+                    (Some(Value::Object(_)), Some(Each::Nested(_))) => true,
+                    _ => false,
+                };
+                joined && self.place == other.place
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Notes what would fill one place.
+pub(super) fn check(manifest: &Manifest, note: &Note<'_>) {
+    for (index, list) in manifest.lists.iter().enumerate() {
+        let mut claims = constants(manifest, &list.route);
+        claims.extend(list_claims(list));
+        let at = ["list".to_owned(), index.to_string()];
+        let each = list.compose.as_ref().map(|compose| &compose.each);
+        compare(&claims, each, (&at, list.route.form), note);
+    }
+    if let Some(GetMany::Route { route, ids, .. }) = &manifest.get_many {
+        let mut claims = constants(manifest, route);
+        let place = ids.place(FilterKey::IdIn);
+        claims.extend(place.map(|place| Claim::new(By::Filter, &["ids"], place)));
+        compare(&claims, None, (&["get_many".to_owned()], route.form), note);
+    }
+}
+
+fn compare(
+    claims: &[Claim<'_>],
+    each: Option<&Each>,
+    (at, form): (&[String], bool),
+    note: &Note<'_>,
+) {
+    for (index, claim) in claims.iter().enumerate() {
+        if !form && matches!(*claim.place, Destination::Form(_)) {
+            let steps = steps(at, claim);
+            note(
+                &steps,
+                format!(
+                    "{} goes to a form, and the request has none: `body = \"form\"` is missing",
+                    shown(&steps)
+                ),
+            );
+        }
+        let clashes = |other: &&Claim<'_>| {
+            claim.place.clashes(&other.place, form) && !other.bears(claim, each)
+        };
+        if let Some(other) = claims.iter().take(index).find(clashes) {
+            let (one, other) = (steps(at, claim), steps(at, other));
+            note(
+                &one,
+                format!(
+                    "{} and {} fill one place of the request, where one of them would be lost",
+                    shown(&other),
+                    shown(&one)
+                ),
+            );
+        }
+    }
+}
+
+/// The steps to a claim's key. What belongs to all requests does not stand in the route's table.
+fn steps<'c>(at: &'c [String], claim: &'c Claim<'_>) -> Vec<&'c str> {
+    let shared = claim.key.first().is_some_and(|step| step == "http");
+    let at = if shared { &[] } else { at };
+    let at = at.iter().map(String::as_str);
+    at.chain(claim.key.iter().map(|step| &**step)).collect()
+}
+
+/// A key as people write it: `list[0].put."/query"`.
+fn shown(steps: &[&str]) -> String {
+    let mut text = String::new();
+    for step in steps {
+        let plain = step.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        match (step.parse::<usize>().is_ok(), plain) {
+            (true, _) => text.push_str(&format!("[{step}]")),
+            (_, true) if text.is_empty() => text.push_str(step),
+            (_, true) => text.push_str(&format!(".{step}")),
+            _ => text.push_str(&format!(".\"{step}\"")),
+        }
+    }
+    format!("`{text}`")
+}
+
+/// The constants of a route's requests.
+fn constants<'m>(manifest: &'m Manifest, route: &'m Route) -> Vec<Claim<'m>> {
+    let http = &manifest.http;
+    let query = |name: &str| Cow::Owned(Destination::Query(name.into()));
+    let constant = |key: &[&'m str], place| Claim::new(By::Constant, key, place);
+    let mut claims = Vec::new();
+    for rule in &http.auth {
+        if let AuthRule::Query { name, .. } = rule {
+            let credential = Claim::new(By::Credential, &["http", "auth"], query(name));
+            claims.push(credential);
+        }
+    }
+    for (name, _) in &http.query {
+        claims.push(constant(&["http", "query", name], query(name)));
+    }
+    for name in path_parameters(&route.path) {
+        claims.push(constant(&["request"], query(&name)));
+    }
+    for (name, _) in &route.query {
+        claims.push(constant(&["query", name], query(name)));
+    }
+    let header = |name: &http::HeaderName| Cow::Owned(Destination::Header(name.clone()));
+    for (key, headers) in [("headers", &http.headers), ("headers_if", &http.headers_if)] {
+        for (name, _) in headers {
+            claims.push(constant(&["http", key], header(name)));
+        }
+    }
+    for (name, _) in &route.headers {
+        claims.push(constant(&["headers"], header(name)));
+    }
+    for (path, value) in &route.put {
+        let place = Cow::Owned(Destination::Body(path.clone()));
+        let mut claim = constant(&["put"], place);
+        claim.key.push(Cow::Owned(path.to_string()));
+        claim.constant = Some(value);
+        claims.push(claim);
+    }
+    claims
+}
+
+/// The names of the parameters that a path itself holds.
+fn path_parameters(path: &Template) -> Vec<String> {
+    let part = |part: &Part| match part {
+        Part::Text(text) => text.to_string(),
+        Part::Hole(_) => "x".to_owned(),
+    };
+    let text: String = path.parts().iter().map(part).collect();
+    let query = text.split_once('?').map_or("", |(_, query)| query);
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.map(|(name, _)| name.into_owned()).collect()
+}
+
+fn list_claims(list: &ListRoute) -> Vec<Claim<'_>> {
+    let mut claims = Vec::new();
+    for (key, wire) in &list.filters {
+        let place = wire.place(*key);
+        claims.extend(place.map(|place| Claim::new(By::Filter, &["filter", key.word()], place)));
+    }
+    let in_text = list.compose.as_ref().is_some_and(Compose::holds_sort);
+    if let Some(compose) = &list.compose {
+        claims.push(Claim::new(
+            By::Conditions,
+            &["compose"],
+            Cow::Borrowed(&compose.into),
+        ));
+    }
+    if let Some(sort) = list.sort.as_ref().filter(|_| !in_text) {
+        claims.extend(sort_claims(sort));
+    }
+    let positions = match &list.page.style {
+        Style::Page { page: to, .. } => vec![("page", Some(to))],
+        Style::Offset { offset: to, .. } => vec![("offset", Some(to))],
+        Style::Token(token) => vec![
+            ("send", Some(&token.send)),
+            ("send_prev", token.send_prev.as_ref()),
+        ],
+        Style::Keyset {
+            send, send_before, ..
+        } => vec![("send", Some(send)), ("send_before", send_before.as_ref())],
+        Style::Link { .. } | Style::None => Vec::new(),
+    };
+    let paged = |by, key, to| Claim::new(by, &["page", key], Cow::Borrowed(to));
+    for (key, to) in positions {
+        claims.extend(to.map(|to| paged(By::Position, key, to)));
+    }
+    let size = list.page.size.as_ref();
+    claims.extend(size.map(|to| paged(By::Size, "size", to)));
+    claims
+}
+
+fn sort_claims(sort: &Sort) -> Vec<Claim<'_>> {
+    let to = |to| vec![Claim::new(By::SortedField, &["sort", "to"], to)];
+    match &sort.style {
+        SortStyle::Pair { field, direction } => vec![
+            Claim::new(By::SortedField, &["sort", "field"], Cow::Borrowed(field)),
+            Claim::new(
+                By::Direction,
+                &["sort", "direction"],
+                Cow::Borrowed(direction),
+            ),
+        ],
+        SortStyle::Signed(place) | SortStyle::Suffix(place) => to(Cow::Borrowed(place)),
+        SortStyle::Body { to: path, .. } => to(Cow::Owned(Destination::Body(path.clone()))),
+        // One of them is sent.
+        SortStyle::Keyed(keyed) => {
+            let places = sort.by.values().filter_map(|by| keyed.place(by));
+            places
+                .map(|place| Claim::new(By::Direction, &["sort", "to"], Cow::Owned(place)))
+                .collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::adapter::read;
+    use crate::document::Problems;
+
+    /// The problems of a file with this list.
+    fn problems(http: &str, list: &str) -> String {
+        let text = format!(
+            "format = 1\nid = \"a\"\nname = \"A\"\n[http]\nbase = \"http://a\"\n{http}\n[[list]]\nrequest = \"POST /c?v=1\"\nitems = \"/data\"\n{list}\n[fields]\nid = \"/id\"\n"
+        );
+        let problems = Problems::new();
+        drop(read("a.toml", &text, &problems));
+        problems.to_string()
+    }
+
+    const PAGE: &str = "page = { kind = \"token\", send = \"body:/page/at\", send_prev = \"body:/page/at\", next = \"/n\", size = \"body:/page/n\" }";
+    const ARRAY: &str = "compose = { into = \"body:/f\", each = { v = \"$value\" } }";
+
+    /// A list of parts, and what is said of it; nothing where it is right.
+    const CASES: &[(&str, &str)] = &[
+        ("put = { \"/f\" = [] }\n{array}", ""),
+        ("put = { \"/g\" = 1, \"/h\" = 2 }\n{array}", ""),
+        (
+            "put = { \"/f/0\" = { a = 1 } }\n{array}",
+            "`list[0].put.\"/f/0\"` and `list[0].compose`",
+        ),
+        (
+            "put = { \"/f\" = { a = 1 } }\n{array}",
+            "`list[0].put.\"/f\"` and `list[0].compose`",
+        ),
+        (
+            "put = { \"/a\" = { b = 1 }, \"/a/c\" = 2 }",
+            "`list[0].put.\"/a\"` and `list[0].put.\"/a/c\"`",
+        ),
+        (
+            "put = { \"/q\" = \"x\" }\nfilter = { search = \"body:/q\" }",
+            "`list[0].put.\"/q\"` and `list[0].filter.search`",
+        ),
+        (
+            "query = { q = \"x\" }\nfilter = { search = \"query:q\" }",
+            "`list[0].query.q` and `list[0].filter.search`",
+        ),
+        (
+            "filter = { search = \"query:v\" }",
+            "`list[0].request` and `list[0].filter.search`",
+        ),
+        (
+            "query = { \"t[]\" = \"x\" }\nfilter = { \"tags:all\" = { send = \"query:t\", list = \"brackets\" } }",
+            "`list[0].query.\"t[]\"` and `list[0].filter.\"tags:all\"`",
+        ),
+        (
+            "put = { \"/page/n\" = 5 }",
+            "`list[0].put.\"/page/n\"` and `list[0].page.size`",
+        ),
+        (
+            "{array}\nfilter = { search = \"body:/f/0/q\" }",
+            "`list[0].filter.search` and `list[0].compose`",
+        ),
+        (
+            "filter = { search = \"body:/page\" }",
+            "`list[0].filter.search` and `list[0].page.send`",
+        ),
+        (
+            "sort = { style = \"pair\", field = \"query:s\", direction = \"query:s\", by = { id = \"i\" } }",
+            "`list[0].sort.field` and `list[0].sort.direction`",
+        ),
+        (
+            "sort = { style = \"keyed\", to = \"query:o[{field}]\", by = { id = \"i\", name = \"n\" } }\nfilter = { search = \"query:o[n]\" }",
+            "`list[0].filter.search` and `list[0].sort.to`",
+        ),
+        (
+            "sort = { style = \"keyed\", to = \"body:/order/{field}\", by = { id = \"i\", name = \"i\" } }",
+            "",
+        ),
+        (
+            "compose = { into = \"query:q\", each = \"{value}\", template = \"{filter}{sort}\" }\nsort = { style = \"signed\", to = \"query:q\", by = { id = \"i\" } }",
+            "",
+        ),
+        (
+            "filter = { \"tier:eq\" = \"query:t\", \"tier:in\" = \"query:t\" }",
+            "",
+        ),
+        (
+            "headers = { Prefer = \"x\" }\nfilter = { search = \"header:prefer\" }",
+            "`list[0].headers` and `list[0].filter.search`",
+        ),
+        (
+            "filter = { search = \"form:q\" }",
+            "`list[0].filter.search` goes to a form, and the request has none",
+        ),
+        (
+            "body = \"form\"\nfilter = { search = \"form:a[b]\" }\nput = { \"/a/b\" = 1 }",
+            "`list[0].put.\"/a/b\"` and `list[0].filter.search`",
+        ),
+    ];
+
+    #[test]
+    fn no_part_of_a_file_takes_the_place_of_another() {
+        for (list, words) in CASES.iter().copied() {
+            let list = list.replace("{array}", ARRAY);
+            let said = problems("", &format!("{PAGE}\n{list}"));
+            assert_eq!(said.is_empty(), words.is_empty(), "{list}: {said}");
+            assert!(said.contains(words), "{list}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_all_requests_carry_takes_no_place_either() {
+        let list = format!("{PAGE}\nfilter = {{ search = \"query:k\" }}");
+        let both = |key: &str| format!("`{key}` and `list[0].filter.search`");
+        let said = problems("query = { k = \"1\" }", &list);
+        assert!(said.contains(&both("http.query.k")), "{said}");
+        let two = "auth = [{ kind = \"query\", name = \"a\", value = \"x\" }, { kind = \"query\", name = \"a\", value = \"y\" }]";
+        assert_eq!(problems(two, &list), "");
+        let auth = "auth = { kind = \"query\", name = \"k\", value = \"x\" }";
+        assert!(problems(auth, &list).contains(&both("http.auth")));
+        let overridden = format!("{PAGE}\nheaders = {{ Accept = \"b\" }}");
+        assert_eq!(problems("headers = { Accept = \"a\" }", &overridden), "");
+    }
+
+    #[test]
+    fn the_ids_of_a_batch_have_a_place_of_their_own() {
+        let many = |put: &str| {
+            format!(
+                "{PAGE}\n[get_many]\nrequest = \"POST /m\"\nitems = \"\"\nmax = 2\nids = {{ send = \"body:/in/ids\" }}\nput = {{ {put} }}"
+            )
+        };
+        assert_eq!(problems("", &many("\"/in/all\" = 1")), "");
+        let said = problems("", &many("\"/in\" = {}"));
+        assert!(
+            said.contains("`get_many.put.\"/in\"` and `get_many.ids`"),
+            "{said}"
+        );
+    }
+}

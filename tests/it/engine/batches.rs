@@ -1,0 +1,175 @@
+//! Reads of many ids at once that a CRM answers with nothing, or refuses for the sake of one of them.
+
+use super::{FIELDS, id};
+use crate::support::crm::{Crm, Play, Seen, call, call_with, file, source};
+use crmql::adapter::Adapter;
+use crmql::source::{Call, CallBudget, CustomerSource, SourceErrorKind};
+use serde_json::{Value, json};
+
+fn batching(more: &str) -> String {
+    file(
+        "",
+        &format!(
+            "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = {{ kind = \"none\" }}\n[get_many]\nrequest = \"GET /many\"\nids = {{ send = \"query:ids\", list = \"csv\" }}\nitems = \"/data\"\nmax = 100\n{more}\n{FIELDS}"
+        ),
+    )
+}
+
+fn listed() -> String {
+    file(
+        "",
+        &format!(
+            "[[list]]\nrequest = \"GET /many\"\nitems = \"/data\"\npage = {{ kind = \"offset\", offset = \"query:o\", size = \"query:n\" }}\n[list.filter]\n\"id:in\" = \"query:ids\"\n[get_many]\nvia = \"list\"\nmax = 100\n{FIELDS}"
+        ),
+    )
+}
+
+/// What a fetch of these ids comes to: the ids found, `-` for absent, else the kind of the error.
+async fn fetched(source: &Adapter, call: &Call, ids: &[String]) -> Vec<String> {
+    let ids: Vec<_> = ids.iter().map(|one| id(one)).collect();
+    let found = source.fetch(call, &ids).await;
+    let told = found.into_iter().map(|one| match one {
+        Ok(Some(customer)) => customer.id.as_str().to_owned(),
+        Ok(None) => "-".to_owned(),
+        Err(error) => error.kind.code().to_owned(),
+    });
+    told.collect()
+}
+
+fn asked(seen: &Seen) -> Vec<String> {
+    let query = seen.target.split_once('?').unwrap().1;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let ids = pairs.find(|(name, _)| name == "ids").unwrap().1;
+    ids.split(',').map(str::to_owned).collect()
+}
+
+/// Refuses every request that holds one of these ids.
+async fn refusing(guilty: &'static [&'static str], status: u16, body: Value) -> Crm {
+    Crm::answering(move |seen, _| {
+        let ids = asked(seen);
+        if ids.iter().any(|id| guilty.contains(&id.as_str())) {
+            return Play::Json(status, body.clone());
+        }
+        let rows: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
+        Play::Json(200, json!({ "data": rows }))
+    })
+    .await
+}
+
+fn numbers(count: usize) -> Vec<String> {
+    (1..=count).map(|number| number.to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_batch_without_a_body_is_empty_where_the_file_says_so() {
+    for (more, play, empty) in [
+        (
+            "missing_items = \"empty\"",
+            Play::Raw(204, vec![], vec![]),
+            true,
+        ),
+        (
+            "missing_items = \"empty\"",
+            Play::Json(200, json!({})),
+            true,
+        ),
+        (
+            "missing_items = \"empty\"",
+            Play::Json(200, json!({ "data": 1 })),
+            false,
+        ),
+        (
+            "missing_items = \"empty\"",
+            Play::Raw(200, vec![], vec![]),
+            false,
+        ),
+        ("", Play::Raw(204, vec![], vec![]), false),
+        (
+            "missing_items = \"error\"",
+            Play::Json(200, json!({})),
+            false,
+        ),
+    ] {
+        let crm = Crm::always(play).await;
+        let told = fetched(&source(&crm, &batching(more)), &call(), &numbers(2)).await;
+        let wanted = if empty {
+            "-"
+        } else {
+            "SOURCE_INVALID_RESPONSE"
+        };
+        assert_eq!(told, [wanted, wanted], "{more}");
+    }
+}
+
+#[tokio::test]
+async fn one_bad_id_costs_the_others_nothing() {
+    for text in [batching(""), listed()] {
+        for (status, told) in [(400, "INVALID_INPUT"), (422, "INVALID_INPUT"), (404, "-")] {
+            let crm = refusing(&["7"], status, json!({})).await;
+            let ids = numbers(20);
+            let found = fetched(&source(&crm, &text), &call(), &ids).await;
+            for (id, found) in ids.iter().zip(&found) {
+                let wanted = if id == "7" { told } else { id };
+                assert_eq!(found, wanted, "{status}");
+            }
+            assert!(crm.seen().len() <= 11, "{}", crm.seen().len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_word_about_the_ids_is_not_asked_again() {
+    let proxy = Play::Raw(404, vec![], b"<html>".to_vec());
+    for (play, told) in [
+        (Play::Json(401, json!({})), "SOURCE_CREDENTIALS"),
+        (Play::Json(403, json!({})), "FORBIDDEN"),
+        (Play::Json(429, json!({})), "SOURCE_RATE_LIMITED"),
+        (Play::Json(500, json!({})), "SOURCE_UNAVAILABLE"),
+        (Play::Json(200, json!({})), "SOURCE_INVALID_RESPONSE"),
+        (proxy, "SOURCE_INVALID_RESPONSE"),
+    ] {
+        let crm = Crm::always(play).await;
+        let found = fetched(&source(&crm, &batching("")), &call(), &numbers(8)).await;
+        assert_eq!(found, [told; 8]);
+        assert_eq!(crm.seen().len(), 1, "{told}");
+    }
+}
+
+/// A route that refuses everything is wrong itself, and nobody is absent for that.
+#[tokio::test]
+async fn a_route_that_refuses_everything_is_not_asked_for_each_id() {
+    for (status, told) in [(400, "INVALID_INPUT"), (404, "SOURCE_INVALID_RESPONSE")] {
+        let crm = Crm::always(Play::Json(status, json!({}))).await;
+        let found = fetched(&source(&crm, &batching("")), &call(), &numbers(100)).await;
+        assert_eq!(found, vec![told; 100]);
+        assert!(crm.seen().len() <= 64, "{}", crm.seen().len());
+    }
+    let crm = refusing(&["1"], 404, json!({})).await;
+    let found = fetched(&source(&crm, &batching("")), &call(), &numbers(1)).await;
+    assert_eq!(found, ["SOURCE_INVALID_RESPONSE"], "nothing was answered");
+}
+
+#[tokio::test]
+async fn halves_are_paid_out_of_the_operations_budget() {
+    let crm = refusing(&["1"], 400, json!({})).await;
+    let call = call_with(CallBudget::of(3));
+    let found = fetched(&source(&crm, &batching("")), &call, &numbers(8)).await;
+    assert_eq!(crm.seen().len(), 3);
+    assert_eq!(found[4..], ["5", "6", "7", "8"]);
+    assert!(
+        found[..4].iter().all(|told| told == "TOO_COMPLEX"),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_id_that_cannot_stand_in_a_batch_costs_no_call() {
+    let crm = refusing(&[], 400, json!({})).await;
+    let text = batching("").replace("list = \"csv\"", "list = \"csv\", as = \"int\"");
+    let ids = ["1", "x", "3"].map(str::to_owned);
+    let found = fetched(&source(&crm, &text), &call(), &ids).await;
+    assert_eq!(found, ["1", "INVALID_ID", "3"]);
+    let kind = SourceErrorKind::of_code("INVALID_ID");
+    assert_eq!(kind, Some(SourceErrorKind::InvalidId));
+    assert!(crm.seen().len() <= 2);
+}
