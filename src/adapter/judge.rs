@@ -1,9 +1,10 @@
 //! Whether an answer with a good status is a success, read in the same pass as its records.
 
 use super::faults::{self, Refusal, malformed};
-use super::manifest::{Manifest, Success};
+use super::manifest::{Manifest, Proof, Success};
 use super::pick::Leaf;
 use super::place::{JsonPath, Pointer};
+use super::wire;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::upstream::Reply;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use serde_json::Value;
 /// What must be looked at in an answer, by the slots it was picked into.
 #[derive(Debug)]
 pub struct Judge {
-    ok: Option<(usize, Option<Value>)>,
+    ok: Vec<(usize, Proof)>,
     warnings: Option<usize>,
 }
 
@@ -24,9 +25,10 @@ impl Judge {
     ) -> Self {
         Self {
             ok: success
-                .value
-                .as_ref()
-                .map(|(path, wanted)| (add(path), wanted.clone())),
+                .values
+                .iter()
+                .map(|(path, proof)| (add(path), proof.clone()))
+                .collect(),
             warnings: match &manifest.http.warnings {
                 Some(Pointer::Body(path)) => Some(add(path)),
                 _ => None,
@@ -45,16 +47,40 @@ impl Judge {
         if let Some(warnings) = self.warnings.map(at).and_then(Leaf::array) {
             note_warnings(manifest, warnings.len());
         }
-        match &self.ok {
-            Some((slot, Some(wanted))) if !at(*slot).is(wanted) => {
-                Err(refused_in_body(manifest, reply, at(*slot).is_some()))
-            }
-            Some((slot, None)) if at(*slot).is_some() => {
-                Err(refused_in_body(manifest, reply, true))
-            }
-            _ => Ok(()),
+        let failed = self
+            .ok
+            .iter()
+            .find(|(slot, proof)| !holds(proof, at(*slot)));
+        match failed {
+            Some((slot, _)) => Err(refused_in_body(manifest, reply, at(*slot).is_some())),
+            None => Ok(()),
         }
     }
+}
+
+/// Whether a body is a success; where it is none, whether it says so.
+pub fn body_is_good(success: &Success, body: &Value) -> Result<(), bool> {
+    for (path, proof) in &success.values {
+        let leaf = path.find(body).map_or(Leaf::Absent, Leaf::of);
+        if !holds(proof, &leaf) {
+            return Err(leaf.is_some());
+        }
+    }
+    Ok(())
+}
+
+fn holds(proof: &Proof, leaf: &Leaf<'_>) -> bool {
+    match proof {
+        Proof::Equals(wanted) => reads_as(leaf, wanted),
+        Proof::Absent => !leaf.is_some(),
+        Proof::Unless(words) => !words.iter().any(|word| reads_as(leaf, word)),
+    }
+}
+
+/// Whether a value is this one, or the text of it: vendors type flags as text.
+fn reads_as(leaf: &Leaf<'_>, wanted: &Value) -> bool {
+    let text = || wire::scalar_text(&leaf.to_value()).filter(|_| leaf.is_some());
+    leaf.is(wanted) || text().is_some_and(|text| Some(text) == wire::scalar_text(wanted))
 }
 
 /// Counts a CRM's own warnings in the log; their text may hold anything and is not shown.
@@ -67,17 +93,38 @@ pub fn note_warnings(manifest: &Manifest, warnings: usize) {
 /// A good status with a body that is no success: its code says what it means. Without one, a body that says "no" is a
 /// refusal, and one that says nothing is unlike what the file describes.
 pub fn refused_in_body(manifest: &Manifest, reply: &Reply, said: bool) -> Refusal {
-    let coded = faults::refusal(manifest, reply)
-        .filter(|refusal| refusal.error.kind != SourceErrorKind::Malformed);
-    coded.unwrap_or_else(|| {
-        let error = if said {
-            SourceError::new(
-                SourceErrorKind::Rejected,
-                "the CRM says that it did not do it",
-            )
-        } else {
-            malformed("the CRM's answer does not say whether it did it")
-        };
-        Refusal::from(error.with_status(reply.status))
-    })
+    let refusal = faults::refusal(manifest, reply);
+    let field = match refusal {
+        Some(refusal) if refusal.error.kind != SourceErrorKind::Malformed => return refusal,
+        refusal => refusal.and_then(|refusal| refusal.field),
+    };
+    let error = if said {
+        SourceError::new(
+            SourceErrorKind::Rejected,
+            "the CRM says that it did not do it",
+        )
+    } else {
+        malformed("the CRM's answer does not say whether it did it")
+    };
+    Refusal {
+        error: error.with_status(reply.status),
+        field,
+    }
+}
+
+/// What a refused read means: nothing was to be done, so a word of failure without its reason, or one about a change, says
+/// nothing of what was asked.
+pub fn refused_read(mut error: SourceError) -> SourceError {
+    let good = error.upstream_status.is_some_and(|status| status < 300);
+    let meant = match error.kind {
+        SourceErrorKind::Rejected => !good,
+        SourceErrorKind::Conflict | SourceErrorKind::NoChanges => false,
+        _ => true,
+    };
+    if !meant {
+        error.kind = SourceErrorKind::Malformed;
+        error.detail =
+            "the CRM answers a read with a failure that its adapter does not describe".into();
+    }
+    error
 }

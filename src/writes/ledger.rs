@@ -296,6 +296,7 @@ impl Ended {
             id: self.id.and_then(|id| LocalId::new(id).ok()),
             problems: self.problems.into_iter().map(Problem::problem).collect(),
             read_back: None,
+            later: false,
         }
     }
 }

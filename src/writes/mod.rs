@@ -147,6 +147,7 @@ async fn look_again(load: &Load, asked: &Asked<'_>, since: Timestamp) -> Option<
         customer: Some(customer),
         problems: Vec::new(),
         read_back: None,
+        later: false,
     })
 }
 
@@ -184,5 +185,6 @@ fn nothing(outcome: WriteOutcome, error: SourceError) -> Written {
         id: None,
         problems: vec![WriteProblem { field: None, error }],
         read_back: None,
+        later: false,
     }
 }
