@@ -5,7 +5,7 @@
 use super::Adapter;
 use super::body::mended;
 use super::faults;
-use super::judge::{note_warnings, refused_in_body};
+use super::judge::{body_is_good, note_warnings, refused_in_body};
 use super::manifest::{Route, RouteErrors};
 use super::refusal::{Refusal, refusal};
 use super::request::Draft;
@@ -351,7 +351,7 @@ impl Adapter {
     ) -> Result<Value, Refusal> {
         self.judge_status(route, reply)?;
         let success = route.success(&self.manifest);
-        let by_status = success.value.is_none();
+        let by_status = !success.must_be_said();
         if reply.body.trim_ascii().is_empty() && (reply.status == 204 || by_status) {
             return Ok(Value::Null);
         }
@@ -367,14 +367,9 @@ impl Adapter {
             }
         };
         note_warnings(&self.manifest, faults::warnings(&self.manifest, &body));
-        if faults::value_is_good(success, &body) {
-            Ok(body)
-        } else {
-            let said = success
-                .value
-                .as_ref()
-                .is_some_and(|(path, _)| path.find(&body).is_some_and(|found| !found.is_null()));
-            Err(refused_in_body(&self.manifest, &route.errors, reply, said))
+        match body_is_good(success, &body) {
+            Ok(()) => Ok(body),
+            Err(said) => Err(refused_in_body(&self.manifest, &route.errors, reply, said)),
         }
     }
 }

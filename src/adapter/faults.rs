@@ -4,7 +4,7 @@
 //! The CRM's own words go nowhere: messages here are fixed text, because a CRM may well repeat personal data in its own.
 
 use super::manifest::{Manifest, RateLimits, Success, Wait, WaitUnit};
-use super::place::{Pointer, find, says};
+use super::place::{Pointer, find};
 use super::wire;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::upstream::{Fault, Reply, Said};
@@ -24,21 +24,6 @@ pub fn status_is_good(success: &Success, status: u16) -> bool {
     } else {
         success.status.contains(&status)
     }
-}
-
-/// Whether the value that makes an answer a success stands where it should.
-pub fn value_is_good(success: &Success, body: &Value) -> bool {
-    success.value.as_ref().is_none_or(|(path, wanted)| {
-        let found = path.find(body).filter(|found| !found.is_null());
-        match (found, wanted) {
-            (Some(found), Some(wanted)) => found == wanted || says(found, &bare(wanted)),
-            (found, wanted) => found.is_none() && wanted.as_ref().is_none_or(Value::is_null),
-        }
-    })
-}
-
-fn bare(value: &Value) -> String {
-    wire::scalar_text(value).unwrap_or_default()
 }
 
 /// The sentence a caller reads.

@@ -4,7 +4,7 @@ use super::Adapter;
 use super::exchange::{Failed, Repeat};
 use super::faults::malformed;
 use super::filter::push_ids;
-use super::judge::Judge;
+use super::judge::{Judge, refused_read};
 use super::list::{Batch, refused_list};
 use super::manifest::{FilterKey, Get, GetMany, Gone, Manifest, Route};
 use super::mapping::{Came, CustomerMap};
@@ -109,7 +109,7 @@ impl Adapter {
                         Arc::new(customer)
                     })),
                     Err(refusal) if refusal.error.kind == SourceErrorKind::NotFound => Ok(None),
-                    Err(refusal) => Err(refusal.error),
+                    Err(refusal) => Err(refused_read(refusal.error)),
                 }
             }
             (Some(Get::ViaList), _) => {

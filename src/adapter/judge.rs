@@ -1,10 +1,11 @@
 //! Whether an answer with a good status is a success, read in the same pass as its records.
 
 use super::faults::malformed;
-use super::manifest::{Manifest, Route, RouteErrors};
+use super::manifest::{Manifest, Proof, Route, RouteErrors, Success};
 use super::pick::Leaf;
 use super::place::{JsonPath, Pointer};
-use super::refusal::{Refusal, refusal};
+use super::refusal::{Problem, Refusal, refusal};
+use super::wire;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::upstream::Reply;
 use serde_json::Value;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 /// What must be looked at in an answer, by the slots it was picked into.
 #[derive(Debug)]
 pub struct Judge {
-    ok: Option<(usize, Option<Value>)>,
+    ok: Vec<(usize, Proof)>,
     warnings: Option<usize>,
     refusals: Arc<RouteErrors>,
 }
@@ -29,9 +30,10 @@ impl Judge {
             refusals: Arc::clone(&route.errors),
             ok: route
                 .success(manifest)
-                .value
-                .as_ref()
-                .map(|(path, wanted)| (add(path), wanted.clone())),
+                .values
+                .iter()
+                .map(|(path, proof)| (add(path), proof.clone()))
+                .collect(),
             warnings: match &manifest.http.warnings {
                 Some(Pointer::Body(path)) => Some(add(path)),
                 _ => None,
@@ -50,19 +52,43 @@ impl Judge {
         if let Some(warnings) = self.warnings.map(at).and_then(Leaf::array) {
             note_warnings(manifest, warnings.len());
         }
-        match &self.ok {
-            Some((slot, Some(wanted))) if !at(*slot).is(wanted) => Err(refused_in_body(
-                manifest,
-                &self.refusals,
-                reply,
-                at(*slot).is_some(),
-            )),
-            Some((slot, None)) if at(*slot).is_some() => {
-                Err(refused_in_body(manifest, &self.refusals, reply, true))
+        let failed = self
+            .ok
+            .iter()
+            .find(|(slot, proof)| !holds(proof, at(*slot)));
+        match failed {
+            Some((slot, _)) => {
+                let said = at(*slot).is_some();
+                Err(refused_in_body(manifest, &self.refusals, reply, said))
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
+}
+
+/// Whether a body is a success; where it is none, whether it says so.
+pub fn body_is_good(success: &Success, body: &Value) -> Result<(), bool> {
+    for (path, proof) in &success.values {
+        let leaf = path.find(body).map_or(Leaf::Absent, Leaf::of);
+        if !holds(proof, &leaf) {
+            return Err(leaf.is_some());
+        }
+    }
+    Ok(())
+}
+
+fn holds(proof: &Proof, leaf: &Leaf<'_>) -> bool {
+    match proof {
+        Proof::Equals(wanted) => reads_as(leaf, wanted),
+        Proof::Absent => !leaf.is_some(),
+        Proof::Unless(words) => !words.iter().any(|word| reads_as(leaf, word)),
+    }
+}
+
+/// Whether a value is this one, or the text of it: vendors type flags as text.
+fn reads_as(leaf: &Leaf<'_>, wanted: &Value) -> bool {
+    let text = || wire::scalar_text(&leaf.to_value()).filter(|_| leaf.is_some());
+    leaf.is(wanted) || text().is_some_and(|text| Some(text) == wire::scalar_text(wanted))
 }
 
 /// Counts a CRM's own warnings in the log; their text may hold anything and is not shown.
@@ -80,17 +106,43 @@ pub fn refused_in_body(
     reply: &Reply,
     said: bool,
 ) -> Refusal {
-    let coded = refusal(manifest, own, reply)
-        .filter(|refusal| refusal.error.kind != SourceErrorKind::Malformed);
-    coded.unwrap_or_else(|| {
-        let error = if said {
-            SourceError::new(
-                SourceErrorKind::Rejected,
-                "the CRM says that it did not do it",
-            )
-        } else {
-            malformed("the CRM's answer does not say whether it did it")
-        };
-        Refusal::from(error.with_status(reply.status))
-    })
+    let coded = refusal(manifest, own, reply);
+    let told = match coded {
+        Some(refusal) if refusal.error.kind != SourceErrorKind::Malformed => return refusal,
+        coded => coded.map(|refusal| refusal.problems),
+    };
+    let error = if said {
+        SourceError::new(
+            SourceErrorKind::Rejected,
+            "the CRM says that it did not do it",
+        )
+    } else {
+        malformed("the CRM's answer does not say whether it did it")
+    };
+    let mut refused = Refusal::from(error.with_status(reply.status));
+    let kind = refused.error.kind;
+    if let Some(told) = told.filter(|told| !told.is_empty()) {
+        refused.problems = told
+            .into_iter()
+            .map(|problem| Problem { kind, ..problem })
+            .collect();
+    }
+    refused
+}
+
+/// What a refused read means: nothing was to be done, so a word of failure without its reason, or one about a change, says
+/// nothing of what was asked.
+pub fn refused_read(mut error: SourceError) -> SourceError {
+    let good = error.upstream_status.is_some_and(|status| status < 300);
+    let meant = match error.kind {
+        SourceErrorKind::Rejected => !good,
+        SourceErrorKind::Conflict | SourceErrorKind::NoChanges => false,
+        _ => true,
+    };
+    if !meant {
+        error.kind = SourceErrorKind::Malformed;
+        error.detail =
+            "the CRM answers a read with a failure that its adapter does not describe".into();
+    }
+    error
 }

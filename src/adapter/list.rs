@@ -3,7 +3,7 @@
 use super::Adapter;
 use super::faults::{self, malformed};
 use super::honest;
-use super::judge::Judge;
+use super::judge::{Judge, refused_read};
 use super::manifest::{Gone, Lacks, ListRoute, Manifest, Route};
 use super::mapping::{Came, CustomerMap};
 use super::native;
@@ -308,13 +308,7 @@ pub fn refused_list(mut error: SourceError) -> SourceError {
         error.kind = SourceErrorKind::Malformed;
         error.detail = NO_SUCH_LIST.into();
     }
-    // A good status with a word of failure in the body says nothing of what was asked.
-    let good = error.upstream_status.is_some_and(|status| status < 300);
-    if error.kind == SourceErrorKind::Rejected && good {
-        error.kind = SourceErrorKind::Malformed;
-        error.detail = "the CRM answers a list with a failure it does not explain".into();
-    }
-    error
+    refused_read(error)
 }
 
 /// The rows of an answer, mapped as they are met.

@@ -281,6 +281,7 @@ impl CustomerSource for Closed {
                 error: self.error(),
             }],
             read_back: None,
+            later: false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A change of one customer: what is asked, and what became of it.
 
-use super::{CustomerStatus, CustomerTier, CustomerType, Date, Gender, LocalId};
+use super::{Customer, CustomerStatus, CustomerTier, CustomerType, Date, Gender, LocalId};
 use async_graphql::Enum;
 
 /// Declares the writable fields with their names in the schema and in adapter files.
@@ -112,6 +112,50 @@ pub enum FieldValue {
     Status(CustomerStatus),
     /// A gender.
     Gender(Gender),
+}
+
+impl Customer {
+    /// What the customer holds in a field, as a value to write; `None` where there is nothing.
+    pub fn value_of(&self, field: WriteField) -> Option<FieldValue> {
+        let text =
+            |text: &Option<Box<str>>| text.as_ref().map(|text| FieldValue::Text(text.to_string()));
+        match field {
+            WriteField::Name => text(&self.name),
+            WriteField::FirstName => text(&self.first_name),
+            WriteField::LastName => text(&self.last_name),
+            WriteField::Email => text(&self.email),
+            WriteField::Phone => self.phone.as_ref().map(|phone| FieldValue::Phone {
+                number: phone.number.to_string(),
+                calling_code: phone.calling_code.as_ref().map(ToString::to_string),
+            }),
+            WriteField::Company => text(&self.company),
+            WriteField::JobTitle => text(&self.job_title),
+            WriteField::CustomerNumber => text(&self.customer_number),
+            WriteField::ExternalId => text(&self.external_id),
+            WriteField::Type => self.kind.map(FieldValue::Type),
+            WriteField::Tier => self.tier.map(FieldValue::Tier),
+            WriteField::Status => self.status.map(FieldValue::Status),
+            WriteField::Gender => self.gender.map(FieldValue::Gender),
+            WriteField::BirthDate => self.birth_date.map(FieldValue::Date),
+            WriteField::Tags => self
+                .tags
+                .as_ref()
+                .map(|tags| FieldValue::Texts(tags.iter().map(ToString::to_string).collect())),
+            WriteField::Address => text(&self.address),
+            WriteField::City => text(&self.city),
+            WriteField::Country => text(&self.country),
+            WriteField::IdentityNumber => text(&self.identity_number),
+            WriteField::AvatarUrl => text(&self.avatar_url),
+            WriteField::Note => text(&self.note),
+            WriteField::Unsubscribed => self.unsubscribed.map(FieldValue::Bool),
+            WriteField::OwnerId => self
+                .owner
+                .as_ref()
+                .map(|owner| FieldValue::Text(owner.id.to_string())),
+            WriteField::ParentId => self.parent_id.clone().map(FieldValue::Id),
+            WriteField::CustomFields => self.custom_fields.clone().map(FieldValue::Json),
+        }
+    }
 }
 
 /// A change of one customer. Fields that are not listed are left alone.

@@ -81,7 +81,7 @@ impl Filter {
     pub fn parts(&self) -> Vec<&'static str> {
         let given = [
             (self.search.is_some(), "search"),
-            (self.ids.is_some(), "ids"),
+            (self.ids.is_some(), "id"),
             (self.email.is_some(), "email"),
             (self.phone.is_some(), "phone"),
             (self.tier.is_some(), "tier"),
@@ -90,9 +90,9 @@ impl Filter {
             (self.gender.is_some(), "gender"),
             (self.tags.is_some(), "tags"),
             (self.age.is_some(), "age"),
-            (self.owner_id.is_some(), "ownerId"),
-            (self.parent_id.is_some(), "parentId"),
-            (self.operator_id.is_some(), "operatorId"),
+            (self.owner_id.is_some(), "owner"),
+            (self.parent_id.is_some(), "parent"),
+            (self.operator_id.is_some(), "operator"),
             (self.deleted != DeletedFilter::default(), "deleted"),
             (self.created_at.is_some(), "createdAt"),
             (self.updated_at.is_some(), "updatedAt"),
@@ -107,7 +107,7 @@ impl Filter {
     pub fn move_part(&mut self, name: &str, into: &mut Self) -> bool {
         match name {
             "search" => into.search = self.search.take(),
-            "ids" => into.ids = self.ids.take(),
+            "id" => into.ids = self.ids.take(),
             "email" => into.email = self.email.take(),
             "phone" => into.phone = self.phone.take(),
             "tier" => into.tier = self.tier.take(),
@@ -116,9 +116,9 @@ impl Filter {
             "gender" => into.gender = self.gender.take(),
             "tags" => into.tags = self.tags.take(),
             "age" => into.age = self.age.take(),
-            "ownerId" => into.owner_id = self.owner_id.take(),
-            "parentId" => into.parent_id = self.parent_id.take(),
-            "operatorId" => into.operator_id = self.operator_id.take(),
+            "owner" => into.owner_id = self.owner_id.take(),
+            "parent" => into.parent_id = self.parent_id.take(),
+            "operator" => into.operator_id = self.operator_id.take(),
             "createdAt" => into.created_at = self.created_at.take(),
             "updatedAt" => into.updated_at = self.updated_at.take(),
             _ => return false,

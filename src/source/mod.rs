@@ -253,6 +253,8 @@ pub struct Written {
     pub problems: Vec<WriteProblem>,
     /// The write was applied and reading the customer back failed.
     pub read_back: Option<SourceError>,
+    /// The CRM took it on and may carry it out later: what is read until then may be of the past.
+    pub later: bool,
 }
 
 /// One thing wrong with a write.

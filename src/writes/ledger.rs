@@ -8,7 +8,7 @@ use crate::model::{LocalId, WriteField, WriteOutcome};
 use crate::source::{SourceError, SourceErrorKind, WriteProblem, WriteProblemField, Written};
 use jiff::Timestamp;
 use redb::backends::InMemoryBackend;
-use redb::{Database, ReadableTable, ReadableTableMetadata, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub(super) const LIFE: i64 = 86_400;
 
 /// Keys by their hash.
 const KEYS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("keys");
+/// The writes that made customers, by the hash of the customer.
+const MADE: TableDefinition<'_, [u8; 32], [u8; 32]> = TableDefinition::new("made");
 /// What hashes are made with, under the only name 0.
 const SALT: TableDefinition<'_, u8, [u8; 32]> = TableDefinition::new("salt");
 
@@ -151,17 +153,42 @@ impl Ledger {
         }
     }
 
-    /// Notes how a write ended. `None`: it left no trace, and its key may be used again.
+    /// Notes how a write ended, and which customer of which source it made, if it made one. `None`: it left no trace, and its
+    /// key may be used again.
     ///
     /// Where this fails the write counts as one whose fate nobody knows.
-    pub(super) async fn end(&self, name: [u8; 32], ended: Option<Ended>) {
+    pub(super) async fn end(
+        &self,
+        name: [u8; 32],
+        ended: Option<Ended>,
+        made: Option<(&str, &LocalId)>,
+    ) {
+        let most = self.most as u64;
         let noted = match self.opened().await {
-            Ok(opened) => blocking(move || opened.end(name, ended)).await,
+            Ok(opened) => {
+                let made = made.map(|(source, id)| print::customer(&opened.salt, source, id));
+                blocking(move || opened.end(name, ended, made, most)).await
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = noted {
             tracing::error!(%error, "the end of a write with an idempotency key cannot be kept");
         }
+    }
+
+    /// Whether another write with a key made this customer, as far as that is known.
+    pub(super) async fn is_anothers(&self, source: &str, id: &LocalId, name: &[u8; 32]) -> bool {
+        if matches!(self.keep, Keep::Nowhere) {
+            return false;
+        }
+        let maker = match self.opened().await {
+            Ok(opened) => {
+                let customer = print::customer(&opened.salt, source, id);
+                blocking(move || opened.maker(customer)).await
+            }
+            Err(error) => Err(error),
+        };
+        maker.is_ok_and(|maker| maker.is_some_and(|maker| maker != *name))
     }
 
     async fn opened(&self) -> Result<Arc<Opened>, Failure> {
@@ -191,6 +218,7 @@ impl Opened {
         let change = database.begin_write()?;
         let salt = {
             change.open_table(KEYS)?;
+            change.open_table(MADE)?;
             let mut table = change.open_table(SALT)?;
             let kept = table.get(0)?.map(|kept| kept.value());
             if kept.is_none() {
@@ -228,7 +256,13 @@ impl Opened {
         Ok(Some(known.map_or(Begun::Fresh, |known| known.begun(entry))))
     }
 
-    fn end(&self, name: [u8; 32], ended: Option<Ended>) -> Result<(), Failure> {
+    fn end(
+        &self,
+        name: [u8; 32],
+        ended: Option<Ended>,
+        made: Option<[u8; 32]>,
+        most: u64,
+    ) -> Result<(), Failure> {
         let change = self.database.begin_write()?;
         {
             let mut table = change.open_table(KEYS)?;
@@ -242,8 +276,21 @@ impl Opened {
                 (Some(_), None) => drop(table.remove(name)?),
                 (None, _) => {}
             }
+            if let Some(made) = made {
+                let mut makers = change.open_table(MADE)?;
+                if makers.len()? >= most {
+                    makers.retain(|_, maker| matches!(table.get(maker), Ok(Some(_))))?;
+                }
+                makers.insert(made, name)?;
+            }
         }
         Ok(change.commit()?)
+    }
+
+    fn maker(&self, customer: [u8; 32]) -> Result<Option<[u8; 32]>, Failure> {
+        let reading = self.database.begin_read()?;
+        let makers = reading.open_table(MADE)?;
+        Ok(makers.get(customer)?.map(|maker| maker.value()))
     }
 }
 
@@ -296,6 +343,7 @@ impl Ended {
             id: self.id.and_then(|id| LocalId::new(id).ok()),
             problems: self.problems.into_iter().map(Problem::problem).collect(),
             read_back: None,
+            later: false,
         }
     }
 }

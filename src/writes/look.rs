@@ -1,10 +1,15 @@
-//! Looks for what a create may have made when its answer was lost.
+//! Looks for what a write did whose answer was lost.
 //!
-//! It proves something only where exactly one customer fits: made since, and with every value that tells customers apart.
-//! Finding none proves nothing, because the write may still be on its way. It asks few times and not for long.
+//! A create is proven only where exactly one customer fits: made since, with every value that tells customers apart, and by no
+//! other write of ours. An update is, where the customer shows all that was given; a delete, where it is not there. Anything
+//! else proves nothing, because the write may still be on its way. It asks few times and not for long.
 
-use crate::model::{Change, Customer, DateTime, FieldValue, Filter, TimeRange, WriteField};
-use crate::source::{Call, CustomerRef, Paging, Position, Row, SourceEntry};
+use super::made::{Marks, Name, digits, folded};
+use super::{Asked, Writes, shows};
+use crate::model::{
+    Change, Customer, DateTime, FieldValue, Filter, LocalId, TimeRange, WriteField,
+};
+use crate::source::{Call, CustomerRef, Paging, Position, Row};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -12,60 +17,121 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_secs(3);
 /// How long the CRM gets before it is looked at: what it does may take a moment to show.
 const MOMENT: Duration = Duration::from_millis(100);
+/// How often is looked whether another create is still under way.
+const TURN: Duration = Duration::from_millis(20);
 /// How many lists are asked for at most.
 const LISTS: usize = 3;
 /// How many rows of one list are looked at.
 const ROWS: u32 = 100;
 
-/// The customer that a create made; `None` where that cannot be told.
-pub(super) async fn made(
-    call: &Call,
-    entry: &SourceEntry,
-    change: &Change,
-    since: Timestamp,
-) -> Option<CustomerRef> {
-    let Change::Create { fields, .. } = change else {
-        return None;
-    };
-    let wanted = Wanted::new(fields, since)?;
-    let deadline = call
-        .operation()
-        .deadline
-        .min(std::time::Instant::now() + LOOK);
-    let looking = async {
-        tokio::time::sleep(MOMENT).await;
-        let mut asked = 0;
-        for filter in wanted.filters() {
-            if asked >= LISTS {
-                break;
+/// What a look showed.
+pub(super) enum Seen {
+    /// The customer, as it was wanted.
+    Customer(CustomerRef),
+    /// That it is not there.
+    Gone,
+}
+
+/// A look for what one write did.
+pub(super) struct Look<'a> {
+    pub(super) writes: &'a Writes,
+    pub(super) asked: &'a Asked<'a>,
+    pub(super) call: Call,
+    /// When it was begun.
+    pub(super) since: Timestamp,
+    pub(super) name: Name,
+}
+
+impl Look<'_> {
+    /// What it did; `None` where that cannot be told.
+    pub(super) async fn look(&self) -> Option<Seen> {
+        let limit = std::time::Instant::now() + LOOK;
+        let deadline = self.call.operation().deadline.min(limit);
+        let looking = async {
+            match self.asked.change {
+                Change::Create { fields, .. } => {
+                    let wanted = Wanted::new(fields, self.since)?;
+                    self.made(&wanted, &Marks::of(fields))
+                        .await
+                        .map(Seen::Customer)
+                }
+                Change::Update { id, fields, native } if native.is_empty() => {
+                    let found = self.fetched(id).await??;
+                    let done = shows::all(self.asked.entry, &found, fields);
+                    done.then_some(Seen::Customer(found))
+                }
+                // Vendor fields are written by names of their own, and read by others.
+                Change::Update { .. } => None,
+                Change::Delete { id } => match self.fetched(id).await? {
+                    None => Some(Seen::Gone),
+                    Some(_) => None,
+                },
             }
-            let Ok(plan) = entry.source.plan(&filter, None) else {
-                continue;
-            };
-            asked += 1;
+        };
+        let looked = tokio::time::timeout_at(deadline.into(), looking).await;
+        looked.ok().flatten()
+    }
+
+    /// The customer as it is now, if the CRM has it; `None` where that cannot be told.
+    async fn fetched(&self, id: &LocalId) -> Option<Option<CustomerRef>> {
+        tokio::time::sleep(MOMENT).await;
+        let source = &self.asked.entry.source;
+        let ids = std::slice::from_ref(id);
+        source.fetch(&self.call, ids).await.pop()?.ok()
+    }
+
+    /// The customer that a create made.
+    async fn made(&self, wanted: &Wanted<'_>, marks: &Marks) -> Option<CustomerRef> {
+        tokio::time::sleep(MOMENT).await;
+        let entry = self.asked.entry;
+        let plans = wanted
+            .filters()
+            .filter_map(|filter| entry.source.plan(&filter, None).ok());
+        let plans: Vec<_> = plans.take(LISTS).collect();
+        for plan in plans {
             let size = size_of(plan.paging);
-            let listed = entry.source.list(call, &plan, &Position::Start, size).await;
+            let listed = entry
+                .source
+                .list(&self.call, &plan, &Position::Start, size)
+                .await;
             let Ok(page) = listed else { continue };
             let whole = page.next.is_none() && page.more != Some(true);
             let all = page
                 .total
                 .is_none_or(|total| total <= page.rows.len() as u64);
-            let mut fitting = page.rows.into_iter().filter_map(|row| match row {
-                Row::Customer { customer, .. } => wanted.fits(&customer).then_some(customer),
-                Row::Gone { .. } | Row::Unreadable { .. } => None,
-            });
-            match (fitting.next(), fitting.next()) {
-                (Some(found), None) if whole && all => return Some(found),
+            let mut fitting = Vec::new();
+            for row in page.rows {
+                match row {
+                    Row::Customer { customer, .. } if wanted.fits(&customer) => {
+                        fitting.extend(self.is_free(&customer.id).await.then_some(customer));
+                    }
+                    _ => {}
+                }
+            }
+            match (fitting.pop(), fitting.is_empty()) {
+                (Some(found), true) if whole && all => return self.own(found, marks).await,
                 (None, _) => {}
                 _ => return None,
             }
         }
         None
-    };
-    tokio::time::timeout_at(deadline.into(), looking)
-        .await
-        .ok()
-        .flatten()
+    }
+
+    /// Whether no other write of ours made the customer.
+    async fn is_free(&self, id: &LocalId) -> bool {
+        let (source, name) = (&*self.asked.entry.key, &self.name);
+        !self.writes.makers.is_anothers(source, id, name)
+            && !self.writes.ledger.is_anothers(source, id, name).await
+    }
+
+    /// The customer, unless another write of ours made it, or turns out to have.
+    async fn own(&self, found: CustomerRef, marks: &Marks) -> Option<CustomerRef> {
+        let (source, makers) = (&*self.asked.entry.key, &self.writes.makers);
+        while makers.another_may_make(source, marks) {
+            tokio::time::sleep(TURN).await;
+        }
+        makers.claim(source, &found.id, self.name).then_some(found)
+    }
 }
 
 fn size_of(paging: Paging) -> u32 {
@@ -85,7 +151,7 @@ struct Wanted<'c> {
     email: Option<&'c str>,
     phone: Option<&'c str>,
     texts: Vec<(WriteField, &'c str)>,
-    /// The whole second in which the write began: CRMs print no finer times.
+    /// When the write began.
     since: Timestamp,
 }
 
@@ -96,7 +162,7 @@ impl<'c> Wanted<'c> {
             email: None,
             phone: None,
             texts: Vec::new(),
-            since: Timestamp::from_second(since.as_second()).ok()?,
+            since,
         };
         for (field, value) in fields {
             match (field, value) {
@@ -126,10 +192,12 @@ impl<'c> Wanted<'c> {
     }
 
     /// Ways to ask for it, the narrowest first; a source serves some of them.
-    fn filters(&self) -> Vec<Filter> {
+    fn filters(&self) -> impl Iterator<Item = Filter> {
+        // Many CRMs cut their times to whole seconds.
+        let second = Timestamp::from_second(self.since.as_second()).unwrap_or(Timestamp::MIN);
         let since = || {
             Some(TimeRange {
-                gte: Some(DateTime(self.since)),
+                gte: Some(DateTime(second)),
                 lt: None,
             })
         };
@@ -158,7 +226,7 @@ impl<'c> Wanted<'c> {
             ..Filter::default()
         });
         let narrow = by_email.into_iter().chain(by_phone);
-        narrow.chain([made, changed]).chain(search).collect()
+        narrow.chain([made, changed]).chain(search)
     }
 
     fn fits(&self, customer: &Customer) -> bool {
@@ -166,9 +234,9 @@ impl<'c> Wanted<'c> {
         let new = customer
             .created_at
             .as_ref()
-            .is_some_and(|made| made.0 >= self.since);
+            .is_some_and(|made| is_since(made.0, self.since));
         let same = |said: &str, found: Option<&str>| {
-            found.is_some_and(|found| found.trim().to_lowercase() == said.trim().to_lowercase())
+            found.is_some_and(|found| folded(found) == folded(said))
         };
         let email = self
             .email
@@ -193,6 +261,33 @@ impl<'c> Wanted<'c> {
     }
 }
 
-fn digits(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
+/// Whether a CRM's time is not before a moment, which is cut as finely as the CRM cuts its own.
+fn is_since(made: Timestamp, since: Timestamp) -> bool {
+    let finest = [1_000_000_000, 1_000_000, 1_000, 1]
+        .into_iter()
+        .find(|unit| made.as_nanosecond() % unit == 0)
+        .unwrap_or(1);
+    made.as_nanosecond() >= since.as_nanosecond() - since.as_nanosecond().rem_euclid(finest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_since;
+
+    #[test]
+    fn a_time_is_cut_no_further_than_the_crm_cuts_its_own() {
+        for (made, new) in [
+            ("2024-01-01T00:00:10Z", true),
+            ("2024-01-01T00:00:09Z", false),
+            ("2024-01-01T00:00:10.2Z", false),
+            ("2024-01-01T00:00:10.5Z", true),
+            ("2024-01-01T00:00:10.499Z", false),
+            ("2024-01-01T00:00:10.500001Z", false),
+            ("2024-01-01T00:00:10.500601Z", true),
+            ("2024-01-01T00:00:11Z", true),
+        ] {
+            let since = "2024-01-01T00:00:10.5006Z".parse().unwrap();
+            assert_eq!(is_since(made.parse().unwrap(), since), new, "{made}");
+        }
+    }
 }

@@ -1,12 +1,14 @@
 //! Writes that happen at most once.
 //!
 //! A write with an idempotency key is noted before it is sent and after it was answered; what comes again with the same
-//! key is answered from the note and never sent a second time. Where nobody knows what became of a create, the CRM is looked
+//! key is answered from the note and never sent a second time. Where nobody knows what became of a write, the CRM is looked
 //! at before anybody says so. It knows sources and loaders, and neither GraphQL nor CRMs.
 
 mod ledger;
 mod look;
+mod made;
 mod print;
+mod shows;
 mod turns;
 
 #[cfg(test)]
@@ -16,10 +18,12 @@ pub use ledger::{Keep, Ledger};
 
 use crate::load::Load;
 use crate::metrics::{Counts, KeyUse};
-use crate::model::{Change, WriteOutcome};
+use crate::model::{Change, LocalId, WriteOutcome};
 use crate::source::{Call, SourceEntry, SourceError, SourceErrorKind, WriteProblem, Written};
 use jiff::Timestamp;
 use ledger::{Begun, Ended};
+use look::{Look, Seen};
+use made::{Makers, Marks, Name};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use turns::Turns;
@@ -28,6 +32,7 @@ use turns::Turns;
 pub struct Writes {
     ledger: Ledger,
     turns: Turns,
+    makers: Makers,
     /// Names writes that have no key, for CRMs that can tell a repeat by a name.
     seed: [u8; 32],
     named: AtomicU64,
@@ -52,6 +57,7 @@ impl Writes {
         Self {
             ledger,
             turns: Turns::default(),
+            makers: Makers::default(),
             seed,
             named: AtomicU64::new(0),
             keys: Counts::default(),
@@ -68,7 +74,7 @@ impl Writes {
         let Some(key) = asked.key else {
             let number = self.named.fetch_add(1, Ordering::Relaxed);
             let name = print::unkeyed(&self.seed, number);
-            return send(load, asked, &name).await;
+            return self.send(load, asked, &name).await;
         };
         let turn = self.turns.take(print::turn(asked, key));
         let deadline = load.operation().deadline;
@@ -101,8 +107,8 @@ impl Writes {
         });
         match begun {
             Begun::Fresh => {
-                let written = send(load, asked, name).await;
-                self.ledger.end(*name, Ended::of(&written)).await;
+                let written = self.send(load, asked, name).await;
+                self.end(asked, name, &written).await;
                 written
             }
             Begun::Other => not_applied(SourceError::new(
@@ -110,7 +116,7 @@ impl Writes {
                 "this idempotency key was used for another write; nothing was sent",
             )),
             Begun::Doubt { since, ended } => {
-                let Some(found) = look_again(load, asked, since).await else {
+                let Some(found) = self.look_again(load, asked, since, name).await else {
                     let crashed = || {
                         let text =
                             "nobody knows what became of the first write with this idempotency key";
@@ -118,36 +124,80 @@ impl Writes {
                     };
                     return ended.map_or_else(crashed, Ended::written);
                 };
-                self.ledger.end(*name, Ended::of(&found)).await;
+                self.end(asked, name, &found).await;
                 found
             }
             Begun::Ended(ended) => shown(load, asked, ended.written()).await,
         }
     }
-}
 
-/// Sends a write, and looks for what it made where its answer was lost.
-async fn send(load: &Load, asked: &Asked<'_>, name: &[u8; 32]) -> Written {
-    let since = Timestamp::now();
-    let written = load
-        .write(asked.entry, asked.change, Some(print::token(name)))
-        .await;
-    if written.outcome != WriteOutcome::Unknown {
-        return written;
+    /// Notes how a write with a key ended.
+    async fn end(&self, asked: &Asked<'_>, name: &Name, written: &Written) {
+        let made = made_id(asked.change, written).map(|id| (&*asked.entry.key, id));
+        self.ledger.end(*name, Ended::of(written), made).await;
     }
-    look_again(load, asked, since).await.unwrap_or(written)
+
+    /// Sends a write, and looks for what it did where its answer was lost.
+    async fn send(&self, load: &Load, asked: &Asked<'_>, name: &Name) -> Written {
+        let since = Timestamp::now();
+        let source = &*asked.entry.key;
+        let under_way = match asked.change {
+            Change::Create { fields, .. } => {
+                Some(self.makers.begin(source, Marks::of(fields), *name))
+            }
+            Change::Update { .. } | Change::Delete { .. } => None,
+        };
+        let written = load
+            .write(asked.entry, asked.change, Some(print::token(name)))
+            .await;
+        if let Some(id) = made_id(asked.change, &written) {
+            self.makers.claim(source, id, *name);
+        }
+        drop(under_way);
+        if written.outcome != WriteOutcome::Unknown {
+            return written;
+        }
+        let found = self.look_again(load, asked, since, name).await;
+        found.unwrap_or(written)
+    }
+
+    async fn look_again(
+        &self,
+        load: &Load,
+        asked: &Asked<'_>,
+        since: Timestamp,
+        name: &Name,
+    ) -> Option<Written> {
+        let look = Look {
+            writes: self,
+            asked,
+            call: Call::new(Arc::clone(load.operation())).anew(),
+            since,
+            name: *name,
+        };
+        let customer = match look.look().await? {
+            Seen::Customer(customer) => Some(customer),
+            Seen::Gone => None,
+        };
+        let id = match asked.change {
+            Change::Create { .. } => customer.as_ref().map(|customer| customer.id.clone()),
+            Change::Update { id, .. } | Change::Delete { id } => Some(id.clone()),
+        };
+        Some(Written {
+            outcome: WriteOutcome::Applied,
+            id,
+            customer,
+            problems: Vec::new(),
+            read_back: None,
+            later: false,
+        })
+    }
 }
 
-async fn look_again(load: &Load, asked: &Asked<'_>, since: Timestamp) -> Option<Written> {
-    let call = Call::new(Arc::clone(load.operation())).anew();
-    let customer = look::made(&call, asked.entry, asked.change, since).await?;
-    Some(Written {
-        outcome: WriteOutcome::Applied,
-        id: Some(customer.id.clone()),
-        customer: Some(customer),
-        problems: Vec::new(),
-        read_back: None,
-    })
+/// The customer that a create is known to have made.
+fn made_id<'w>(change: &Change, written: &'w Written) -> Option<&'w LocalId> {
+    let made = matches!(change, Change::Create { .. }) && written.outcome == WriteOutcome::Applied;
+    written.id.as_ref().filter(|_| made)
 }
 
 /// A repeat shows the customer as it is now.
@@ -156,14 +206,16 @@ async fn shown(load: &Load, asked: &Asked<'_>, mut written: Written) -> Written 
     if written.outcome != WriteOutcome::Applied || deleted {
         return written;
     }
-    let gone = |text: &'static str| Some(SourceError::new(SourceErrorKind::NotFound, text));
+    // Nothing of use came back, and the first answer showed no customer either.
     let Some(id) = written.id.clone() else {
-        written.read_back = gone("the CRM did not say which customer it wrote");
         return written;
     };
     match load.customer(asked.entry, id).await {
         Ok(found @ Some(_)) => written.customer = found,
-        Ok(None) => written.read_back = gone("the customer that was written is gone"),
+        Ok(None) => {
+            let text = "the customer that was written is gone";
+            written.read_back = Some(SourceError::new(SourceErrorKind::NotFound, text));
+        }
         Err(error) => written.read_back = Some(error),
     }
     written
@@ -184,5 +236,6 @@ fn nothing(outcome: WriteOutcome, error: SourceError) -> Written {
         id: None,
         problems: vec![WriteProblem { field: None, error }],
         read_back: None,
+        later: false,
     }
 }

@@ -1,7 +1,7 @@
 //! Hashes that stand for keys and for what is written. Neither can be read back from them.
 
 use super::Asked;
-use crate::model::{Change, FieldValue};
+use crate::model::{Change, FieldValue, LocalId};
 use blake3::Hasher;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -22,6 +22,15 @@ pub(super) fn keyed(salt: &[u8; 32], asked: &Asked<'_>, key: &str) -> [u8; 32] {
     if let Some(print) = asked.entry.source.credential() {
         hasher.update(&print);
     }
+    *hasher.finalize().as_bytes()
+}
+
+/// The name of a customer in the ledger.
+pub(super) fn customer(salt: &[u8; 32], source: &str, id: &LocalId) -> [u8; 32] {
+    let mut hasher = Hasher::new_keyed(salt);
+    text(&mut hasher, "customer");
+    text(&mut hasher, source);
+    text(&mut hasher, id.as_str());
     *hasher.finalize().as_bytes()
 }
 

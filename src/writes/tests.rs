@@ -66,7 +66,7 @@ async fn what_was_begun_and_never_ended_is_in_doubt_after_a_restart() {
     ));
     let (begun, done) = begin(&ledger, "", "a", "k2", "n").await;
     assert!(matches!(begun, Begun::Fresh));
-    ledger.end(done, Ended::of(&applied())).await;
+    ledger.end(done, Ended::of(&applied()), None).await;
     drop(ledger);
     let ledger = Ledger::new(keep, 10, [2; 32]);
     assert!(matches!(
@@ -103,7 +103,7 @@ async fn a_key_lasts_a_day_and_only_then_makes_room() {
     let ledger = Ledger::new(Keep::Memory, 2, [1; 32]).with_clock(|| NOW.load(Ordering::SeqCst));
     for key in ["k1", "k2"] {
         let (_, name) = begin(&ledger, "", "a", key, "n").await;
-        ledger.end(name, Ended::of(&applied())).await;
+        ledger.end(name, Ended::of(&applied()), None).await;
     }
     NOW.fetch_add(LIFE - 1, Ordering::SeqCst);
     assert!(matches!(
@@ -172,4 +172,34 @@ fn the_order_of_members_does_not_matter_and_everything_else_does() {
     ] {
         assert_ne!(one, print(native, name));
     }
+}
+
+#[tokio::test]
+async fn who_made_a_customer_is_known_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = Keep::File(folder.path().join("writes"));
+    let ledger = Ledger::new(keep.clone(), 2, [1; 32]);
+    let id = |number: usize| crate::model::LocalId::new(number.to_string()).unwrap();
+    let (_, name) = begin(&ledger, "", "a", "k", "n").await;
+    let made = id(7);
+    let ended = Ended::of(&applied());
+    ledger.end(name, ended, Some(("a", &made))).await;
+    drop(ledger);
+    let ledger = Ledger::new(keep, 2, [2; 32]);
+    for (source, number, asks, others) in [
+        ("a", 7, [9; 32], true),
+        ("a", 7, name, false),
+        ("a", 8, [9; 32], false),
+        ("b", 7, [9; 32], false),
+    ] {
+        let found = ledger.is_anothers(source, &id(number), &asks).await;
+        assert_eq!(found, others, "{source} {number}");
+    }
+    for number in 10..15 {
+        ledger.end([9; 32], None, Some(("a", &id(number)))).await;
+    }
+    let stays = ledger.is_anothers("a", &made, &[8; 32]).await;
+    assert!(stays, "its key is still held");
+    let gone = ledger.is_anothers("a", &id(10), &[8; 32]).await;
+    assert!(!gone, "there is room for two, and its key is not held");
 }

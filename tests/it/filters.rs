@@ -516,3 +516,25 @@ async fn scanning_filters_in_the_gateway_and_says_where_its_budget_ended() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["node"]["email"], json!(wanted));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scanning_serves_every_part_of_a_filter() {
+    let gateway = start(30).await;
+    let records = gateway.records("gtateth").await;
+    let local = text(&records[7], "/_id").to_owned();
+    let none = id("gtateth", "none");
+    for (filter, found) in [
+        (
+            format!("ids: [{:?}]", id("gtateth", &local)),
+            vec![id("gtateth", &local)],
+        ),
+        ("ownerId: \"o\"".to_owned(), vec![]),
+        (format!("parentId: {none:?}"), vec![]),
+        (format!("operatorId: {none:?}"), vec![]),
+    ] {
+        let arguments =
+            format!("sources: [\"gtateth\"], unsupportedFilter: SCAN, filter: {{ {filter} }}");
+        let rows = gateway.walk(&arguments, "id", &[10]).await;
+        assert_eq!(ids(&rows), found, "{filter}");
+    }
+}

@@ -36,6 +36,7 @@ mod paging;
 mod paging_http;
 mod paging_moving;
 mod privacy;
+mod proof;
 mod query;
 mod readme;
 mod renewing;

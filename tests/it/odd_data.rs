@@ -342,6 +342,36 @@ async fn records_without_a_usable_id_are_left_out_and_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plain_value_where_an_object_is_expected_costs_the_fields_in_it() {
+    let rows = json!([
+        { "id": 1, "name": "One", "cpo": 5000, "owner": "Bo", "contactDetails": "x@y.example" },
+        { "id": 2, "name": "Two", "cpo": null, "owner": [], "contactDetails": "" },
+    ]);
+    let (gateway, _server) =
+        over(json!({ "data": rows, "count": 2, "limit": 100, "offset": 0 })).await;
+    let answer = gateway
+        .ask("{ customers(first: 2) { nodes { operator { id } parent { id } email } } }")
+        .await;
+    let nothing = json!({ "operator": null, "parent": null, "email": null });
+    assert_eq!(
+        answer["data"]["customers"]["nodes"],
+        json!([nothing, nothing])
+    );
+    let errors = answer["errors"].as_array().unwrap();
+    let mut paths: Vec<String> = errors
+        .iter()
+        .map(|error| error["path"].to_string())
+        .collect();
+    paths.sort();
+    let of = |field: &str| format!("[\"customers\",\"nodes\",0,\"{field}\"]");
+    assert_eq!(
+        paths,
+        [of("email"), of("operator"), of("parent")],
+        "{answer:#}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_is_no_list_is_a_coded_error() {
     for body in [
         json!({}),

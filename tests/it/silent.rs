@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 /// A gateway before CRMs, all by one built-in adapter.
-fn before(crms: &[&Crm], name: &str) -> Asked {
+pub fn before(crms: &[&Crm], name: &str) -> Asked {
     let entries = crms.iter().enumerate().map(|(rank, crm)| {
         let manifest = adapter::built_in(name, &Problems::new()).unwrap();
         let mut vars = vec![("base_url", crm.base.as_str())];
@@ -202,7 +202,7 @@ async fn a_batch_that_was_cut_and_changed_meanwhile_proves_no_absence() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_search_for_an_id_finds_its_customer() {
-    let rows = json!([{ "id": 1003, "name": "Grid" }, { "id": 10030, "name": "Other" }]);
+    let rows = json!([{ "id": 1003, "name": "Grid" }, { "id": 10030, "name": "Other" }, { "id": 7, "name": "None" }]);
     let crm = Crm::json(json!({ "data": rows, "count": 2, "limit": 20, "offset": 0 })).await;
     let gateway = before(&[&crm], "spirii");
     let list = listed(
@@ -211,7 +211,19 @@ async fn a_search_for_an_id_finds_its_customer() {
         "nodes { sourceId }",
     )
     .await;
-    assert_eq!(ids(&list), ["1003"]);
+    assert_eq!(ids(&list), ["1003", "10030"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_keeps_what_the_crm_finds_without_accents() {
+    let rows = json!([{ "id": 1, "name": "Hans Müller" }, { "id": 2, "name": "Hans Meier" }]);
+    let crm = Crm::json(json!({ "data": rows, "count": 2, "limit": 20, "offset": 0 })).await;
+    let gateway = before(&[&crm], "spirii");
+    for search in ["muller", "hans MÜLLER", "Hans muller"] {
+        let filter = format!("filter: {{ search: {search:?} }}");
+        let list = listed(&gateway, &filter, "nodes { sourceId }").await;
+        assert_eq!(ids(&list), ["1"], "{search}");
+    }
 }
 
 /// Missing values first, as some databases have them.

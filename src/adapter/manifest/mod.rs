@@ -208,8 +208,27 @@ pub struct OAuthRule {
 pub struct Success {
     /// These statuses only; empty: every 2xx.
     pub status: Vec<u16>,
-    /// What must stand here; `None`: nothing but a null may.
-    pub value: Option<(JsonPath, Option<Value>)>,
+    /// What the values at these places must be like, all of them.
+    pub values: Vec<(JsonPath, Proof)>,
+}
+
+impl Success {
+    /// Whether a value of the body must say so, and not only not deny it.
+    pub fn must_be_said(&self) -> bool {
+        let mut proofs = self.values.iter().map(|(_, proof)| proof);
+        proofs.any(|proof| matches!(proof, Proof::Equals(_)))
+    }
+}
+
+/// What a value must be like where an answer is a success.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Proof {
+    /// This one.
+    Equals(Value),
+    /// A null, or not there.
+    Absent,
+    /// None of these; it may be missing.
+    Unless(Vec<Value>),
 }
 
 /// The CRM's limits and how it says them.

@@ -149,7 +149,7 @@ impl CustomerMap {
         key: Option<&JsonPath>,
         unwrap: &JsonPath,
     ) -> Self {
-        let mut picker = Picker::default();
+        let mut picker = Picker::firm();
         let mut reading = |name: &'static str| {
             let field = manifest
                 .fields

@@ -33,12 +33,16 @@ impl<'de> Record<'_, 'de> {
     ) -> Option<(&'m Reading, Leaf<'de>)> {
         let reading = reading.as_ref()?;
         let nothing = &reading.field.null_if;
-        let slot = reading.slots.iter().copied().find(|slot| {
-            self.leaves
-                .get(*slot)
-                .is_some_and(|leaf| leaf.is_some() && !means_nothing(leaf, nothing))
-        })?;
-        Some((reading, self.leaves.get_mut(slot).map(std::mem::take)?))
+        let slots = || reading.slots.iter().copied();
+        let value = |slot: &usize| {
+            let leaf = self.leaves.get(*slot);
+            leaf.is_some_and(|leaf| leaf.is_some() && !means_nothing(leaf, nothing))
+        };
+        let slot = slots().find(value);
+        if slot.is_none() && slots().any(|slot| self.leaves.get(slot) == Some(&Leaf::Misplaced)) {
+            return self.problem(reading, "expected an object around it");
+        }
+        Some((reading, self.leaves.get_mut(slot?).map(std::mem::take)?))
     }
 
     pub(super) fn text(&mut self, reading: &Option<Reading>) -> Option<Box<str>> {

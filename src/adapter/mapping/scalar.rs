@@ -42,7 +42,7 @@ pub(super) fn same_folded(leaf: &Leaf<'_>, wire: &Value) -> bool {
 
 pub(super) fn same_scalar(leaf: &Leaf<'_>, wire: &Value) -> bool {
     match (leaf, wire) {
-        (Leaf::Null | Leaf::Absent, Value::Null) => true,
+        (Leaf::Null | Leaf::Absent | Leaf::Misplaced, Value::Null) => true,
         (Leaf::Bool(a), Value::Bool(b)) => a == b,
         (Leaf::Text(a), Value::String(b)) => **a == **b,
         (Leaf::Int(a), Value::Number(b)) => b.as_i64() == Some(*a),

@@ -327,7 +327,7 @@ impl Pages {
         let pointer = self.paginator.more.as_ref()?;
         Some(match self.leaf(Some(pointer), self.slots.more, said) {
             Leaf::Bool(more) => more,
-            Leaf::Absent | Leaf::Null => false,
+            Leaf::Absent | Leaf::Misplaced | Leaf::Null => false,
             Leaf::Text(text) => {
                 !text.is_empty() && !text.eq_ignore_ascii_case("false") && text != "0"
             }

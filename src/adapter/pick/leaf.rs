@@ -9,6 +9,8 @@ pub enum Leaf<'a> {
     /// The path leads nowhere.
     #[default]
     Absent,
+    /// The path leads through a plain value, which holds nothing.
+    Misplaced,
     /// A null.
     Null,
     /// A boolean.
@@ -28,14 +30,14 @@ pub enum Leaf<'a> {
 impl Leaf<'_> {
     /// Whether there is a value: neither absent nor null.
     pub fn is_some(&self) -> bool {
-        !matches!(self, Leaf::Absent | Leaf::Null)
+        !matches!(self, Leaf::Absent | Leaf::Misplaced | Leaf::Null)
     }
 
     /// Whether it is this value. A vendor that types a flag as text still means the flag.
     pub fn is(&self, wanted: &Value) -> bool {
         match (self, wanted) {
             (Leaf::Text(said), Value::Bool(wanted)) => **said == *wanted.to_string(),
-            (Leaf::Absent, _) => false,
+            (Leaf::Absent | Leaf::Misplaced, _) => false,
             (leaf, wanted) => leaf.to_value() == *wanted,
         }
     }
@@ -51,7 +53,7 @@ impl Leaf<'_> {
     /// The same value as a tree of its own.
     pub fn to_value(&self) -> Value {
         match self {
-            Leaf::Absent | Leaf::Null => Value::Null,
+            Leaf::Absent | Leaf::Misplaced | Leaf::Null => Value::Null,
             Leaf::Bool(value) => Value::Bool(*value),
             Leaf::Int(value) => Value::from(*value),
             Leaf::Uint(value) => Value::from(*value),
@@ -61,7 +63,8 @@ impl Leaf<'_> {
         }
     }
 
-    pub(super) fn of(value: &Value) -> Leaf<'static> {
+    /// A value of a tree as a leaf of its own.
+    pub fn of(value: &Value) -> Leaf<'static> {
         match value {
             Value::Null => Leaf::Null,
             Value::Bool(value) => Leaf::Bool(*value),

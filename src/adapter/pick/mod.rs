@@ -22,6 +22,8 @@ struct Branch {
     slots: Vec<(usize, Vec<Step>)>,
     /// The rows stand here.
     rows: bool,
+    /// A value that leads no further is noted in the places below it.
+    firm: bool,
 }
 
 /// A compiled set of paths. Each path has a slot; picking fills the slots.
@@ -29,9 +31,19 @@ struct Branch {
 pub struct Picker {
     root: Branch,
     slots: usize,
+    firm: bool,
 }
 
 impl Picker {
+    /// A picker that tells a place which is not there from one that cannot be there, because a plain value stands where its
+    /// path leads on.
+    pub fn firm() -> Self {
+        Self {
+            firm: true,
+            ..Self::default()
+        }
+    }
+
     /// Adds a path and returns its slot.
     pub fn add(&mut self, path: &JsonPath) -> usize {
         let slot = self.slots;
@@ -57,6 +69,7 @@ impl Picker {
         reason = "the place was just found, or just pushed"
     )]
     fn branch(&mut self, steps: &[Step]) -> &mut Branch {
+        let firm = self.firm;
         steps.iter().fold(&mut self.root, |branch, step| {
             let name: &str = match step {
                 Step::Key(key) => key,
@@ -67,7 +80,11 @@ impl Picker {
                 .iter()
                 .position(|(known, _)| **known == *name)
                 .unwrap_or_else(|| {
-                    branch.members.push((name.into(), Branch::default()));
+                    let below = Branch {
+                        firm,
+                        ..Branch::default()
+                    };
+                    branch.members.push((name.into(), below));
                     branch.members.len() - 1
                 });
             &mut branch.members[place].1

@@ -4,7 +4,7 @@
 //! (an escaped name, an odd number, anything that is no JSON) makes the whole answer go the other way, so there is one
 //! meaning and two speeds. Single values that need more than a look are left to `serde_json`.
 
-use super::walk::{LeafSeed, keep};
+use super::walk::{LeafSeed, keep, misplaced};
 use super::{Branch, Element, Leaf, NoRows, Picked, Picker, Rows, RowsSeen};
 use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::Value;
@@ -102,7 +102,7 @@ impl<'de> Scan<'de> {
             return self.object(branch, found);
         }
         if !branch.rows {
-            return self.other();
+            return self.instead(branch, found.leaves);
         }
         match begins {
             b'[' => {
@@ -126,6 +126,15 @@ impl<'de> Scan<'de> {
             b'{' | b'[' => self.skip(),
             _ => self.leaf().map(drop),
         }
+    }
+
+    /// Passes a value where an object is looked for.
+    fn instead(&mut self, branch: &Branch, leaves: &mut [Leaf<'de>]) -> Option<()> {
+        if matches!(self.next()?, b'{' | b'[') {
+            return self.skip();
+        }
+        misplaced(branch, &self.leaf()?, leaves);
+        Some(())
     }
 
     fn object<R: Rows<'de>>(

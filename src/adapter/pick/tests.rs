@@ -78,6 +78,35 @@ fn a_place_may_be_a_value_and_hold_others() {
 }
 
 #[test]
+fn a_plain_value_where_the_path_leads_on_is_told_from_a_place_that_is_not_there() {
+    for (body, inner) in [
+        (r#"{"a":5000}"#, Leaf::Misplaced),
+        (r#"{"a":-1.5}"#, Leaf::Misplaced),
+        (r#"{"a":true}"#, Leaf::Misplaced),
+        (r#"{"a":"x"}"#, Leaf::Misplaced),
+        (r#"{"a":"\u0078"}"#, Leaf::Misplaced),
+        (r#"{"a":{"b":7}}"#, Leaf::Int(7)),
+        (r#"{"a":{}}"#, Leaf::Absent),
+        (r#"{"a":""}"#, Leaf::Absent),
+        (r#"{"a":false}"#, Leaf::Absent),
+        (r#"{"a":null}"#, Leaf::Absent),
+        (r#"{"a":[]}"#, Leaf::Absent),
+        ("{}", Leaf::Absent),
+    ] {
+        let mut firm = Picker::firm();
+        let slot = firm.add(&path("/a/b"));
+        let picked = firm.pick(body.as_bytes(), &mut NoRows::new()).unwrap();
+        assert_eq!(picked.leaves[slot], inner, "{body}");
+        let walked = firm.walk(body, &mut NoRows::new()).unwrap();
+        assert_eq!(walked.leaves[slot], inner, "{body}");
+        let mut loose = Picker::default();
+        let slot = loose.add(&path("/a/b"));
+        let picked = loose.pick(body.as_bytes(), &mut NoRows::new()).unwrap();
+        assert_ne!(picked.leaves[slot], Leaf::Misplaced, "{body}");
+    }
+}
+
+#[test]
 fn rows_at_the_root_absent_and_null() {
     let mut root = Picker::default();
     root.rows_at(&path(""));

@@ -63,6 +63,28 @@ pub(super) fn keep<'de>(branch: &Branch, leaf: Leaf<'de>, leaves: &mut [Leaf<'de
     }
 }
 
+/// Notes in the places below a branch that a plain value stands there instead. What says that there is nothing, in the ways
+/// that CRMs have for it, is no such value.
+pub(super) fn misplaced(branch: &Branch, leaf: &Leaf<'_>, leaves: &mut [Leaf<'_>]) {
+    let nothing = match leaf {
+        Leaf::Text(text) => text.is_empty(),
+        Leaf::Bool(value) => !value,
+        leaf => !leaf.is_some(),
+    };
+    if branch.firm && !nothing {
+        bar(branch, leaves);
+    }
+}
+
+fn bar(branch: &Branch, leaves: &mut [Leaf<'_>]) {
+    for (slot, _) in &branch.slots {
+        set(leaves, *slot, Leaf::Misplaced);
+    }
+    for (_, below) in &branch.members {
+        bar(below, leaves);
+    }
+}
+
 fn set<'de>(leaves: &mut [Leaf<'de>], slot: usize, leaf: Leaf<'de>) {
     if let Some(place) = leaves.get_mut(slot) {
         *place = leaf;
@@ -115,28 +137,33 @@ impl<'de, R: Rows<'de>> Visitor<'de> for Walk<'_, 'de, R> {
         self.note(RowsSeen::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        self.note(RowsSeen::Other)
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.instead(&Leaf::Bool(value))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        self.note(RowsSeen::Other)
+    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+        self.instead(&Leaf::Int(value))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        self.note(RowsSeen::Other)
+    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+        self.instead(&Leaf::Uint(value))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        self.note(RowsSeen::Other)
+    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
+        self.instead(&Leaf::Float(value))
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        self.note(RowsSeen::Other)
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.instead(&Leaf::Text(Cow::Borrowed(text)))
     }
 }
 
 impl<R> Walk<'_, '_, R> {
+    fn instead<E>(self, leaf: &Leaf<'_>) -> Result<(), E> {
+        misplaced(self.branch, leaf, self.leaves);
+        self.note(RowsSeen::Other)
+    }
+
     fn note<E>(self, seen: RowsSeen) -> Result<(), E> {
         if self.branch.rows {
             *self.seen = seen;

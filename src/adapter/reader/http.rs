@@ -57,10 +57,7 @@ impl Reading {
             headers: templates(&mut table, "headers", header_name),
             headers_if: templates(&mut table, "headers_if", header_name),
             query: templates(&mut table, "query", any_name),
-            ok: table
-                .table("ok")
-                .map(|inner| self.success(inner))
-                .unwrap_or_default(),
+            ok: self.success(&mut table).unwrap_or_default(),
             reuse: table
                 .table("reuse")
                 .map(|inner| self.reuse(inner))

@@ -12,7 +12,7 @@ mod sort;
 mod write;
 
 use super::manifest::{
-    FilterTarget, Get, GetMany, Gone, Lacks, Manifest, Route, Success, Var, Words,
+    FilterTarget, Get, GetMany, Gone, Lacks, Manifest, Proof, Route, Success, Var, Words,
 };
 use super::place::{Destination, JsonPath, Template};
 use crate::document::{Document, Problems, Table, Text, Value as Item};
@@ -394,41 +394,65 @@ impl Reading {
             form: table
                 .word("body", &[("json", false), ("form", true)])
                 .unwrap_or(false),
-            ok: table.table("ok").map(|inner| self.success(inner)),
+            ok: self.success(table),
             errors: Arc::new(self.route_errors(table)),
         })
     }
 
-    /// What makes an answer a success.
-    fn success(&self, mut table: Table<'_>) -> Success {
+    /// What makes an answer a success: a table, or several that must all hold.
+    fn success(&self, table: &mut Table<'_>) -> Option<Success> {
+        let tables = match table.value("ok")? {
+            Item::List(items, _) => items,
+            one => vec![one],
+        };
+        let mut success = Success::default();
+        for item in tables {
+            match item {
+                Item::Table(inner) => self.proof(inner, &mut success),
+                other => table.problem(
+                    other.at(),
+                    format!(
+                        "expected a table or a list of tables, found {}",
+                        other.kind()
+                    ),
+                ),
+            }
+        }
+        Some(success)
+    }
+
+    /// One thing that an answer must be like.
+    fn proof(&self, mut table: Table<'_>, success: &mut Success) {
         self.assumed(&mut table);
         let path = parsed(&mut table, "path", plain_path);
         let equals = table.value("equals").map(|item| json(&item));
+        let unless = table.value("unless").map(|item| match json(&item) {
+            Value::Array(words) => words,
+            word => vec![word],
+        });
         let absent = table.bool("absent");
-        let wanted = match (equals, absent) {
-            (Some(value), None) => Some(Some(value)),
-            (None, Some(true)) => Some(None),
-            (None, None) => None,
+        let proof = match (equals, unless, absent) {
+            (Some(value), None, None) => Some(Proof::Equals(value)),
+            (None, Some(words), None) => Some(Proof::Unless(words)),
+            (None, None, Some(true)) => Some(Proof::Absent),
+            (None, None, None) => None,
             _ => {
                 table.problem(
                     table.place(),
-                    "at most one of `equals` and `absent = true` is possible",
+                    "at most one of `equals`, `unless` and `absent = true` is possible",
                 );
                 None
             }
         };
-        if path.is_some() != wanted.is_some() {
+        if path.is_some() != proof.is_some() {
             table.problem(
                 table.place(),
-                "`path` goes together with `equals` or `absent = true`",
+                "`path` goes together with `equals`, `unless` or `absent = true`",
             );
         }
-        let status = statuses(&mut table, "status");
+        success.status.extend(statuses(&mut table, "status"));
         table.finish();
-        Success {
-            status,
-            value: path.zip(wanted),
-        }
+        success.values.extend(path.zip(proof));
     }
 
     /// Which rows are deleted.

@@ -184,12 +184,22 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "[[list]]",
         "ok = { path = \"/error\", absent = true, equals = 1 }\n[[list]]",
-        "at most one of `equals` and `absent = true` is possible",
+        "at most one of `equals`, `unless` and `absent = true` is possible",
+    ),
+    (
+        "[[list]]",
+        "ok = [{ path = \"/error\", absent = true }, 1]\n[[list]]",
+        "expected a table or a list of tables, found",
+    ),
+    (
+        "[[list]]",
+        "ok = { path = \"/no\", unless = [true], absent = true }\n[[list]]",
+        "at most one of `equals`, `unless` and `absent = true` is possible",
     ),
     (
         "[[list]]",
         "ok = { absent = true }\n[[list]]",
-        "`path` goes together with `equals` or `absent = true`",
+        "`path` goes together with `equals`, `unless` or `absent = true`",
     ),
     (
         "GET /people/{id}\"",
@@ -334,7 +344,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "[update]",
         "ok = { path = \"/ok\" }\n[update]",
-        "`path` goes together with `equals` or `absent = true`",
+        "`path` goes together with `equals`, `unless` or `absent = true`",
     ),
 ];
 

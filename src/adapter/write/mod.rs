@@ -25,6 +25,9 @@ use serde_json::Value;
 use std::sync::Arc;
 use value::{can_write, current_value, in_shape, wire_value};
 
+/// The status of an answer that only says that the CRM will do it (RFC 9110, section 15.3.3).
+const LATER: u16 = 202;
+
 /// A write route, compiled.
 pub struct Writing {
     prepared: Prepared,
@@ -96,7 +99,7 @@ impl Adapter {
             _ => Repeat::Harmful,
         };
         let outcome = self.exchange(call, draft, None, repeat).await;
-        self.written(call, route, writing, id, outcome).await
+        self.written(call, route, writing, change, outcome).await
     }
 
     async fn draft<'w>(
@@ -279,7 +282,7 @@ impl Adapter {
         call: &Call,
         route: &WriteRoute,
         writing: &Writing,
-        id: Option<&LocalId>,
+        change: &Change,
         outcome: Result<Reply, Failed>,
     ) -> Written {
         let reply = match outcome {
@@ -294,42 +297,63 @@ impl Adapter {
                 }]);
             }
         };
-        if let Err(refusal) = self.judge_status(&route.route, &reply) {
-            return refused(refusal);
-        }
-        let id_in_body = matches!(route.returns.id, Some(Pointer::Body(_)));
-        let wanted = writing.single.is_some() || id_in_body;
-        let body = match self.judged_body(&route.route, &reply, wanted) {
-            Ok(body) => body,
-            Err(refusal) => return refused(refusal),
+        let mut written = match self.proven(route, writing, change, &reply) {
+            Ok(written) => written,
+            Err(refusal) => return self.refused(refusal, change),
         };
-        let said_id = route
-            .returns
-            .id
-            .as_ref()
-            .and_then(|pointer| id_at(pointer, &body, &reply));
-        let mut written = Written {
-            id: said_id.or_else(|| id.cloned()),
-            ..applied()
-        };
-        if let Some(single) = &writing.single {
-            match single.read(&self.manifest, &reply) {
-                Ok(Some(customer)) if id.is_some_and(|asked| *asked != customer.id) => {
-                    let other = "the CRM answered another customer than asked";
-                    written.read_back = Some(faults::malformed(other));
-                }
-                Ok(Some(customer)) => {
-                    written.id = Some(customer.id.clone());
-                    written.customer = Some(Arc::new(customer));
-                }
-                Ok(None) => {}
-                Err(refusal) => written.read_back = Some(refusal.error),
-            }
-        }
         if written.customer.is_none() && (route.returns.then_get || written.read_back.is_some()) {
             self.read_back(call, &mut written).await;
         }
         written
+    }
+
+    /// What an answer proves of a create or an update is no more than the customer it is about: where the file says that it
+    /// names one, another one or none proves nothing.
+    fn proven(
+        &self,
+        route: &WriteRoute,
+        writing: &Writing,
+        change: &Change,
+        reply: &Reply,
+    ) -> Result<Written, Refusal> {
+        self.judge_status(&route.route, reply)?;
+        let id_in_body = matches!(route.returns.id, Some(Pointer::Body(_)));
+        let wanted = writing.single.is_some() || id_in_body;
+        let body = self.judged_body(&route.route, reply, wanted)?;
+        let pointer = route.returns.id.as_ref();
+        let mut written = Written {
+            id: pointer.and_then(|pointer| id_at(pointer, &body, reply)),
+            later: reply.status == LATER,
+            ..applied()
+        };
+        match writing
+            .single
+            .as_ref()
+            .map(|one| one.read(&self.manifest, reply))
+        {
+            Some(Ok(Some(customer))) => {
+                written.id = Some(customer.id.clone());
+                written.customer = Some(Arc::new(customer));
+            }
+            Some(Err(refusal)) => written.read_back = Some(refusal.error),
+            Some(Ok(None)) | None => {}
+        }
+        let unlike = |text| Refusal::from(faults::malformed(text).with_status(reply.status));
+        let names = writing.single.is_some() || pointer.is_some();
+        match (change, &written.id) {
+            (Change::Create { .. } | Change::Update { .. }, None) if names => {
+                let text = "the CRM did not say which customer it wrote";
+                return Err(written
+                    .read_back
+                    .map_or_else(|| unlike(text), Refusal::from));
+            }
+            (Change::Update { id, .. }, Some(said)) if said != id => {
+                return Err(unlike("the CRM answered another customer than asked"));
+            }
+            (Change::Update { id, .. } | Change::Delete { id }, _) => written.id = Some(id.clone()),
+            (Change::Create { .. }, _) => {}
+        }
+        Ok(written)
     }
 
     async fn read_back(&self, call: &Call, written: &mut Written) {
@@ -352,6 +376,36 @@ impl Adapter {
             }
             Err(error) => written.read_back = Some(error),
         }
+    }
+
+    /// A refusal proves that nothing was done; a failing CRM proves nothing.
+    fn refused(&self, refusal: Refusal, change: &Change) -> Written {
+        let refused = matches!(refusal.error.upstream_status, Some(400..=499));
+        match refusal.error.kind {
+            SourceErrorKind::Unavailable | SourceErrorKind::Timeout => unknown(refusal.error),
+            SourceErrorKind::Malformed if !refused => unknown(refusal.error),
+            kind => {
+                let about_values = kind != SourceErrorKind::NotFound;
+                let problem = |(field, error): (Option<WriteField>, _)| {
+                    let field = field.filter(|field| about_values && self.takes(*field, change));
+                    let field = field.map(WriteProblemField::Common);
+                    WriteProblem { field, error }
+                };
+                not_applied(refusal.errors().map(problem).collect())
+            }
+        }
+    }
+
+    /// Whether a change can carry a field, so that a problem can be about it.
+    fn takes(&self, name: WriteField, change: &Change) -> bool {
+        let field = self.manifest.fields.get(name.name());
+        field
+            .filter(|field| field.write.is_some())
+            .is_some_and(|field| match change {
+                Change::Create { .. } => field.on_create,
+                Change::Update { .. } => field.on_update,
+                Change::Delete { .. } => false,
+            })
     }
 }
 
@@ -380,6 +434,7 @@ fn applied() -> Written {
         id: None,
         problems: Vec::new(),
         read_back: None,
+        later: false,
     }
 }
 
@@ -396,21 +451,5 @@ fn unknown(error: SourceError) -> Written {
         outcome: WriteOutcome::Unknown,
         problems: vec![WriteProblem { field: None, error }],
         ..applied()
-    }
-}
-
-/// A refusal proves that nothing was done; a failing CRM proves nothing.
-fn refused(refusal: Refusal) -> Written {
-    let refused = matches!(refusal.error.upstream_status, Some(400..=499));
-    match refusal.error.kind {
-        SourceErrorKind::Unavailable | SourceErrorKind::Timeout => unknown(refusal.error),
-        SourceErrorKind::Malformed if !refused => unknown(refusal.error),
-        _ => {
-            let problem = |(field, error): (Option<WriteField>, _)| WriteProblem {
-                field: field.map(WriteProblemField::Common),
-                error,
-            };
-            not_applied(refusal.errors().map(problem).collect())
-        }
     }
 }

@@ -111,46 +111,11 @@ pub(super) fn current_value(
     name: WriteField,
     carries_code: bool,
 ) -> Option<FieldValue> {
-    let text =
-        |text: &Option<Box<str>>| text.as_ref().map(|text| FieldValue::Text(text.to_string()));
-    match name {
-        WriteField::Name => text(&customer.name),
-        WriteField::FirstName => text(&customer.first_name),
-        WriteField::LastName => text(&customer.last_name),
-        WriteField::Email => text(&customer.email),
-        WriteField::Phone => customer.phone.as_ref().map(|phone| FieldValue::Phone {
-            number: phone.number.to_string(),
-            calling_code: phone
-                .calling_code
-                .as_ref()
-                .filter(|_| carries_code)
-                .map(ToString::to_string),
+    match customer.value_of(name)? {
+        FieldValue::Phone { number, .. } if !carries_code => Some(FieldValue::Phone {
+            number,
+            calling_code: None,
         }),
-        WriteField::Company => text(&customer.company),
-        WriteField::JobTitle => text(&customer.job_title),
-        WriteField::CustomerNumber => text(&customer.customer_number),
-        WriteField::ExternalId => text(&customer.external_id),
-        WriteField::Type => customer.kind.map(FieldValue::Type),
-        WriteField::Tier => customer.tier.map(FieldValue::Tier),
-        WriteField::Status => customer.status.map(FieldValue::Status),
-        WriteField::Gender => customer.gender.map(FieldValue::Gender),
-        WriteField::BirthDate => customer.birth_date.map(FieldValue::Date),
-        WriteField::Tags => customer
-            .tags
-            .as_ref()
-            .map(|tags| FieldValue::Texts(tags.iter().map(ToString::to_string).collect())),
-        WriteField::Address => text(&customer.address),
-        WriteField::City => text(&customer.city),
-        WriteField::Country => text(&customer.country),
-        WriteField::IdentityNumber => text(&customer.identity_number),
-        WriteField::AvatarUrl => text(&customer.avatar_url),
-        WriteField::Note => text(&customer.note),
-        WriteField::Unsubscribed => customer.unsubscribed.map(FieldValue::Bool),
-        WriteField::OwnerId => customer
-            .owner
-            .as_ref()
-            .map(|owner| FieldValue::Text(owner.id.to_string())),
-        WriteField::ParentId => customer.parent_id.clone().map(FieldValue::Id),
-        WriteField::CustomFields => customer.custom_fields.clone().map(FieldValue::Json),
+        value => Some(value),
     }
 }

@@ -33,6 +33,13 @@ type Batch = Arc<HashMap<LocalId, Found>>;
 /// What a read of a page came to.
 type PageRead = Result<Arc<Page>, SourceError>;
 
+/// When what was read since a write that may be carried out late is forgotten: most are carried out soon.
+const SOON: [Duration; 3] = [
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+    Duration::from_secs(6),
+];
+
 /// How a source is cached.
 #[derive(Clone, Copy, Debug)]
 pub struct Caching {
@@ -152,6 +159,7 @@ impl CustomerSource for CachedSource {
         match written.outcome {
             WriteOutcome::NotApplied => moving.nothing_sent = call.calls() == before,
             WriteOutcome::Unknown => self.0.move_again(),
+            WriteOutcome::Applied if written.later => self.0.move_again(),
             WriteOutcome::Applied => {}
         }
         written
@@ -184,9 +192,14 @@ impl Cached {
     /// The CRM may carry out a write long after nobody waits for it any more: what is read until then is not kept for long.
     fn move_again(self: &Arc<Self>) {
         let this = Arc::clone(self);
+        let patience = this.caching.patience;
+        let soon = SOON.into_iter().filter(move |after| *after < patience);
         tokio::spawn(async move {
-            tokio::time::sleep(this.caching.patience).await;
-            this.writes.fetch_add(1, Ordering::AcqRel);
+            let written = tokio::time::Instant::now();
+            for after in soon.chain([patience]) {
+                tokio::time::sleep_until(written + after).await;
+                this.writes.fetch_add(1, Ordering::AcqRel);
+            }
         });
     }
 

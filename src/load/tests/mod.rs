@@ -30,6 +30,7 @@ struct Told {
     overtakes: AtomicBool,
     /// What becomes of writes.
     outcome: Mutex<WriteOutcome>,
+    later: AtomicBool,
     asked: Mutex<Vec<Vec<String>>>,
     lists: AtomicU32,
     /// How large the answers are that records come in.
@@ -45,6 +46,7 @@ impl Told {
             failing: AtomicBool::new(false),
             overtakes: AtomicBool::new(false),
             outcome: Mutex::new(WriteOutcome::Applied),
+            later: AtomicBool::new(false),
             asked: Mutex::default(),
             lists: AtomicU32::new(0),
             body: AtomicUsize::new(0),
@@ -187,6 +189,7 @@ impl CustomerSource for Told {
             id: None,
             problems: Vec::new(),
             read_back: None,
+            later: self.later.load(Ordering::SeqCst),
         }
     }
 }

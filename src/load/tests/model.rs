@@ -150,6 +150,7 @@ impl CustomerSource for Counter {
             id: None,
             problems: Vec::new(),
             read_back: None,
+            later: false,
         }
     }
 }

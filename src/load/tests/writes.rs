@@ -104,3 +104,27 @@ async fn a_write_nobody_knows_of_may_still_come_true() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(read(&source, "1").await, Ok(Some("3".into())));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_was_only_accepted_is_looked_for_again_and_again_for_a_while() {
+    let told = Told::new(true);
+    let inner: Arc<dyn CustomerSource> = Arc::clone(&told) as Arc<dyn CustomerSource>;
+    let caching = Caching {
+        patience: Duration::from_secs(20),
+        ..caching(Some(LONG))
+    };
+    let source = CachedSource::new(inner, caching, Store::new(1_000_000));
+    told.later.store(true, Ordering::SeqCst);
+    let change = Change::Delete { id: id("9") };
+    source.write(&call(false), &change).await;
+    let mut forgotten = Vec::new();
+    let mut epoch = source.epoch();
+    for second in 1..=40 {
+        tokio::time::sleep(Duration::from_millis(1_001)).await;
+        if source.epoch() != epoch {
+            epoch = source.epoch();
+            forgotten.push(second);
+        }
+    }
+    assert_eq!(forgotten, [1, 2, 6, 20]);
+}

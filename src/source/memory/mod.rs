@@ -295,6 +295,7 @@ impl CustomerSource for MemorySource {
                 error: SourceError::new(SourceErrorKind::Unsupported, "this source is read only"),
             }],
             read_back: None,
+            later: false,
         }
     }
 }

@@ -177,6 +177,10 @@ async fn the_outcome_is_what_the_answer_proves() {
         "[create]\nrequest = \"POST /c\"\nok = { path = \"/ok\", equals = true }\nreturns = { id = \"/id\" }",
     );
     let plain = writing(CREATE);
+    let silent = writing("[create]\nrequest = \"POST /c\"\nreturns = {}");
+    let unless = writing(&format!(
+        "{CREATE}\nok = [{{ path = \"/ok\", unless = [false, 0] }}, {{ path = \"/error\", absent = true }}]"
+    ));
     let json = |status, body| Play::Json(status, body);
     for (play, file, outcome) in [
         (json(201, json!({ "id": "a" })), &plain, Applied),
@@ -197,7 +201,33 @@ async fn the_outcome_is_what_the_answer_proves() {
         (json(200, json!({ "ok": false })), &ok, NotApplied),
         (json(200, json!({ "hello": 1 })), &ok, Unknown),
         (Play::Raw(200, vec![], vec![]), &ok, Unknown),
-        (Play::Raw(204, vec![], vec![]), &ok, Applied),
+        (Play::Raw(204, vec![], vec![]), &ok, Unknown),
+        (json(200, json!({ "ok": true })), &ok, Unknown),
+        (json(201, json!({ "name": "Ann" })), &plain, Unknown),
+        (Play::Raw(201, vec![], vec![]), &plain, Unknown),
+        (Play::Raw(204, vec![], vec![]), &silent, Applied),
+        (json(200, json!({ "any": 1 })), &silent, Applied),
+        (
+            json(200, json!({ "id": "a", "ok": "false" })),
+            &unless,
+            NotApplied,
+        ),
+        (
+            json(200, json!({ "id": "a", "ok": 0 })),
+            &unless,
+            NotApplied,
+        ),
+        (
+            json(200, json!({ "id": "a", "error": { "x": 1 } })),
+            &unless,
+            NotApplied,
+        ),
+        (
+            json(200, json!({ "id": "a", "ok": "yes", "error": null })),
+            &unless,
+            Applied,
+        ),
+        (json(200, json!({ "id": "a" })), &unless, Applied),
     ] {
         let written = written(play.clone(), file, &create(named())).await;
         assert_eq!(written.outcome, outcome, "{play:?} {written:?}");
@@ -352,18 +382,60 @@ async fn refusals_say_what_and_where_without_the_crms_words() {
     }
 }
 
-/// An answer about somebody else proves that something was written, and must not be shown as the customer that was asked for.
+/// An answer about somebody else, or about nobody, proves nothing.
 #[tokio::test]
-async fn an_update_that_answers_another_customer_shows_none() {
+async fn an_update_is_proven_by_its_own_customer_only() {
     let file = writing("[update]\nrequest = \"PATCH /c/{id}\"\nreturns = { item = \"/data\" }");
-    for (answered, shown) in [("a", true), ("b", false)] {
-        let body = json!({ "data": { "id": answered, "name": "Ann" } });
-        let done = written(Play::Json(200, body), &file, &update(named())).await;
-        assert_eq!(done.outcome, WriteOutcome::Applied, "{answered}");
-        assert_eq!(done.customer.is_some(), shown, "{answered}: {done:?}");
+    for (body, outcome) in [
+        (
+            json!({ "data": { "id": "a", "name": "Ann" } }),
+            WriteOutcome::Applied,
+        ),
+        (
+            json!({ "data": { "id": "b", "name": "Ann" } }),
+            WriteOutcome::Unknown,
+        ),
+        (json!({ "data": { "name": "Ann" } }), WriteOutcome::Unknown),
+        (json!({ "data": null }), WriteOutcome::Unknown),
+        (json!({}), WriteOutcome::Unknown),
+    ] {
+        let done = written(Play::Json(200, body.clone()), &file, &update(named())).await;
+        let applied = outcome == WriteOutcome::Applied;
+        assert_eq!(done.outcome, outcome, "{body} {done:?}");
+        assert_eq!(done.customer.is_some(), applied, "{body} {done:?}");
+    }
+    let said = writing("[update]\nrequest = \"PATCH /c/{id}\"\nreturns = {}");
+    let done = written(Play::Raw(204, vec![], vec![]), &said, &update(named())).await;
+    assert_eq!(done.outcome, WriteOutcome::Applied, "{done:?}");
+}
+
+/// A caller can mend only what stands in the input.
+#[tokio::test]
+async fn a_refusal_names_a_field_that_the_change_can_carry() {
+    let errors = "[errors]\nfield = [\"/e/param\"]\n";
+    let routes = "[create]\nrequest = \"POST /c\"\n[update]\nrequest = \"PATCH /c/{id}\"\n[delete]\nrequest = \"DELETE /c/{id}\"\nreturns = {}";
+    let file = format!("{}\n{errors}", writing(routes)).replace(
+        "w = \"/phone\", clear",
+        "w = \"/phone\", on = [\"create\"], clear",
+    );
+    let said = json!({ "e": { "param": "full" } });
+    let gone = Change::Delete { id: id("a") };
+    for (status, param, change, named) in [
+        (422, "full", update(named()), true),
+        (404, "full", update(named()), false),
+        (422, "full", create(named()), true),
+        (422, "phone", create(named()), true),
+        (422, "phone", update(named()), false),
+        (400, "full", gone, false),
+    ] {
+        let mut body = said.clone();
+        body["e"]["param"] = json!(param);
+        let done = written(Play::Json(status, body), &file, &change).await;
+        let field = &done.problems[0].field;
         assert_eq!(
-            done.read_back.map(|error| error.kind),
-            (!shown).then_some(SourceErrorKind::Malformed)
+            field.is_some(),
+            named,
+            "{status} {param} {change:?} {done:?}"
         );
     }
 }
