@@ -7,7 +7,6 @@ use super::list::NO_SUCH_LIST;
 use crate::model::LocalId;
 use crate::source::{Call, SourceError, SourceErrorKind};
 use futures_util::future::join_all;
-use std::ops::Range;
 
 /// How many bad ids of one batch are looked for. Where there are more, the route is rather wrong itself.
 const GUILTY: u32 = 4;
@@ -27,7 +26,8 @@ impl Adapter {
     pub(super) async fn fetch_in_halves(&self, call: &Call, ids: &[LocalId]) -> Vec<Fetched> {
         let mut parts: Vec<Option<Part>> = ids.iter().map(|_| None).collect();
         let mut calls = GUILTY * 2 * ids.len().checked_ilog2().unwrap_or_default();
-        let mut open: Vec<Range<usize>> = vec![0..ids.len()];
+        let whole = 0..ids.len();
+        let mut open = vec![whole];
         while !open.is_empty() {
             let asked = open.iter().map(|range| {
                 let ids = ids.get(range.clone()).unwrap_or_default();
@@ -45,7 +45,7 @@ impl Adapter {
                         next.extend([range.start..middle, middle..range.end]);
                     }
                     Err(error) if alone => {
-                        places.fill_with(|| Some(Part::RefusedAlone(error.clone())))
+                        places.fill_with(|| Some(Part::RefusedAlone(error.clone())));
                     }
                     Err(error) => places.fill_with(|| Some(Part::Refused(error.clone()))),
                     Ok(read) => {

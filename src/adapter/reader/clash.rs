@@ -54,11 +54,11 @@ impl<'m> Claim<'m> {
             // A route's header stands for one of all requests.
             (By::Constant, By::Constant) => matches!(*self.place, Destination::Header(_)),
             (By::Constant, By::Conditions) => {
-                let joined = match (self.constant, each) {
-                    (Some(Value::Array(_)), Some(Each::Element(_))) => true,
-                    (Some(Value::Object(_)), Some(Each::Nested(_))) => true,
-                    _ => false,
-                };
+                let joined = matches!(
+                    (self.constant, each),
+                    (Some(Value::Array(_)), Some(Each::Element(_)))
+                        | (Some(Value::Object(_)), Some(Each::Nested(_)))
+                );
                 joined && self.place == other.place
             }
             _ => false,

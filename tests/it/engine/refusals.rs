@@ -2,9 +2,9 @@
 //! one route.
 
 use super::{FIELDS, id};
-use crate::support::crm::{Crm, Play, call, file, source};
+use crate::support::crm::{Crm, call, file, source};
 use crmql::model::{Change, FieldValue, WriteField, WriteOutcome};
-use crmql::source::{CustomerSource, SourceErrorKind, WriteProblemField, Written};
+use crmql::source::{CustomerSource, WriteProblemField, Written};
 use serde_json::{Map, Value, json};
 
 const WRITES: &str = "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = { kind = \"none\" }\n[create]\nrequest = \"POST /c\"\nreturns = { item = \"\" }\n[update]\nrequest = \"PATCH /c/{id}\"\nreturns = { item = \"\" }\n";
