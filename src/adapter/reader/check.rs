@@ -3,7 +3,7 @@
 use super::{clash, compose};
 use crate::adapter::manifest::{
     AuthRule, FilterKey, FilterTarget, FilterWire, Get, GetMany, ListRoute, Manifest, Needed,
-    Route, WriteRoute,
+    Route, Style, WriteRoute,
 };
 use crate::adapter::place::{Destination, Template};
 use crate::document::Table;
@@ -22,6 +22,7 @@ pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
     clash::check(manifest, note);
     check_writes(manifest, note);
     check_reuse(manifest, note);
+    check_links(manifest, note);
     if manifest
         .fields
         .get("id")
@@ -54,6 +55,19 @@ pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
             &["id"],
             "the file names neither a list nor a way to read one customer".into(),
         );
+    }
+}
+
+/// A link is followed without the body that its first page was asked for with: what stood in it would be lost.
+fn check_links(manifest: &Manifest, note: &Note<'_>) {
+    for (index, list) in manifest.lists.iter().enumerate() {
+        let links = matches!(list.page.style, Style::Link { .. });
+        if links && list.route.method != http::Method::GET {
+            note(
+                &["list", &index.to_string(), "page", "kind"],
+                "a link is followed without a body, so only a list that is asked for by GET can be read along links".into(),
+            );
+        }
     }
 }
 

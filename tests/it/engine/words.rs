@@ -167,7 +167,7 @@ async fn a_route_may_have_words_of_its_own_for_refusals() {
     let text = file(
         "",
         &format!(
-            "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = {{ kind = \"none\" }}\n{}[get]\nrequest = \"GET /c/{{id}}\"\nitem = \"\"\n{}[update]\nrequest = \"PATCH /c/{{id}}\"\n{}[delete]\nrequest = \"DELETE /c/{{id}}\"\nreturns = {{}}\n{FIELDS}[errors]\ncode = [\"/code\"]\ncodes = {{ BAD = \"invalid\", ODD = \"conflict\" }}\nstatus = {{ 418 = \"forbidden\" }}\n",
+            "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = {{ kind = \"none\" }}\n{}[get]\nrequest = \"GET /c/{{id}}\"\nitem = \"\"\n{}[update]\nrequest = \"PATCH /c/{{id}}\"\n{}[delete]\nrequest = \"DELETE /c/{{id}}\"\nreturns = {{}}\n{FIELDS}[errors]\ncode = [\"/code\"]\ncodes = {{ BAD = \"invalid\", ODD = \"forbidden\" }}\nstatus = {{ 418 = \"forbidden\" }}\n",
             own("BAD = \"rate_limited\""),
             own("BAD = \"not_found\""),
             own("BAD = { kind = \"conflict\", field = \"email\" }"),
@@ -187,7 +187,7 @@ async fn a_route_may_have_words_of_its_own_for_refusals() {
     assert_eq!(throttled.kind, SourceErrorKind::Throttled);
     assert_eq!(
         list(odd.clone()).await.unwrap_err().kind,
-        SourceErrorKind::Conflict
+        SourceErrorKind::Forbidden
     );
     for play in [bad(400), plain.clone()] {
         let crm = Crm::always(play).await;
@@ -201,7 +201,7 @@ async fn a_route_may_have_words_of_its_own_for_refusals() {
     };
     for (change, play, kind) in [
         (&change, bad(400), SourceErrorKind::Conflict),
-        (&change, odd, SourceErrorKind::Conflict),
+        (&change, odd, SourceErrorKind::Forbidden),
         (&change, plain.clone(), SourceErrorKind::NotFound),
         (
             &Change::Delete { id: id("a") },

@@ -298,6 +298,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "unique = \"createdAt\"",
         "`unique` and `default` must be among",
     ),
+    (
+        "request = \"GET /people\"\nitems   = \"/data\"\npage    = { kind = \"offset\", offset = \"query:o\",",
+        "request = \"POST /people\"\nitems   = \"/data\"\npage    = { kind = \"link\", next = \"/next\",",
+        "only a list that is asked for by GET can be read along links",
+    ),
     ("size = \"query:n\"", "max = 10", "as both `min` and `max`"),
     (
         "kind = \"offset\", offset = \"query:o\"",
