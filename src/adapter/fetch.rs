@@ -154,8 +154,8 @@ impl Adapter {
         self.fetch_in_halves(call, ids).await
     }
 
-    /// These ids in one call.
-    pub(super) async fn fetch_together(
+    /// These ids in one call, as it is answered.
+    pub(super) async fn fetch_in_one(
         &self,
         call: &Call,
         ids: &[LocalId],

@@ -9,6 +9,7 @@ mod body;
 mod capabilities;
 mod clash;
 mod constants;
+mod doubt;
 mod exchange;
 mod faults;
 mod fetch;

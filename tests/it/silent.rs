@@ -174,6 +174,50 @@ async fn a_batch_that_the_crm_cut_proves_no_absence() {
     assert_eq!(nodes.iter().filter(|node| !node.is_null()).count(), 80);
 }
 
+/// Of a parameter that is given several times, many a server keeps the first or the last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_of_which_the_crm_kept_one_id_loses_nobody() {
+    for keeps_last in [true, false] {
+        let crm = Crm::answering(move |seen, _| {
+            let ids = seen
+                .target
+                .split(['?', '&'])
+                .filter_map(|part| part.strip_prefix("customerIds="));
+            let ids: Vec<u32> = ids.map(|id| id.parse().unwrap()).collect();
+            let kept = if keeps_last { ids.last() } else { ids.first() };
+            let rows: Vec<Value> = kept
+                .filter(|id| **id < 50)
+                .map(|id| json!({ "id": id, "name": "N" }))
+                .into_iter()
+                .collect();
+            Play::Json(
+                200,
+                json!({ "data": rows, "count": rows.len(), "limit": 100, "offset": 0 }),
+            )
+        })
+        .await;
+        for (asked, there) in [
+            (vec![1, 2, 3, 4], 4),
+            (vec![1, 2], 2),
+            (vec![4, 5, 90, 91, 6], 3),
+        ] {
+            let ids: Vec<String> = asked
+                .iter()
+                .map(|id: &i32| super::support::gateway::id("crm0", id.to_string()))
+                .collect();
+            let query = format!("{{ nodes(ids: {}) {{ id }} }}", json!(ids));
+            let answer = before(&[&crm], "spirii").ask(&query).await;
+            let nodes = answer["data"]["nodes"].as_array().unwrap();
+            let found = nodes.iter().filter(|node| !node.is_null()).count();
+            assert_eq!(
+                (found, codes(&answer).len()),
+                (there, 0),
+                "{asked:?}, last {keeps_last}: {answer:#}"
+            );
+        }
+    }
+}
+
 /// A customer that goes between two pages pulls the first of the second page onto the first one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_was_cut_and_changed_meanwhile_proves_no_absence() {

@@ -1,0 +1,79 @@
+//! Batches whose ids are one parameter, given several times. Many a server keeps only the first or the last of such: then all but
+//! one customer seem absent.
+
+use super::Adapter;
+use super::fetch::Fetched;
+use super::manifest::{FilterKey, GetMany, ListForm};
+use crate::model::LocalId;
+use crate::source::{Call, SourceError};
+use futures_util::future::join_all;
+
+/// How many ids are asked for alone to find out.
+const PROBES: usize = 8;
+
+impl Adapter {
+    /// These ids in one call; where the answer is the one that such a server gives, some of those it left out once more, each alone,
+    /// and if one of them is found then, all of them.
+    pub(super) async fn fetch_together(
+        &self,
+        call: &Call,
+        ids: &[LocalId],
+    ) -> Result<Vec<Fetched>, SourceError> {
+        let mut read = self.fetch_in_one(call, ids).await?;
+        if !(self.repeats_ids() && is_doubtful(&read)) {
+            return Ok(read);
+        }
+        let missing: Vec<LocalId> = ids
+            .iter()
+            .zip(&read)
+            .filter(|(_, read)| is_absent(read))
+            .map(|(id, _)| id.clone())
+            .collect();
+        let mut again = Vec::with_capacity(missing.len());
+        let (some, others) = missing.split_at(missing.len().min(PROBES));
+        for ids in [some, others] {
+            let alone = ids.chunks(1).map(|id| self.fetch_in_one(call, id));
+            for read in join_all(alone).await {
+                again.push(read?.pop().unwrap_or(Ok(None)));
+            }
+            if !again.iter().any(is_found) {
+                break;
+            }
+        }
+        let absent = read.iter_mut().filter(|read| is_absent(read));
+        for (place, read) in absent.zip(again) {
+            *place = read;
+        }
+        Ok(read)
+    }
+
+    /// Whether ids are sent as one parameter, given several times.
+    fn repeats_ids(&self) -> bool {
+        let form = match &self.manifest.get_many {
+            Some(GetMany::Route { ids, .. }) => Some(ids.list),
+            _ => self.manifest.lists.iter().find_map(|list| {
+                let by_id = |(key, _): &&(FilterKey, _)| *key == FilterKey::IdIn;
+                list.filters.iter().find(by_id).map(|(_, wire)| wire.list)
+            }),
+        };
+        form == Some(ListForm::Repeat)
+    }
+}
+
+/// Whether of several ids the first or the last alone was found.
+fn is_doubtful(read: &[Fetched]) -> bool {
+    let [first, between @ .., last] = read else {
+        return false;
+    };
+    is_found(first) != is_found(last)
+        && (is_absent(first) || is_absent(last))
+        && between.iter().all(is_absent)
+}
+
+fn is_found(read: &Fetched) -> bool {
+    matches!(read, Ok(Some(_)))
+}
+
+fn is_absent(read: &Fetched) -> bool {
+    matches!(read, Ok(None))
+}
