@@ -11,6 +11,9 @@ use futures_util::future::join_all;
 /// How many bad ids of one batch are looked for. Where there are more, the route is rather wrong itself.
 const GUILTY: u32 = 4;
 
+/// How often a batch is halved although nothing of it was read yet.
+const LEVELS: u32 = 2;
+
 /// What an id's part of a batch came to.
 enum Part {
     /// It was read.
@@ -28,18 +31,23 @@ impl Adapter {
         let mut calls = GUILTY * 2 * ids.len().checked_ilog2().unwrap_or_default();
         let whole = 0..ids.len();
         let mut open = vec![whole];
+        let (mut level, mut any) = (0, false);
         while !open.is_empty() {
             let asked = open.iter().map(|range| {
                 let ids = ids.get(range.clone()).unwrap_or_default();
                 self.fetch_together(call, ids)
             });
             let answers = join_all(asked).await;
+            any |= answers.iter().any(Result::is_ok);
+            // Where no quarter is read, it is no single id that is refused.
+            let halves = any || level < LEVELS;
+            level += 1;
             let mut next = Vec::new();
             for (range, answer) in open.into_iter().zip(answers) {
                 let alone = range.len() == 1;
                 let places = parts.get_mut(range.clone()).unwrap_or_default();
                 match answer {
-                    Err(error) if !alone && calls >= 2 && is_about_ids(&error) => {
+                    Err(error) if !alone && halves && calls >= 2 && is_about_ids(&error) => {
                         calls -= 2;
                         let middle = range.start + range.len() / 2;
                         next.extend([range.start..middle, middle..range.end]);

@@ -7,14 +7,15 @@ use super::faults::malformed;
 use crate::model::{Customer, CustomerOrderField, DateTime, Filter, OrderDirection};
 use crate::source::{ListPlan, Page, Row, SourceError};
 
-/// Customers who may be found by an address that they do not show.
-const SECOND_ADDRESSES: usize = 2;
+/// Customers who may be found by an address or a time that they do not show.
+const ODD_ONES: usize = 2;
 
 /// An error where a row contradicts the filter, or two rows the order, that the CRM was asked for.
 pub fn check(plan: &ListPlan, page: &Page) -> Result<(), SourceError> {
     let promised = promised(&plan.filter, &plan.residual);
     if customers(page).any(|customer| promised.is_contradicted_by(customer))
         || ignores_email(&promised, page)
+        || ignores_times(&promised, page)
     {
         return Err(malformed("the CRM answers rows that its filter leaves out"));
     }
@@ -56,7 +57,14 @@ fn ignores_email(promised: &Filter, page: &Page) -> bool {
         }
         others += 1;
     }
-    others > SECOND_ADDRESSES
+    others > ODD_ONES
+}
+
+/// Whether most customers of a page are out of the times that were asked for. A few may show another time than the CRM goes by.
+fn ignores_times(promised: &Filter, page: &Page) -> bool {
+    let far = customers(page).filter(|customer| promised.is_far_from(customer));
+    let far = far.count();
+    far > ODD_ONES && 2 * far > customers(page).count()
 }
 
 /// The parts of a filter that are left to the CRM.

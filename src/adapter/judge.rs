@@ -80,8 +80,19 @@ pub fn body_is_good(success: &Success, body: &Value) -> Result<(), bool> {
 fn holds(proof: &Proof, leaf: &Leaf<'_>) -> bool {
     match proof {
         Proof::Equals(wanted) => reads_as(leaf, wanted),
-        Proof::Absent => !leaf.is_some(),
+        Proof::Absent => !leaf.is_some() || is_nothing(&leaf.to_value()),
         Proof::Unless(words) => !words.iter().any(|word| reads_as(leaf, word)),
+    }
+}
+
+/// Whether a value is one that says nothing: many a CRM has `"error": ""` or `false` in every answer.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) async fn again(
         return Ok(());
     }
     guess(strip, spot, held);
+    // What is counted from is a row's number itself.
+    strip.drifted |= !list.is_anchored();
     // Counting cannot be right where the order says that the place is elsewhere.
     let toward = toward(list, strip, mark, after);
     strip.drifted |= matches!(toward, Some(Bearing::Ahead | Bearing::Behind));

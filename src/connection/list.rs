@@ -100,7 +100,14 @@ impl List<'_> {
             (false, false) => return run,
         };
         // Seldom gone: it would only make every other read larger.
-        Box::pin(self.read_anew(call, gap, Ask { way, need, look })).await
+        let anew = Box::pin(self.read_anew(call, gap, Ask { way, need, look })).await;
+        match (anew, run) {
+            (Err(_), Ok(mut first)) if changed => {
+                first.drifted = true;
+                Ok(first)
+            }
+            (anew, _) => anew,
+        }
     }
 
     async fn read_anew(&self, call: Call, gap: &Gap, ask: Ask) -> Result<Run, Halt> {

@@ -126,7 +126,12 @@ impl Merge<'_> {
                     stream.fill(run, most, reading, order);
                     staying.push(stream);
                 }
-                Some(Answer::TooLarge(why)) => gathered.exclude(source, why),
+                Some(Answer::TooLarge(why)) => {
+                    gathered.exclude(source, why);
+                    gathered
+                        .edges
+                        .retain(|placed| placed.source != stream.source);
+                }
                 Some(Answer::Failed(halt)) => {
                     let key = &stream.listed.entry.key;
                     gathered.fail(source, key, self.alone, reading.on_failure, halt)?;

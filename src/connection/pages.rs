@@ -176,8 +176,8 @@ fn take(
         let goes_on = page.more == Some(true) || exact.is_some_and(|total| total > span.start);
         return repeated(strip, goes_on);
     }
+    strip.changed |= had > 0 && rows.iter().any(|raw| strip.holds(raw));
     strip.append(rows);
-    strip.changed |= strip.rows.iter().skip(had).any(|raw| raw.repeated);
     strip.at_start |= had == 0 && span.start == 0;
     strip.at_end = last;
     strip.more = page.more == Some(true) || exact.is_some_and(|total| total > end);

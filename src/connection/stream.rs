@@ -63,14 +63,20 @@ impl<'a> Stream<'a> {
 
     /// Reads rows, at most so many and of them as many as come in one call.
     pub(super) async fn read(&self, most: u32, reading: Reading, order: Order) -> Answer {
-        if self.rows.len() >= self.list.limits.whole_rows as usize {
+        let blind = self.is_blind();
+        if blind && self.rows.len() >= self.list.limits.whole_rows as usize {
             let most = self.list.limits.whole_rows;
             return Answer::TooLarge(ReportError::TooLong(most));
         }
         let run = match self.listed.whole {
             false => {
+                let look = reading.look && self.list.bite(most) == most;
+                let most = if blind {
+                    self.list.limits.whole_rows
+                } else {
+                    most
+                };
                 let need = self.list.bite(most);
-                let look = reading.look && need == most;
                 let edge = self.edge();
                 self.list.read(&edge, reading.way, need, look).await
             }

@@ -7,7 +7,7 @@ use super::again::again;
 use super::back;
 use super::list::{Ask, Halt, List};
 use super::memory::Step;
-use super::pages::malformed;
+use super::pages::{malformed, too_deep};
 use super::place::{Gap, Mark, NAMELESS, Spot, Trail, Way};
 use super::strip::{Raw, Strip};
 use crate::source::{Page, Paging, Position, Row, SourceError, SourceErrorKind};
@@ -38,11 +38,14 @@ pub(super) async fn extend_or_recover(
     strip: &mut Strip,
     ask: Ask,
 ) -> Result<(), Halt> {
+    let (refused, had) = (strip.next.clone(), strip.rows.len());
     match (extend(list, strip, ask).await, ask.way) {
         (Err(Halt::Source(error)), Way::Forward)
             if error.kind == SourceErrorKind::CursorExpired =>
         {
-            if back::rejoin(list, strip).await? {
+            // A new way that leads to what was refused leads nowhere.
+            let rejoined = back::rejoin(list, strip).await?;
+            if rejoined && (strip.rows.len() > had || strip.next != refused) {
                 Ok(())
             } else {
                 Err(error.into())
@@ -147,6 +150,9 @@ pub(super) async fn forward(
         strip.at_end = true;
         return Ok(());
     };
+    if list.plan.depth.is_some_and(|depth| strip.reach >= depth) {
+        return Err(too_deep());
+    }
     let trail = match trail {
         Some(trail) => trail,
         None if at == Position::Start => Trail::default(),

@@ -56,23 +56,25 @@ async fn lying(patience: Duration) {
     }
 }
 
-/// An answer that is handed out piece by piece.
-pub(super) fn in_pieces(response: Response) -> Response {
+/// An answer that is handed out piece by piece, and keeps what is `held` until its last one.
+pub(super) fn in_pieces(response: Response, held: impl Send + Unpin + 'static) -> Response {
     note();
     response.map(|body| {
         Body::new(Pieces {
             body,
             rest: Bytes::new(),
+            _held: held,
         })
     })
 }
 
-struct Pieces {
+struct Pieces<H> {
     body: Body,
     rest: Bytes,
+    _held: H,
 }
 
-impl HttpBody for Pieces {
+impl<H: Unpin> HttpBody for Pieces<H> {
     type Data = Bytes;
     type Error = axum::Error;
 

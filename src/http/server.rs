@@ -146,7 +146,8 @@ impl Server {
             Box::pin(async move {
                 let response = routes.answer(request, address).await;
                 Ok::<_, Infallible>(match begun {
-                    Some(_) => pieces::in_pieces(response),
+                    // It is in work until its answer has gone.
+                    Some(begun) => pieces::in_pieces(response, begun),
                     None => response,
                 })
             })

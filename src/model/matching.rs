@@ -22,8 +22,7 @@ impl Filter {
     }
 
     /// Whether the customer shows a value that the filter leaves out. What it does not show, or shows in an unknown word, proves
-    /// nothing; neither do texts, which CRMs compare in ways of their own. Times count from a day on, as their zones differ; and that
-    /// a customer was changed after it was found is nobody's fault.
+    /// nothing; neither do texts and times, which CRMs compare in ways of their own.
     pub fn is_contradicted_by(&self, customer: &Customer) -> bool {
         !given(&self.ids, |ids| ids.contains(&customer.id))
             || !given(&self.owner_id, |id| {
@@ -42,7 +41,12 @@ impl Filter {
             || !given(&self.gender, |any| {
                 allows(any, customer.gender, Gender::Unknown)
             })
-            || !given(&self.created_at, |range| near(*range, customer.created_at))
+    }
+
+    /// Whether the customer's times are out of the filter's by more than a day, so that no zone explains it. That a customer was
+    /// changed after it was found is nobody's fault.
+    pub fn is_far_from(&self, customer: &Customer) -> bool {
+        !given(&self.created_at, |range| near(*range, customer.created_at))
             || !given(&self.updated_at, |range| {
                 near(TimeRange { lt: None, ..*range }, customer.updated_at)
             })

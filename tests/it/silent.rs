@@ -412,3 +412,43 @@ async fn a_record_without_a_time_costs_no_merge_its_source() {
         }
     }
 }
+
+/// A CRM that lets nobody read on is not asked over and over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_refused_again_ends_the_list_in_an_error() {
+    let crm = Crm::answering(|seen, _| {
+        let begin = parameters(&seen.target)
+            .get("offset")
+            .map_or(0, |token| token.parse().unwrap());
+        if begin >= 30 {
+            return Play::Raw(422, vec![], Vec::new());
+        }
+        let rows: Vec<Value> = (begin..begin + 10)
+            .map(|row| json!({ "id": format!("u{row}"), "createdAt": "2024-01-01T00:00:00Z" }))
+            .collect();
+        Play::Json(
+            200,
+            json!({ "data": { "items": rows, "next": format!("{}", begin + 10) } }),
+        )
+    })
+    .await;
+    for filter in [
+        "",
+        ", filter: { updatedAt: { gte: \"2023-01-01T00:00:00Z\" } }",
+    ] {
+        let asked = crm.seen().len();
+        let query = format!(
+            "{{ customers(first: 40{filter}) {{ nodes {{ sourceId }} sources {{ outcome error {{ code }} }} }} }}"
+        );
+        let answer = before(&[&crm], "gormic").ask(&query).await;
+        let told = format!(
+            "{:?} {}",
+            codes(&answer),
+            answer["data"]["customers"]["sources"]
+        );
+        assert!(told.contains("CURSOR_EXPIRED"), "{told}");
+        assert_eq!(ids(&answer["data"]["customers"]).len(), 30);
+        let calls = crm.seen().len() - asked;
+        assert!(calls <= 12, "{filter}: {calls} calls");
+    }
+}

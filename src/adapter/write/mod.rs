@@ -339,7 +339,9 @@ impl Adapter {
             Some(Ok(None)) | None => {}
         }
         let unlike = |text| Refusal::from(faults::malformed(text).with_status(reply.status));
-        let names = writing.single.is_some() || pointer.is_some();
+        // A refusal that the file takes for a success need not name anybody.
+        let good = faults::status_is_good(route.route.success(&self.manifest), reply.status);
+        let names = good && (writing.single.is_some() || pointer.is_some());
         match (change, &written.id) {
             (Change::Create { .. } | Change::Update { .. }, None) if names => {
                 let text = "the CRM did not say which customer it wrote";

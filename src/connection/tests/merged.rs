@@ -317,3 +317,24 @@ fn a_list_that_was_too_long_stays_out_of_the_traversal() {
     assert_eq!(next.reports[1].outcome, SourceOutcome::Unsupported);
     assert_eq!(ids(&next), shown(short)[5..10]);
 }
+
+/// A gateway that orders nothing itself still merges what sources order.
+#[test]
+fn a_limit_of_no_whole_rows_leaves_ordered_lists_alone() {
+    let ordered = Shape {
+        orders: vec![CustomerOrderField::CreatedAt],
+        ..Shape::new(Paging::Offset(Sizes { min: 1, max: 100 }))
+    };
+    let rows = |begin| dated(&[Some(1), Some(2), Some(3)], begin);
+    let sources = [500, 900].map(|begin| MemorySource::new(ordered.clone(), rows(begin)));
+    let limits = Limits {
+        whole_rows: 0,
+        ..Limits::default()
+    };
+    let mut world = World::with(sources.into(), limits);
+    world.asked.order = Some(Order {
+        field: CustomerOrderField::CreatedAt,
+        direction: OrderDirection::Asc,
+    });
+    assert_eq!(world.first(10, None).unwrap().edges.len(), 6);
+}

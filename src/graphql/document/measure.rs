@@ -22,6 +22,28 @@ struct Size {
     depth: usize,
     /// Fields at its top level, without `__typename` and introspection.
     roots: usize,
+    /// Values of arguments, those within others too.
+    values: usize,
+}
+
+impl Size {
+    /// Of so many values and nothing else.
+    fn of_values(values: usize) -> Self {
+        Self {
+            values,
+            ..Self::default()
+        }
+    }
+
+    /// One after the other.
+    fn and(self, other: Self) -> Self {
+        Self {
+            selections: self.selections.saturating_add(other.selections),
+            depth: self.depth.max(other.depth),
+            roots: self.roots.saturating_add(other.roots),
+            values: self.values.saturating_add(other.values),
+        }
+    }
 }
 
 /// What a document holds, as it is written.
@@ -55,24 +77,30 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), RequestE
         }
     }
     at_most("fragments", walk.fragments.len(), limits.fragments)?;
-    let mut together = 0_usize;
+    let mut together = Size::default();
     for operation in operations {
         at_most("variables", operation.variables.len(), limits.variables)?;
-        walk.directives(&operation.directives)?;
+        let mut values = walk.directives(&operation.directives)?;
         for variable in &operation.variables {
-            walk.directives(&variable.directives)?;
+            values += walk.directives(&variable.directives)?;
             if let Some(value) = &variable.default_value {
-                walk.value(value)?;
+                values += walk.value(value)?;
             }
         }
         let size = walk.set(&operation.selection_set)?;
         walk.ceilings(size)?;
-        together = together.saturating_add(size.selections);
+        together = together.and(size).and(Size::of_values(values));
     }
+    let most = limits.selections.saturating_mul(OPERATIONS);
     at_most(
         "selections in all operations together, with the fragments spread out",
-        together,
-        limits.selections.saturating_mul(OPERATIONS),
+        together.selections,
+        most,
+    )?;
+    at_most(
+        "values of arguments in all operations together, with the fragments spread out",
+        together.values,
+        most,
     )
 }
 
@@ -126,10 +154,7 @@ impl<'a> Walk<'a> {
         self.stack += 1;
         let mut size = Size::default();
         for selection in selections {
-            let part = self.selection(selection)?;
-            size.selections = size.selections.saturating_add(part.selections);
-            size.depth = size.depth.max(part.depth);
-            size.roots = size.roots.saturating_add(part.roots);
+            size = size.and(self.selection(selection)?);
         }
         self.stack -= 1;
         Ok(size)
@@ -139,22 +164,25 @@ impl<'a> Walk<'a> {
         match selection {
             Selection::Field(field) => {
                 self.count.aliases += usize::from(field.alias.is_some());
-                self.directives(&field.directives)?;
-                self.arguments(&field.arguments)?;
+                let values = self.directives(&field.directives)?;
+                let values = values + self.arguments(&field.arguments)?;
                 let inner = self.set(&field.selection_set)?;
                 Ok(Size {
                     selections: inner.selections.saturating_add(1),
                     depth: inner.depth.saturating_add(1),
                     roots: usize::from(!field.name.starts_with("__")),
+                    values: inner.values.saturating_add(values),
                 })
             }
             Selection::InlineFragment(fragment) => {
-                self.directives(&fragment.directives)?;
-                self.set(&fragment.selection_set)
+                let values = self.directives(&fragment.directives)?;
+                let size = self.set(&fragment.selection_set)?;
+                Ok(size.and(Size::of_values(values)))
             }
             Selection::FragmentSpread(spread) => {
-                self.directives(&spread.directives)?;
-                self.fragment(&spread.fragment_name)
+                let values = self.directives(&spread.directives)?;
+                let size = self.fragment(&spread.fragment_name)?;
+                Ok(size.and(Size::of_values(values)))
             }
         }
     }
@@ -167,30 +195,33 @@ impl<'a> Walk<'a> {
             return Ok(Size::default());
         };
         self.done.insert(name, None);
-        self.directives(&fragment.directives)?;
+        let values = self.directives(&fragment.directives)?;
         let size = self.set(&fragment.selection_set)?;
+        let size = size.and(Size::of_values(values));
         self.done.insert(name, Some(size));
         Ok(size)
     }
 
-    fn directives(&mut self, directives: &DirectiveList) -> Result<(), RequestError> {
+    fn directives(&mut self, directives: &DirectiveList) -> Result<usize, RequestError> {
         self.count.directives += directives.len();
-        directives
-            .iter()
-            .try_for_each(|directive| self.arguments(&directive.arguments))
+        let counts = directives.iter();
+        counts
+            .map(|directive| self.arguments(&directive.arguments))
+            .sum()
     }
 
-    fn arguments(&self, arguments: &[Node<Argument>]) -> Result<(), RequestError> {
-        arguments
-            .iter()
-            .try_for_each(|argument| self.value(&argument.value))
+    fn arguments(&self, arguments: &[Node<Argument>]) -> Result<usize, RequestError> {
+        let counts = arguments.iter();
+        counts.map(|argument| self.value(&argument.value)).sum()
     }
 
-    fn value(&self, value: &Node<Value>) -> Result<(), RequestError> {
+    /// How many values a value is.
+    fn value(&self, value: &Node<Value>) -> Result<usize, RequestError> {
         match value.as_ref() {
-            Value::List(items) => items.iter().try_for_each(|item| self.value(item)),
+            Value::List(items) => items.iter().map(|item| self.value(item)).sum(),
             Value::Object(fields) => {
                 let mut seen = HashSet::new();
+                let mut values = 0;
                 for (name, value) in fields {
                     if !seen.insert(name) {
                         return Err(RequestError::invalid(format!(
@@ -198,11 +229,11 @@ impl<'a> Walk<'a> {
                         ))
                         .at(name.location(), &self.document.sources));
                     }
-                    self.value(value)?;
+                    values += self.value(value)?.max(1);
                 }
-                Ok(())
+                Ok(values)
             }
-            _ => Ok(()),
+            _ => Ok(1),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::error::RequestError;
 use apollo_compiler::executable::{Argument, Field, Operation, Selection, SelectionSet, Value};
 use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
 use async_graphql::indexmap::IndexMap;
+use std::collections::HashMap;
 
 /// Checks the fields of an operation. Its size with fragments spread out was measured before.
 ///
@@ -92,7 +93,12 @@ impl<'a> Merging<'a> {
         for one in fields {
             let (line, field) = one;
             let mut others = known.iter().filter(|(other, _)| self.may_meet(line, other));
-            if others.any(|(_, other)| !same_arguments(&field.arguments, &other.arguments)) {
+            let same = |other: &Node<Field>| {
+                // A fragment that is spread twice gives the same field twice.
+                std::ptr::eq(field.as_ref(), other.as_ref())
+                    || same_arguments(&field.arguments, &other.arguments)
+            };
+            if others.any(|(_, other)| !same(other)) {
                 let flaw = format!(
                     "the fields under `{}` have different arguments; an alias keeps them apart",
                     field.response_key()
@@ -130,9 +136,11 @@ fn same(one: &Value, other: &Value) -> bool {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
         }
         (Value::Object(one), Value::Object(other)) => {
+            let others: HashMap<&Name, &Node<Value>> =
+                other.iter().map(|(key, value)| (key, value)).collect();
             let found = |(key, value): &(Name, Node<Value>)| {
-                let mut others = other.iter();
-                others.any(|(other, with)| other == key && same(value, with))
+                let with = others.get(key);
+                with.is_some_and(|with| same(value, with))
             };
             one.len() == other.len() && one.iter().all(found)
         }

@@ -37,6 +37,15 @@ async fn bombs_are_refused_in_no_time() {
             "{{ {} }}",
             (0..21).map(|n| format!("a{n}: text ")).collect::<String>()
         ),
+        // Many values, in a fragment that many operations spread.
+        (0..800)
+            .map(|n| format!("query Q{n} {{ ...F }} "))
+            .collect::<String>()
+            + &format!(
+                "fragment F on Query {{ text @include(if: {}) }}",
+                "[true]".repeat(3_000)
+            )
+            .replace("][", " "),
     ] {
         let answer = ask(&bomb).await;
         assert_eq!(code(&answer), "TOO_COMPLEX", "{answer}");
