@@ -34,7 +34,8 @@ impl Adapter {
         for ids in [some, others] {
             let alone = ids.chunks(1).map(|id| self.fetch_in_one(call, id));
             for read in join_all(alone).await {
-                again.push(read?.pop().unwrap_or(Ok(None)));
+                // What fails here is this one's own, and costs no other.
+                again.push(read.and_then(|mut read| read.pop().unwrap_or(Ok(None))));
             }
             if !again.iter().any(is_found) {
                 break;
@@ -65,9 +66,8 @@ fn is_doubtful(read: &[Fetched]) -> bool {
     let [first, between @ .., last] = read else {
         return false;
     };
-    is_found(first) != is_found(last)
-        && (is_absent(first) || is_absent(last))
-        && between.iter().all(is_absent)
+    let alone = |one, other| is_found(one) && is_absent(other);
+    (alone(first, last) || alone(last, first)) && between.iter().all(is_absent)
 }
 
 fn is_found(read: &Fetched) -> bool {

@@ -218,6 +218,37 @@ async fn a_batch_of_which_the_crm_kept_one_id_loses_nobody() {
     }
 }
 
+/// What is refused to an id that is asked for alone costs no other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_of_one_doubtful_id_costs_no_other() {
+    let crm = Crm::answering(|seen, _| {
+        let ids = seen.target.split(['?', '&']);
+        let ids: Vec<&str> = ids
+            .filter_map(|part| part.strip_prefix("customerIds="))
+            .collect();
+        if ids == ["99"] {
+            return Play::Json(400, json!({ "error": { "code": "BAD" } }));
+        }
+        let rows: Vec<Value> = ids
+            .last()
+            .map(|id| json!({ "id": id.parse::<u32>().unwrap(), "name": "N" }))
+            .into_iter()
+            .collect();
+        Play::Json(
+            200,
+            json!({ "data": rows, "count": rows.len(), "limit": 100, "offset": 0 }),
+        )
+    })
+    .await;
+    let ids = [99, 1, 2].map(|id| super::support::gateway::id("crm0", id.to_string()));
+    let query = format!("{{ nodes(ids: {}) {{ id }} }}", json!(ids));
+    let answer = before(&[&crm], "spirii").ask(&query).await;
+    let nodes = answer["data"]["nodes"].as_array().unwrap();
+    let found: Vec<bool> = nodes.iter().map(|node| !node.is_null()).collect();
+    assert_eq!(found, [false, true, true], "{answer:#}");
+    assert_eq!(codes(&answer).len(), 1, "{answer:#}");
+}
+
 /// A customer that goes between two pages pulls the first of the second page onto the first one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_was_cut_and_changed_meanwhile_proves_no_absence() {
