@@ -326,6 +326,32 @@ async fn a_request_over_http2_may_take_longer_than_a_connection_may_idle() {
     }
 }
 
+/// A request is in work until the last of its answer is taken.
+#[tokio::test]
+async fn an_answer_over_http2_may_be_taken_for_longer_than_a_connection_may_idle() {
+    let running = start(Limits {
+        receive_ms: 300,
+        idle_ms: 100,
+        ..Limits::default()
+    })
+    .await;
+    let client = reqwest::Client::builder().http2_prior_knowledge();
+    let client = client.http2_initial_stream_window_size(16_384);
+    let client = client.no_proxy().no_gzip().no_brotli().build().unwrap();
+    let long = "x".repeat(200_000);
+    let asked = client.post(format!("http://{}/graphql", running.address));
+    let asked = asked.header("content-type", "application/json");
+    let query = format!("{{ text(value: \"{long}\") }}");
+    let asked = asked.body(serde_json::json!({ "query": query }).to_string());
+    let mut answer = asked.send().await.unwrap();
+    let mut taken = 0;
+    while let Some(piece) = answer.chunk().await.unwrap() {
+        taken += piece.len();
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    assert!(taken > long.len());
+}
+
 #[tokio::test]
 async fn who_names_no_host_is_told() {
     let running = start(quick()).await;
