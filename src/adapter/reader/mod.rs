@@ -6,6 +6,7 @@ mod clash;
 mod compose;
 mod errors;
 mod fields;
+mod holes;
 mod http;
 mod list;
 mod sort;
