@@ -212,7 +212,7 @@ impl Merge<'_> {
             return false;
         };
         let source = stream.source;
-        let Some(found) = stream.take(way) else {
+        let Some(found) = stream.take() else {
             return false;
         };
         gathered.edges.push(Placed {

@@ -167,10 +167,10 @@ impl<'a> Stream<'a> {
     }
 
     /// Takes the next row.
-    pub(super) fn take(&mut self, way: Way) -> Option<Found> {
+    pub(super) fn take(&mut self) -> Option<Found> {
         let (_, found) = self.next.take()?;
         self.next = self.rows.next();
-        self.gap = match way {
+        self.gap = match self.way {
             Way::Forward => Gap::After(found.mark.clone()),
             Way::Backward => Gap::Before(found.mark.clone()),
         };

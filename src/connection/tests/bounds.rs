@@ -6,16 +6,6 @@ use crate::source::Position;
 
 const SIZES: Sizes = Sizes { min: 1, max: 100 };
 
-fn walk(sizes: Sizes) -> Walk {
-    Walk {
-        sizes: Some(sizes),
-        size_locked: false,
-        prev: false,
-        dangling: false,
-        anchored: true,
-    }
-}
-
 /// The calls of a walk with these sizes, window by window.
 fn calls(world: &World, sizes: &[usize], forward: bool) -> Vec<(usize, usize)> {
     let mut cursor: Option<String> = None;
@@ -41,7 +31,7 @@ proptest! {
     #[test]
     fn a_window_costs_few_calls(max in 1u32..120, sizes in proptest::collection::vec(1usize..=100, 1..12), style in 0usize..5) {
         let sizes_of = Sizes { min: 1, max };
-        let paging = [Paging::Page(sizes_of), Paging::Offset(sizes_of), Paging::Token(walk(sizes_of)), Paging::Link(walk(sizes_of)), Paging::Keyset { sizes: sizes_of, before: true }][style];
+        let paging = [Paging::Page(sizes_of), Paging::Offset(sizes_of), Paging::Token(chain(Some(sizes_of))), Paging::Link(chain(Some(sizes_of))), Paging::Keyset { sizes: sizes_of, before: true }][style];
         let world = World::one(Shape { total: TotalKind::Exact, ..Shape::new(paging) }, plain_rows(700));
         for (at, (window, calls)) in calls(&world, &sizes, true).into_iter().enumerate() {
             let extra = match paging {
@@ -92,8 +82,8 @@ fn constant_windows_cost_one_call_each() {
     for paging in [
         Paging::Page(SIZES),
         Paging::Offset(SIZES),
-        Paging::Token(walk(SIZES)),
-        Paging::Link(walk(SIZES)),
+        Paging::Token(chain(Some(SIZES))),
+        Paging::Link(chain(Some(SIZES))),
         Paging::Keyset {
             sizes: SIZES,
             before: true,
@@ -116,7 +106,7 @@ fn constant_windows_cost_one_call_each() {
 
 #[test]
 fn the_way_back_costs_little_where_somebody_knows_it() {
-    let chain = walk(SIZES);
+    let chain = chain(Some(SIZES));
     let ordered = vec![CustomerOrderField::Id];
     let cases = [
         (
@@ -175,7 +165,7 @@ fn the_end_of_a_long_chain_in_its_own_order_is_one_call_away() {
         orders: vec![own.field],
         own_order: Some(own),
         unique_order: true,
-        ..Shape::new(Paging::Token(walk(SIZES)))
+        ..Shape::new(Paging::Token(chain(Some(SIZES))))
     };
     let world = World::one(shape, plain_rows(10_000));
     let costs = calls(&world, &[20; 15], false);
@@ -184,7 +174,7 @@ fn the_end_of_a_long_chain_in_its_own_order_is_one_call_away() {
 
 #[test]
 fn the_way_back_along_a_chain_costs_little_where_somebody_knows_it() {
-    let chain = walk(SIZES);
+    let chain = chain(Some(SIZES));
     for (name, paging) in [
         ("remembered", Paging::Token(chain)),
         (
@@ -219,7 +209,7 @@ fn the_way_back_along_a_chain_costs_little_where_somebody_knows_it() {
 
 #[test]
 fn a_chain_nobody_remembers_is_read_again_where_it_is_short_and_refused_where_it_is_not() {
-    let shape = Shape::new(Paging::Token(walk(Sizes { min: 1, max: 10 })));
+    let shape = Shape::new(Paging::Token(chain(Some(Sizes { min: 1, max: 10 }))));
     let limits = || Limits {
         rescan_pages: 5,
         remembered_positions: 0,

@@ -5,16 +5,6 @@ use crate::model::{CustomerOrderField, CustomerTier, OrderDirection};
 use crate::source::SourceErrorKind;
 use crate::source::memory::{Filtering, Lie};
 
-fn chain(sizes: Option<Sizes>) -> Walk {
-    Walk {
-        sizes,
-        size_locked: false,
-        prev: false,
-        dangling: false,
-        anchored: true,
-    }
-}
-
 fn by_name() -> Option<Order> {
     Some(Order {
         field: CustomerOrderField::Name,

@@ -27,13 +27,7 @@ fn shifting() -> impl Strategy<Value = Shape> {
 
 fn every_style(max: u32) -> [Paging; 9] {
     let sizes = Sizes { min: 1, max };
-    let walk = Walk {
-        sizes: Some(sizes),
-        size_locked: false,
-        prev: false,
-        dangling: false,
-        anchored: true,
-    };
+    let walk = chain(Some(sizes));
     let numbered = Walk {
         anchored: false,
         ..walk
@@ -214,13 +208,7 @@ fn a_row_is_not_taken_for_gone_because_many_came_before_it() {
 #[test]
 fn an_expired_token_is_recovered_near_the_start_and_refused_far_from_it() {
     let sizes = Some(Sizes { min: 1, max: 10 });
-    let shape = Shape::new(Paging::Token(Walk {
-        sizes,
-        size_locked: false,
-        prev: false,
-        dangling: false,
-        anchored: true,
-    }));
+    let shape = Shape::new(Paging::Token(chain(sizes)));
     let limits = Limits {
         rescan_pages: 5,
         ..Limits::default()

@@ -58,13 +58,7 @@ proptest! {
 
 fn chain() -> Shape {
     let sizes = Some(Sizes { min: 1, max: 100 });
-    Shape::new(Paging::Token(Walk {
-        sizes,
-        size_locked: false,
-        prev: false,
-        dangling: false,
-        anchored: true,
-    }))
+    Shape::new(Paging::Token(super::chain(sizes)))
 }
 
 fn malformed(world: &World, size: usize) -> bool {
@@ -85,11 +79,8 @@ fn chains_that_lead_nowhere_end_in_an_error() {
 fn a_chain_that_leads_back_in_a_circle_ends_in_an_error() {
     let sizes = Some(Sizes { min: 1, max: 100 });
     let walk = Walk {
-        sizes,
-        size_locked: false,
         prev: true,
-        dangling: false,
-        anchored: true,
+        ..super::chain(sizes)
     };
     let shape = Shape {
         lie: Lie::BackCycle,

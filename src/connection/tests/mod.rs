@@ -193,6 +193,17 @@ impl World {
     }
 }
 
+/// A chain of pages, each of which stands for a row.
+pub(super) fn chain(sizes: Option<Sizes>) -> Walk {
+    Walk {
+        sizes,
+        size_locked: false,
+        prev: false,
+        dangling: false,
+        anchored: true,
+    }
+}
+
 pub(super) fn sizes() -> impl Strategy<Value = Sizes> {
     (1u32..4, 0u32..30, any::<bool>()).prop_map(|(min, room, fixed)| {
         if fixed {

@@ -44,13 +44,7 @@ fn among_equal_rows_the_neighbours_tell_and_nothing_is_lost() {
 /// Rows that are all alike are told apart by their neighbours; the row of the cursor tells nothing once it has moved away.
 #[test]
 fn a_row_that_left_its_equals_takes_no_reader_along() {
-    let walk = Walk {
-        sizes: Some(Sizes { min: 1, max: 100 }),
-        size_locked: false,
-        prev: false,
-        dangling: false,
-        anchored: true,
-    };
+    let walk = chain(Some(Sizes { min: 1, max: 100 }));
     for paging in [
         Paging::Offset(Sizes { min: 1, max: 100 }),
         Paging::Token(walk),

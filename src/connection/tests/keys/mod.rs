@@ -87,11 +87,8 @@ fn listed(world: &World) -> (Vec<usize>, bool) {
 /// The same order in chains of pages.
 fn ordered_chain() -> impl Strategy<Value = (Shape, Option<Order>)> {
     let walk = |sizes, prev| Walk {
-        sizes,
-        size_locked: false,
         prev,
-        dangling: false,
-        anchored: true,
+        ..chain(sizes)
     };
     (ordered_shape(), 0..4usize, 5u32..40).prop_map(move |((shape, order), style, max)| {
         let sizes = Sizes { min: 1, max };
@@ -310,13 +307,7 @@ fn a_row_that_was_changed_and_moved_takes_no_reader_along() {
 /// The same where the token of the cursor's page has expired, and the list is read again from its start.
 #[test]
 fn a_row_that_moved_is_not_followed_when_its_token_has_expired() {
-    let walk = Walk {
-        sizes: Some(Sizes { min: 1, max: 10 }),
-        size_locked: false,
-        prev: false,
-        dangling: false,
-        anchored: true,
-    };
+    let walk = chain(Some(Sizes { min: 1, max: 10 }));
     let order = Order {
         field: CustomerOrderField::UpdatedAt,
         direction: OrderDirection::Asc,
