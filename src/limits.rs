@@ -135,6 +135,8 @@ limits! {
     waiting_spans: usize = 4_096, 1 ..= 1_000_000;
     /// The largest answer of a CRM, in bytes. Enforced by `upstream`.
     answer_bytes: usize = 8_388_608, 65_536 ..= 268_435_456;
+    /// Records in one answer of a CRM; an answer with more is refused, whatever its size. Enforced by `adapter`.
+    answer_rows: usize = 20_000, 1_000 ..= 10_000_000;
 }
 
 /// The longest name of a version (`ETag`, `Last-Modified`) that is kept with an answer, in bytes; a longer one is left alone.

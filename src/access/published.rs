@@ -32,8 +32,14 @@ pub struct Published {
     algorithm: jsonwebtoken::Algorithm,
     fetch: Fetch,
     known: RwLock<Arc<Known>>,
-    /// When somebody last tried to fetch; held while fetching.
-    tried: Mutex<Option<Instant>>,
+    /// The last try to fetch; held while fetching.
+    tried: Mutex<Option<Tried>>,
+}
+
+/// A try to fetch.
+struct Tried {
+    at: Instant,
+    failed: bool,
 }
 
 #[derive(Default)]
@@ -77,12 +83,13 @@ impl Published {
             Some(key) if known.younger_than(KEEP_IN_NEED) => Some(key),
             _ => None,
         };
-        self.refresh(&known).await;
+        let answered = self.refresh(&known).await;
         let now = self.known();
         let fresh = now.younger_than(KEEP);
         match now.key(kid) {
             Some(key) if fresh => Ok(key),
-            None if fresh => Err(Denied::Invalid("unknown key")),
+            // Nobody can say so of a key that may have been published since the issuer answered last.
+            None if fresh && answered => Err(Denied::Invalid("unknown key")),
             _ => old.ok_or(Denied::Unavailable),
         }
     }
@@ -91,24 +98,33 @@ impl Published {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Fetches the keys, unless somebody else has since `seen`, or tried to just now.
-    async fn refresh(&self, seen: &Arc<Known>) {
+    /// Fetches the keys, unless somebody else has since `seen`, or tried to just now. Whether the issuer answered when it was
+    /// last asked.
+    async fn refresh(&self, seen: &Arc<Known>) -> bool {
         let mut tried = self.tried.lock().await;
-        let just_now = tried.is_some_and(|at| at.elapsed() < PAUSE);
-        if just_now || !Arc::ptr_eq(seen, &self.known()) {
-            return;
+        if !Arc::ptr_eq(seen, &self.known()) {
+            return true;
         }
-        *tried = Some(Instant::now());
+        if let Some(last) = tried.as_ref().filter(|last| last.at.elapsed() < PAUSE) {
+            return !last.failed;
+        }
+        // Until it is known better, also where whoever asks goes away meanwhile.
+        let this = tried.insert(Tried {
+            at: Instant::now(),
+            failed: true,
+        });
         let fetched = (self.fetch)().await;
         let Some(keys) = fetched.and_then(|text| read(&text, self.algorithm)) else {
             tracing::warn!("the published keys of a token issuer cannot be fetched");
-            return;
+            return false;
         };
+        this.failed = false;
         let known = Known {
             keys,
             fetched: Some(Instant::now()),
         };
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
+        true
     }
 }
 

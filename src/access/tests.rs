@@ -403,12 +403,23 @@ async fn an_issuer_that_is_away_is_waited_for_with_the_old_keys() {
     tokio::time::advance(Duration::from_secs(11)).await;
     assert!(signed_by(&access, Some("one")).await.is_ok());
     site.publish(None);
+    tokio::time::advance(Duration::from_secs(11)).await;
+    for _ in 0..2 {
+        let rotated = signed_by(&access, Some("two")).await;
+        assert_eq!(
+            rotated,
+            Err(Denied::Unavailable),
+            "it may be published by now"
+        );
+    }
+    assert!(signed_by(&access, Some("one")).await.is_ok());
+    assert_eq!(site.asked(), 3);
     tokio::time::advance(Duration::from_secs(3_600)).await;
     assert!(
         signed_by(&access, Some("one")).await.is_ok(),
         "an hour later"
     );
-    assert_eq!(site.asked(), 3);
+    assert_eq!(site.asked(), 4);
     tokio::time::advance(Duration::from_secs(86_400)).await;
     assert_eq!(
         signed_by(&access, Some("one")).await,

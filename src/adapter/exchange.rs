@@ -12,7 +12,7 @@ use super::request::Draft;
 use crate::metrics::Away;
 use crate::source::{Call, SourceError, SourceErrorKind};
 use crate::trace::{Role, Span, Told};
-use crate::upstream::{self, Fault, Reply, Request, Sign, Turn};
+use crate::upstream::{self, Fault, Place, Reply, Request, Sign, Turn};
 use http::{HeaderValue, Method};
 use serde_json::Value;
 use std::sync::Arc;
@@ -183,7 +183,7 @@ impl Adapter {
         if !request.is_sendable() {
             return Err(Failed::Fault(Fault::Unsendable));
         }
-        let place = self.upstream.place(deadline).await.map_err(Failed::Fault)?;
+        let place = self.open_place(deadline).await?;
         leave.lasts().map_err(resting)?;
         call.start().map_err(Failed::Unsent)?;
         let started = Instant::now();
@@ -227,6 +227,19 @@ impl Adapter {
             _ => "_OTHER",
         };
         span.tell("http.request.method", method);
+    }
+
+    /// A place among the open exchanges at a time when the CRM's rate limit lets calls through: others may have heard that it
+    /// does not while this one waited for its place.
+    async fn open_place(&self, deadline: Instant) -> Result<Place<'_>, Failed> {
+        loop {
+            let place = self.upstream.place(deadline).await.map_err(Failed::Fault)?;
+            if self.upstream.closed().is_none() {
+                return Ok(place);
+            }
+            drop(place);
+            self.await_quota(deadline).await?;
+        }
     }
 
     /// Waits until the CRM's rate limit lets calls through again, where there is time for that.

@@ -113,31 +113,39 @@ pub fn header_text(pointer: &Pointer, reply: &Reply) -> Option<String> {
 
 /// The target of a relation in a `Link` header (RFC 8288): `<target>; rel="next"`.
 fn link_target(value: &str, rel: &str) -> Option<String> {
-    let mut rest = value;
-    while let Some((_, after)) = rest.split_once('<') {
-        let (target, parameters) = after.split_once('>')?;
-        let end = parameters
-            .find(",<")
-            .or_else(|| parameters.find(", <"))
-            .unwrap_or(parameters.len());
-        let (own, next) = parameters.split_at(end);
-        let is_it = own
-            .split(';')
-            .filter_map(|parameter| parameter.trim().split_once('='))
-            .any(|(name, said)| {
-                name.trim().eq_ignore_ascii_case("rel")
-                    && said
-                        .trim()
-                        .trim_matches('"')
-                        .split_ascii_whitespace()
-                        .any(|one| one.eq_ignore_ascii_case(rel))
-            });
-        if is_it {
-            return Some(target.to_owned());
+    parts(value, ',').find_map(|link| {
+        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+        let mut named = parts(parameters, ';').filter_map(|parameter| parameter.split_once('='));
+        let (_, relations) = named.find(|(name, _)| name.trim().eq_ignore_ascii_case("rel"))?;
+        let relations = relations.trim().trim_matches('"');
+        let mut relations = relations.split_ascii_whitespace();
+        relations
+            .any(|one| one.eq_ignore_ascii_case(rel))
+            .then(|| target.to_owned())
+    })
+}
+
+/// The parts of a header's value between these marks, but for those within quotes or angle brackets.
+fn parts(value: &str, mark: char) -> impl Iterator<Item = &str> {
+    let mut within = None;
+    let mut is_escaped = false;
+    value.split(move |char| match within {
+        Some(end) => {
+            if char == end && !is_escaped {
+                within = None;
+            }
+            is_escaped = char == '\\' && end == '"' && !is_escaped;
+            false
         }
-        rest = next;
-    }
-    None
+        None => {
+            within = match char {
+                '"' => Some('"'),
+                '<' => Some('>'),
+                _ => None,
+            };
+            char == mark
+        }
+    })
 }
 
 /// How long to wait: the longest of what the CRM says. A reset counts only when the limit is used up.
@@ -256,6 +264,13 @@ mod tests {
             Some("https://a/x?p=1")
         );
         assert_eq!(link_target(value, "first"), None);
+        for comma in [",", ", ", ",  ", ",\t", " ,"] {
+            let value = format!(
+                r#"<https://a/x?p=1,2>; title="b,<c>;rel=next\"", <https://a/x?p=1>; rel="first"{comma}<https://a/x?p=3>;rel=next,<https://a/x?p=9>; rel="last""#
+            );
+            let next = link_target(&value, "next");
+            assert_eq!(next.as_deref(), Some("https://a/x?p=3"), "{value}");
+        }
         assert_eq!(link_target("nonsense", "next"), None);
     }
 

@@ -197,7 +197,7 @@ impl Adapter {
             .map_err(Failed::into_error)?;
         self.judge_status(route, &reply)
             .map_err(|refusal| refused_list(refusal.error))?;
-        batch.read(&self.manifest, &reply)
+        batch.read(&self.manifest, &reply, self.upstream.settings().answer_rows)
     }
 
     /// The rows, through the list's filter by id, and whether they are all that there are.

@@ -182,6 +182,7 @@ impl Adapter {
             return listing.pages.read(&said, Vec::new(), &self.hosts);
         }
         let mut rows = Mapped::new(&listing.map, &reply.body, route);
+        rows.most = self.upstream.settings().answer_rows;
         let broken = |_| malformed("the CRM's answer is not JSON").with_status(reply.status);
         let picked = listing
             .envelope
@@ -198,6 +199,7 @@ impl Adapter {
                 return Err(no_records(reply));
             }
         }
+        rows.check()?;
         let last = rows.last_key.take();
         let said = Said {
             leaves: &picked.leaves,
@@ -269,7 +271,12 @@ impl Batch {
     }
 
     /// Maps the records of an answer with a good status.
-    pub fn read(&self, manifest: &Manifest, reply: &Reply) -> Result<Vec<Row>, SourceError> {
+    pub fn read(
+        &self,
+        manifest: &Manifest,
+        reply: &Reply,
+        most: usize,
+    ) -> Result<Vec<Row>, SourceError> {
         let mut rows = Mapped::below(
             &self.map,
             &reply.body,
@@ -280,13 +287,14 @@ impl Batch {
             return Ok(Vec::new());
         }
         rows.null_is_absent = self.lacks.null_is_absent;
+        rows.most = most;
         let broken = |_| malformed("the CRM's answer is not JSON").with_status(reply.status);
         let picked = self.envelope.pick(&reply.body, &mut rows).map_err(broken)?;
         self.judge
             .check(manifest, reply, &picked.leaves)
             .map_err(|refusal| refused_list(refusal.error))?;
         match picked.rows {
-            RowsSeen::Array => Ok(rows.rows),
+            RowsSeen::Array => rows.check().map(|()| rows.rows),
             RowsSeen::Absent | RowsSeen::Null if self.lacks.missing_is_empty => Ok(Vec::new()),
             _ => Err(no_records(reply)),
         }
@@ -320,6 +328,9 @@ struct Mapped<'m> {
     /// Elements that stand for no record at all.
     passed: usize,
     null_is_absent: bool,
+    /// How many elements are read; one more is one too many.
+    most: usize,
+    too_many: bool,
     last_key: Option<Box<str>>,
     at: DateTime,
 }
@@ -337,9 +348,22 @@ impl<'m> Mapped<'m> {
             rows: Vec::new(),
             passed: 0,
             null_is_absent: false,
+            most: usize::MAX,
+            too_many: false,
             last_key: None,
             at: DateTime(jiff::Timestamp::now()),
         }
+    }
+
+    /// # Errors
+    /// There were more records than are read.
+    fn check(&self) -> Result<(), SourceError> {
+        if self.too_many {
+            return Err(malformed(
+                "the CRM's answer has more records than are read of one",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -347,6 +371,7 @@ impl<'de> Rows<'de> for Mapped<'_> {
     fn begin(&mut self) {
         self.rows.clear();
         self.passed = 0;
+        self.too_many = false;
         self.last_key = None;
     }
 
@@ -355,6 +380,10 @@ impl<'de> Rows<'de> for Mapped<'_> {
     }
 
     fn row(&mut self, leaves: &mut [Leaf<'de>], element: Element) {
+        if self.rows.len() + self.passed >= self.most {
+            self.too_many = true;
+            return;
+        }
         if element == Element::Null && self.null_is_absent {
             self.passed += 1;
             return;

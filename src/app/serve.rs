@@ -242,10 +242,14 @@ async fn run(
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::new().context("signals")?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = http::serve(listener, routes, limits, readiness, async move {
-        drop(stopped.await);
+    // A task of its own: reading the configuration again takes its time, and nobody who comes meanwhile shall wait for it.
+    let mut serving = tokio::spawn({
+        let (routes, limits, readiness) = (routes.into(), limits.clone(), readiness.clone());
+        async move {
+            let stopped = async move { drop(stopped.await) };
+            http::serve(listener, routes, &limits, &readiness, stopped).await
+        }
     });
-    tokio::pin!(serving);
     loop {
         tokio::select! {
             _ = &mut serving => return Ok(Exit::Failed),
@@ -260,7 +264,7 @@ async fn run(
     // The operation's deadline ends a write whose caller has left; the process does not wait longer than for callers.
     let patience = Duration::from_millis(limits.drain_ms);
     let ending = async {
-        let served = serving.await;
+        let served = serving.await.unwrap_or(false);
         let written = tokio::time::timeout(patience, beside.written()).await;
         served && written.is_ok()
     };

@@ -274,6 +274,7 @@ pub fn settings(source: &SourceConfig, limits: &Limits) -> Settings {
         }),
         spacing: None,
         answer_bytes: limits.answer_bytes,
+        answer_rows: limits.answer_rows,
         meter: Arc::default(),
     }
 }

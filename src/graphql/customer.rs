@@ -177,12 +177,17 @@ impl CustomerFields {
     }
 
     /// The CRM's own record, untouched: the way out of the common model.
-    async fn native(&self) -> Option<Json<serde_json::Value>> {
-        self.record
-            .native
-            .as_ref()
-            .and_then(|native| native.value())
-            .map(Json)
+    async fn native(&self) -> Result<Option<Json<serde_json::Value>>, Error> {
+        let Some(native) = &self.record.native else {
+            return Ok(None);
+        };
+        let value = native.value().map(Json);
+        value.map(Some).ok_or_else(|| {
+            self.unreadable(
+                "native",
+                "it is no JSON that fits an answer, or it nests too deep",
+            )
+        })
     }
 
     /// When and how this record was read.
@@ -197,6 +202,16 @@ impl CustomerFields {
 }
 
 impl CustomerFields {
+    /// The error of a field that could not be read.
+    fn unreadable(&self, field: &str, reason: &str) -> Error {
+        let key = &self.entry.key;
+        let id = &self.record.id;
+        let message =
+            format!("{key}: the field `{field}` of the customer {id} cannot be read: {reason}");
+        coded(ErrorCode::SourceInvalidResponse, message)
+            .extend_with(|_, extensions| extensions.set("source", &**key))
+    }
+
     async fn relative(
         &self,
         ctx: &Context<'_>,
@@ -269,13 +284,7 @@ impl CustomerNode {
             .iter()
             .filter(|problem| field.as_str() == problem.field)
         {
-            let key = &self.0.entry.key;
-            let message = format!(
-                "{key}: the field `{}` of the customer {} cannot be read: {}",
-                problem.field, self.0.record.id, problem.reason
-            );
-            let error = coded(ErrorCode::SourceInvalidResponse, message)
-                .extend_with(|_, extensions| extensions.set("source", &**key));
+            let error = self.0.unreadable(problem.field, problem.reason);
             ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
         }
     }

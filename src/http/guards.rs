@@ -193,7 +193,13 @@ fn check<B>(shared: &Shared, request: &Request<B>) -> Result<(), Malformed> {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return Err(Malformed::new(status, message));
     }
-    let host = host(request).map_err(|message| Malformed::new(StatusCode::BAD_REQUEST, message))?;
+    let bad = |message: &'static str| Malformed::new(StatusCode::BAD_REQUEST, message);
+    if !is_plainly_framed(request.headers()) {
+        return Err(bad(
+            "the request's body comes in an encoding that is not known",
+        ));
+    }
+    let host = host(request).map_err(bad)?;
     if shared.policy.hosts.allow(host) {
         return Ok(());
     }
@@ -229,6 +235,14 @@ fn is_preflight<B>(request: &Request<B>) -> bool {
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
+/// Whether a request's body comes in an encoding that is taken off it here. The HTTP library takes off chunks, and passes others
+/// below them on as if they were not there.
+fn is_plainly_framed(headers: &HeaderMap) -> bool {
+    let mut encodings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let chunked = |name: &HeaderValue| name.as_bytes().eq_ignore_ascii_case(b"chunked");
+    encodings.next().is_none_or(chunked) && encodings.next().is_none()
+}
+
 /// The name a request was sent to: in the URI (HTTP/2) or the header (HTTP/1). Where HTTP wants one, it must be there, and
 /// what is there must be one name: two servers in a row could take two names differently.
 fn host<B>(request: &Request<B>) -> Result<Option<&str>, &'static str> {
@@ -247,6 +261,13 @@ fn host<B>(request: &Request<B>) -> Result<Option<&str>, &'static str> {
         Version::HTTP_11 => named.is_some(),
         _ => authority.or(named).is_some(),
     };
+    // HTTP/1 says that the request line counts; HTTP/2 that two names are none.
+    if request.version() > Version::HTTP_11
+        && let (Some(authority), Some(named)) = (authority, named)
+        && !authority.eq_ignore_ascii_case(named)
+    {
+        return Err("the request has more than one host");
+    }
     if known {
         Ok(authority.or(named))
     } else {

@@ -45,6 +45,8 @@ pub struct Settings {
     pub spacing: Option<Duration>,
     /// The largest answer accepted, in bytes after decompression.
     pub answer_bytes: usize,
+    /// The most records accepted in one answer.
+    pub answer_rows: usize,
     /// Counts what is done.
     pub meter: Arc<SourceMeter>,
 }
@@ -62,6 +64,7 @@ impl Default for Settings {
             breaker: Some(BreakerSettings::default()),
             spacing: None,
             answer_bytes: limits.answer_bytes,
+            answer_rows: limits.answer_rows,
             meter: Arc::default(),
         }
     }

@@ -29,14 +29,22 @@ pub(super) fn put_key(out: &mut Vec<u8>, key: &SortKey) {
         }
         OrderKey::Time(DateTime(time)) => {
             out.push(3 | with_id);
-            out.extend_from_slice(&time.as_second().to_le_bytes());
-            put_number(out, u64::from(time.subsec_nanosecond().unsigned_abs()));
+            let (second, nanos) = since_second(*time);
+            out.extend_from_slice(&second.to_le_bytes());
+            put_number(out, nanos);
         }
         OrderKey::Missing => out.push(4 | with_id),
     }
     if let Some(id) = &key.id {
         put_text(out, id);
     }
+}
+
+/// The second that a moment lies in, and the nanoseconds since it began: before 1970 too, time goes forward.
+fn since_second(time: jiff::Timestamp) -> (i64, u64) {
+    let nanos = i64::from(time.subsec_nanosecond());
+    let second = time.as_second() - i64::from(nanos < 0);
+    (second, nanos.rem_euclid(1_000_000_000).unsigned_abs())
 }
 
 impl Input<'_> {
@@ -57,7 +65,6 @@ impl Input<'_> {
             3 => {
                 let second = i64::from_le_bytes(self.array()?);
                 let nanos: i32 = self.small()?;
-                let nanos = if second < 0 { -nanos } else { nanos };
                 OrderKey::Time(DateTime(jiff::Timestamp::new(second, nanos).ok()?))
             }
             4 => OrderKey::Missing,

@@ -18,11 +18,17 @@ fn position() -> impl Strategy<Value = Position> + Clone {
 }
 
 fn key() -> impl Strategy<Value = SortKey> {
-    let time = (any::<i32>(), 0i32..1_000_000_000).prop_map(|(second, nanos)| {
-        let second = i64::from(second);
-        let nanos = if second < 0 { -nanos } else { nanos };
-        OrderKey::Time(DateTime(jiff::Timestamp::new(second, nanos).unwrap()))
-    });
+    let time =
+        (prop_oneof![Just(0), any::<i32>()], 0i32..1_000_000_000).prop_map(|(second, nanos)| {
+            let second = i64::from(second);
+            // The second before 1970 has no second of its own, only nanoseconds.
+            let nanos = if second < 0 || nanos % 2 == 0 && second == 0 {
+                -nanos
+            } else {
+                nanos
+            };
+            OrderKey::Time(DateTime(jiff::Timestamp::new(second, nanos).unwrap()))
+        });
     let value = prop_oneof![
         ".{0,12}".prop_map(|text| OrderKey::Id(text.into())),
         ".{0,12}".prop_map(|text| OrderKey::Text(text.to_lowercase(), text.into())),

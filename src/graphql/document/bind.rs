@@ -9,6 +9,7 @@ use super::error::RequestError;
 use super::scalars;
 use super::translate;
 use apollo_compiler::ast::VariableDefinition;
+use apollo_compiler::executable::Operation;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Schema, request};
@@ -52,8 +53,8 @@ pub(super) fn coerce(
     }
     let coerced =
         request::coerce_variable_values(schema, &checked.operation, &given).map_err(|error| {
-            RequestError::invalid(without_value(&error.message().to_string()))
-                .at(error.location(), &checked.sources)
+            let flaw = without_value(&error.message().to_string());
+            blame(checked, schema, &given, &flaw)
         })?;
     let mut variables = Variables::with_capacity(coerced.len());
     for declared in &checked.operation.variables {
@@ -79,6 +80,21 @@ fn default(schema: &Schema, variable: &VariableDefinition) -> Option<JsonValue> 
     let written = variable.default_value.as_ref()?;
     let value = translate::value_of(schema, &variable.ty, written).into_const()?;
     value.into_json().ok().map(JsonValue::from)
+}
+
+/// The error of the first variable that is wrong on its own, which the message need not name.
+fn blame(checked: &Checked, schema: &Valid<Schema>, given: &JsonMap, flaw: &str) -> RequestError {
+    let mut alone = Operation::clone(&checked.operation);
+    alone.selection_set.selections.clear();
+    let wrong = checked.operation.variables.iter().find(|&declared| {
+        alone.variables = vec![declared.clone()];
+        request::coerce_variable_values(schema, &alone, given).is_err()
+    });
+    let Some(wrong) = wrong else {
+        return RequestError::invalid(flaw);
+    };
+    RequestError::invalid(format!("variable ${}: {flaw}", wrong.name))
+        .at(wrong.location(), &checked.sources)
 }
 
 /// The message without the caller's value, which may be personal.

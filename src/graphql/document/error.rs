@@ -2,6 +2,8 @@
 //!
 //! Messages are short and never repeat the document or a variable's value: both may hold personal data.
 
+use super::place;
+use apollo_compiler::diagnostic::ToCliReport as _;
 use apollo_compiler::parser::{SourceMap, SourceSpan};
 use apollo_compiler::validation::DiagnosticList;
 
@@ -82,9 +84,7 @@ impl RequestError {
 
     /// The same reason, at a place of the document.
     pub(crate) fn at(mut self, span: Option<SourceSpan>, sources: &SourceMap) -> Self {
-        if let Some(place) = span.and_then(|span| span.line_column(sources)) {
-            self.locations.push((place.line, place.column));
-        }
+        self.locations.extend(place::place(span, sources));
         self
     }
 }
@@ -95,16 +95,8 @@ pub(super) fn from_diagnostics(found: &DiagnosticList, most: usize) -> Vec<Reque
         .iter()
         .take(most.saturating_add(1))
         .map(|finding| {
-            let error = finding.to_json();
-            RequestError {
-                message: without_text(error.message),
-                locations: error
-                    .locations
-                    .iter()
-                    .map(|place| (place.line, place.column))
-                    .collect(),
-                code: RequestCode::InvalidInput,
-            }
+            RequestError::invalid(without_text(finding.to_json().message))
+                .at(finding.error.location(), finding.sources)
         })
         .collect()
 }

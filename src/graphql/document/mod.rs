@@ -12,11 +12,13 @@ mod error;
 mod grammar;
 mod measure;
 mod merging;
+mod place;
 mod scalars;
 mod shape;
 mod tokens;
 mod translate;
 mod usages;
+mod whole;
 
 pub(super) use bind::{Variables, bind_value};
 pub use contract::ContractError;
@@ -201,10 +203,15 @@ impl Documents {
     pub(super) fn bind(
         &self,
         prepared: &Prepared,
-        variables: serde_json::Map<String, serde_json::Value>,
+        mut variables: serde_json::Map<String, serde_json::Value>,
     ) -> Result<Bound, RequestError> {
         let Limits { window, cost, .. } = self.limits;
         let checked = Arc::clone(&prepared.checked);
+        for declared in &checked.operation.variables {
+            if let Some(value) = variables.get_mut(declared.name.as_str()) {
+                whole::numbers(&self.schema, &declared.ty, value);
+            }
+        }
         checked.cost.check(&variables, window, cost)?;
         let variables = bind::coerce(&checked, &self.schema, variables)?;
         let ready = match &checked.template {

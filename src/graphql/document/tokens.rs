@@ -3,6 +3,8 @@
 //!
 //! Finds where tokens begin and end, no more: what is written within a string or a number is the parser's business.
 
+use super::place::Lines;
+
 /// One token, and where it stands in the text, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
@@ -70,16 +72,7 @@ impl<'t> Tokens<'t> {
 
     /// Line and column of a place, both from 1.
     pub(super) fn place(&self, at: usize) -> (usize, usize) {
-        let before = self.text.as_bytes().get(..at).unwrap_or_default();
-        let (mut line, mut start, mut last) = (1, 0, 0);
-        for (index, &byte) in before.iter().enumerate() {
-            if matches!(byte, b'\n' | b'\r') {
-                line += usize::from(byte == b'\r' || last != b'\r');
-                start = index + 1;
-            }
-            last = byte;
-        }
-        (line, before.len() - start + 1)
+        Lines::of(self.text).place(at)
     }
 
     /// The same text with spaces for everything that is no token, and for the tokens of these numbers, which are in order.

@@ -8,6 +8,7 @@
 use super::about;
 use super::bind::Variables;
 use super::error::RequestError;
+use super::place::Lines;
 use crate::graphql::hidden::{self, hidden};
 use apollo_compiler::executable as from;
 use apollo_compiler::parser::SourceSpan;
@@ -29,9 +30,13 @@ pub(super) fn translate(
     operation: &Node<from::Operation>,
     variables: &Variables,
 ) -> Result<to::ExecutableDocument, RequestError> {
+    let lines = operation
+        .location()
+        .and_then(|span| document.sources.get(&span.file_id()));
     let work = Translation {
         schema,
         document,
+        lines: lines.map(|text| Lines::of(text.source_text())),
         variables,
     };
     let pos = work.pos(operation.location());
@@ -58,6 +63,7 @@ pub(super) fn translate(
 struct Translation<'a> {
     schema: &'a Schema,
     document: &'a ExecutableDocument,
+    lines: Option<Lines<'a>>,
     /// What directives are decided by.
     variables: &'a Variables,
 }
@@ -80,12 +86,11 @@ enum Asked<'a> {
 
 impl<'a> Translation<'a> {
     fn pos(&self, span: Option<SourceSpan>) -> Pos {
-        span.and_then(|span| span.line_column(&self.document.sources))
-            .map(|place| Pos {
-                line: place.line,
-                column: place.column,
-            })
-            .unwrap_or_default()
+        let (Some(span), Some(lines)) = (span, &self.lines) else {
+            return Pos::default();
+        };
+        let (line, column) = lines.place(span.offset());
+        Pos { line, column }
     }
 
     /// Selection sets of the same objects, of this type, as one. Their size with fragments spread out was measured before.

@@ -129,6 +129,8 @@ async fn a_foreign_name_is_refused_where_names_are_ours_to_know() {
 #[case(Version::HTTP_2, "http://localhost/healthz", &[], 200)]
 #[case(Version::HTTP_2, "/healthz", &["localhost"], 200)]
 #[case(Version::HTTP_2, "/healthz", &[], 400)]
+#[case(Version::HTTP_2, "http://localhost/healthz", &["LocalHost"], 200)]
+#[case(Version::HTTP_2, "http://localhost/healthz", &["evil.example"], 400)]
 #[tokio::test]
 async fn a_request_says_once_and_rightly_which_host_it_is_for(
     #[case] version: Version,
@@ -145,6 +147,24 @@ async fn a_request_says_once_and_rightly_which_host_it_is_for(
     if status == 400 {
         assert_eq!(got.code(), "INVALID_INPUT");
     }
+}
+
+#[rstest]
+#[case(&["chunked"], 200)]
+#[case(&["Chunked"], 200)]
+#[case(&["gzip, chunked"], 400)]
+#[case(&["identity, chunked"], 400)]
+#[case(&["gzip", "chunked"], 400)]
+#[tokio::test]
+async fn only_chunks_are_taken_off_a_body(#[case] encodings: &[&str], #[case] status: u16) {
+    let request = encodings
+        .iter()
+        .fold(post().header("host", "localhost"), |request, encoding| {
+            request.header("transfer-encoding", *encoding)
+        });
+    let request = request.body(body(&json!({"query": "{ text }"}))).unwrap();
+    let got = answered(routes(), request).await;
+    assert_eq!(got.status, status, "{}", got.text);
 }
 
 #[tokio::test]

@@ -102,6 +102,66 @@ async fn places_stay_where_they_are_written() {
     );
 }
 
+/// Whoever finds the error: the parser, the validator, the executor, or whoever reads variables.
+#[tokio::test]
+async fn columns_count_characters() {
+    for (text, column) in [
+        ("{ source(key: \"日本é😀\") { key } nope }", 31),
+        (
+            "{ source(key: \"日本é😀\") { key } nodes(ids: [) { id } }",
+            43,
+        ),
+    ] {
+        let reasons = gateway().prepare(text, None).err().unwrap();
+        assert_eq!(reasons[0].locations, [(1, column)], "{text}: {reasons:?}");
+    }
+    for (text, column) in [
+        (
+            "{ a: source(key: \"日本é😀\") { key } customers(first: -5) { totalCount } }",
+            34,
+        ),
+        (
+            "query ($key: String = \"日本é😀\", $n: Int!) { source(key: $key) { key } customers(first: $n) { totalCount } }",
+            31,
+        ),
+    ] {
+        let answer = ask(text, json!({"n": "x"})).await;
+        assert_eq!(
+            answer["errors"][0]["locations"][0]["column"], column,
+            "{text}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_variable_is_named_and_shown() {
+    let text =
+        "query($a: Int, $b: CustomerFilter) { customers(first: $a, filter: $b) { totalCount } }";
+    for (variables, name, column) in [
+        (json!({"a": "secret"}), "$a", 7),
+        (json!({"a": 1.5}), "$a", 7),
+        (json!({"a": 3_000_000_000_u64}), "$a", 7),
+        (json!({"a": 1, "b": {"age": {"gte": "secret"}}}), "$b", 16),
+        (json!({"b": {"secret": 1}}), "$b", 16),
+        (json!({"b": {"age": {"gte": 1.5}}}), "$b", 16),
+    ] {
+        let answer = ask(text, variables).await;
+        let error = &answer["errors"][0];
+        assert_eq!(
+            error["locations"],
+            json!([{"line": 1, "column": column}]),
+            "{answer}"
+        );
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(name), "{message}");
+    }
+    for whole in [json!(1.0), json!(1e0), json!(2)] {
+        let answer = ask(text, json!({"a": whole, "b": {"age": {"gte": 18.0}}})).await;
+        let message = answer["errors"][0]["message"].as_str().unwrap_or_default();
+        assert!(!message.contains('$'), "{answer}");
+    }
+}
+
 #[test]
 fn fields_of_one_key_must_have_the_same_lists() {
     let customer = "{ outcome }";
