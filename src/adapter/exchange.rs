@@ -3,6 +3,7 @@
 //! Safe is: every read; a write that provably was not applied; a write that the CRM itself can tell from its repeat.
 
 use super::Adapter;
+use super::auth::Unsigned;
 use super::body::mended;
 use super::faults;
 use super::judge::{body_is_good, note_warnings, refused_in_body};
@@ -169,10 +170,10 @@ impl Adapter {
         let mut draft = draft.clone();
         let signing = self.auth.sign(&mut draft, &self.upstream, deadline);
         let signed = tokio::time::timeout_at(deadline.into(), signing).await;
-        let used = match signed.unwrap_or_else(|_| Err(faults::of_fault(Fault::Timeout))) {
+        let used = match signed.unwrap_or_else(|_| Err(faults::of_fault(Fault::Timeout).into())) {
             Ok(used) => used,
-            Err(error) => {
-                let dead = error.kind == SourceErrorKind::Unavailable;
+            Err(Unsigned { error, shared }) => {
+                let dead = error.kind == SourceErrorKind::Unavailable && !shared;
                 let sign = if dead { Sign::Failing } else { Sign::Mute };
                 self.tell(leave.note(sign), error.kind, call);
                 return Err(Failed::Unsent(error));

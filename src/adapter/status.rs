@@ -21,6 +21,7 @@ pub fn of(upstream: &Upstream) -> SourceStatus {
         quota: upstream.quota().map(quota),
         open,
         waiting,
+        ahead: upstream.ahead(),
     }
 }
 

@@ -262,10 +262,10 @@ async fn run(
     }
     drop(stop);
     // The operation's deadline ends a write whose caller has left; the process does not wait longer than for callers.
-    let patience = Duration::from_millis(limits.drain_ms);
+    let until = tokio::time::Instant::now() + Duration::from_millis(limits.drain_ms);
     let ending = async {
         let served = serving.await.unwrap_or(false);
-        let written = tokio::time::timeout(patience, beside.written()).await;
+        let written = tokio::time::timeout_at(until, beside.written()).await;
         served && written.is_ok()
     };
     tokio::select! {

@@ -40,7 +40,7 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
     let noted = problems.count();
     let mut tenants: BTreeMap<Box<str>, Vec<Arc<SourceEntry>>> = BTreeMap::new();
     let mut pool = HashMap::new();
-    let mut epochs = HashMap::new();
+    let mut epochs = lasting_epochs(before);
     let bytes = config.limits.cache_bytes;
     let kept = before.filter(|before| before.store.0 == bytes);
     let store = kept.map_or_else(|| Store::new(bytes), |before| before.store.1.clone());
@@ -103,6 +103,15 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
 fn meter(before: Option<&Running>, key: &str) -> Option<Arc<SourceMeter>> {
     let (_, running) = before?.pool.get(key)?;
     Some(running.meter())
+}
+
+/// The epochs of sources that somebody still uses, also of those that are no longer configured: a write may be under way
+/// while its source goes and comes back.
+fn lasting_epochs(before: Option<&Running>) -> HashMap<Box<str>, Arc<AtomicU64>> {
+    let epochs = before.into_iter().flat_map(|before| &before.writes);
+    let used = epochs.filter(|(_, epoch)| Arc::strong_count(epoch) > 1);
+    used.map(|(key, epoch)| (key.clone(), Arc::clone(epoch)))
+        .collect()
 }
 
 /// The epoch of a source, which goes on where it is built anew: a write that began before ends after it.

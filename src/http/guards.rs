@@ -18,6 +18,7 @@ use super::parameters::Malformed;
 use super::policy::Policy;
 use crate::access::{Network, Peer};
 use axum::BoxError;
+use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header,
@@ -312,7 +313,8 @@ fn new_id() -> Box<str> {
 }
 
 /// Whether a GET may come from a foreign page through somebody's browser.
-pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
+pub(super) fn is_foreign(request: &Parts) -> bool {
+    let headers = &request.headers;
     if is_preflighted(headers) {
         return false;
     }
@@ -322,7 +324,7 @@ pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
     match site {
         Some("same-origin" | "none") => false,
         Some(_) => true,
-        None => has_foreign_origin(headers),
+        None => has_foreign_origin(request),
     }
 }
 
@@ -339,13 +341,14 @@ fn is_preflighted(headers: &HeaderMap) -> bool {
         .any(|name| headers.get(*name).is_some_and(|value| !value.is_empty()))
 }
 
-fn has_foreign_origin(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
+fn has_foreign_origin(request: &Parts) -> bool {
+    let Some(origin) = request.headers.get(header::ORIGIN) else {
         return false;
     };
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
+    let named = request.headers.get(header::HOST);
+    let named = named.and_then(|host| host.to_str().ok());
+    // HTTP/2 has the name in the request's own line.
+    let host = request.uri.authority().map(Authority::as_str).or(named);
     let authority = origin
         .to_str()
         .ok()

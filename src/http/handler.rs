@@ -86,7 +86,7 @@ async fn respond(
     };
     let media = accepted.ok_or_else(not_acceptable)?;
     let welcome = shared.policy.welcome_origin(&parts.headers).is_some();
-    if reads_only && !welcome && guards::is_foreign(&parts.headers) {
+    if reads_only && !welcome && guards::is_foreign(&parts) {
         let message = "a GET from another origin needs the header graphql-require-preflight";
         return Err(Malformed::new(StatusCode::FORBIDDEN, message));
     }

@@ -16,6 +16,8 @@ pub struct SourceStatus {
     pub open: usize,
     /// Calls that wait for a place.
     pub waiting: usize,
+    /// How far its clock is ahead of ours; negative where it is behind.
+    pub ahead: jiff::SignedDuration,
 }
 
 /// What is left of a rate limit.

@@ -5,6 +5,7 @@
 //! Redirects are not followed and no proxy is taken from the environment, so a request goes where it was built for.
 
 mod breaker;
+mod clock;
 mod quota;
 mod retry;
 
@@ -15,6 +16,7 @@ pub use retry::{by_lot, wait};
 use crate::metrics::{Answered, Purpose, SourceMeter, Unsent};
 use breaker::Breaker;
 use bytes::{Bytes, BytesMut};
+use clock::Clock;
 use http::{HeaderMap, Method};
 use quota::Quota;
 use retry::RetryBudget;
@@ -149,6 +151,7 @@ struct Line {
     waiting: AtomicUsize,
     next_start: Mutex<Instant>,
     budget: RetryBudget,
+    clock: Clock,
 }
 
 /// A place among the open exchanges. It is given back when this is dropped.
@@ -186,6 +189,7 @@ impl Upstream {
             waiting: AtomicUsize::new(0),
             next_start: Mutex::new(Instant::now()),
             budget: RetryBudget::new(),
+            clock: Clock::default(),
         };
         Ok(Self::over(Arc::new(line), settings))
     }
@@ -295,6 +299,11 @@ impl Upstream {
         self.quota.closed()
     }
 
+    /// How far the CRM's clock is ahead of ours, as its last answer tells.
+    pub fn ahead(&self) -> jiff::SignedDuration {
+        self.line.clock.ahead()
+    }
+
     /// Notes what an answer says about the rate limit.
     pub fn hear(&self, said: &Said) {
         self.quota.hear(said);
@@ -341,6 +350,9 @@ impl Upstream {
         let outcome = tokio::time::timeout_at(limit, self.exchange(request))
             .await
             .unwrap_or(Err(Fault::Timeout));
+        if let Ok(reply) = &outcome {
+            self.line.clock.hear(&reply.headers, started);
+        }
         if let Some(answered) = answered(&outcome) {
             let meter = &self.settings.meter;
             meter.called(purpose, answered, started.elapsed());

@@ -50,7 +50,8 @@ impl Look<'_> {
         let looking = async {
             match self.asked.change {
                 Change::Create { fields, .. } => {
-                    let wanted = Wanted::new(fields, self.since)?;
+                    // Rows from before are looked at one by one; what a filter leaves out is not seen at all.
+                    let wanted = Wanted::new(fields, self.since.min(self.since_there()))?;
                     self.made(&wanted, &Marks::of(fields))
                         .await
                         .map(Seen::Customer)
@@ -95,6 +96,7 @@ impl Look<'_> {
                 .list(&self.call, &plan, &Position::Start, size)
                 .await;
             let Ok(page) = listed else { continue };
+            let since = self.since_there();
             let whole = page.next.is_none() && page.more != Some(true);
             let all = page
                 .total
@@ -102,7 +104,7 @@ impl Look<'_> {
             let mut fitting = Vec::new();
             for row in page.rows {
                 match row {
-                    Row::Customer { customer, .. } if wanted.fits(&customer) => {
+                    Row::Customer { customer, .. } if wanted.fits(&customer, since) => {
                         fitting.extend(self.is_free(&customer.id).await.then_some(customer));
                     }
                     _ => {}
@@ -115,6 +117,12 @@ impl Look<'_> {
             }
         }
         None
+    }
+
+    /// When it was begun by the CRM's own clock, as its last answer told it.
+    fn since_there(&self) -> Timestamp {
+        let ahead = self.asked.entry.source.status().ahead;
+        self.since.checked_add(ahead).unwrap_or(self.since)
     }
 
     /// Whether no other write of ours made the customer.
@@ -229,12 +237,12 @@ impl<'c> Wanted<'c> {
         narrow.chain([made, changed]).chain(search)
     }
 
-    fn fits(&self, customer: &Customer) -> bool {
+    fn fits(&self, customer: &Customer, since: Timestamp) -> bool {
         // Without its time of making it may have been there before.
         let new = customer
             .created_at
             .as_ref()
-            .is_some_and(|made| is_since(made.0, self.since));
+            .is_some_and(|made| is_since(made.0, since));
         let same = |said: &str, found: Option<&str>| {
             found.is_some_and(|found| folded(found) == folded(said))
         };

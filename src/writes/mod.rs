@@ -210,7 +210,9 @@ async fn shown(load: &Load, asked: &Asked<'_>, mut written: Written) -> Written 
     let Some(id) = written.id.clone() else {
         return written;
     };
-    match load.customer(asked.entry, id).await {
+    let call = Call::new(Arc::clone(load.operation())).anew();
+    let found = asked.entry.source.fetch(&call, &[id]).await.pop();
+    match found.unwrap_or(Ok(None)) {
         Ok(found @ Some(_)) => written.customer = found,
         Ok(None) => {
             let text = "the customer that was written is gone";

@@ -351,15 +351,15 @@ async fn a_write_that_ends_after_a_reload_is_seen_by_what_is_read_then() {
     let crm = slow_writer().await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("acme.toml"), file("", PERSON)).unwrap();
-    let configuration = |more: &str| {
+    let configuration = |key: &str| {
         format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"state\"\n[[source]]\nkey = \"acme\"\n\
-             adapter = \"./acme.toml\"\ncache = {{ ttl = \"1h\" }}\n{more}\n[source.vars]\nbase_url = {:?}\n",
+            "[server]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"state\"\n[[source]]\nkey = {key:?}\n\
+             adapter = \"./acme.toml\"\ncache = {{ ttl = \"1h\" }}\n[source.vars]\nbase_url = {:?}\n",
             crm.base
         )
     };
     let file = folder.path().join("crmql.toml");
-    std::fs::write(&file, configuration("")).unwrap();
+    std::fs::write(&file, configuration("acme")).unwrap();
     let process = spawn(folder.path(), &["serve"], &[]);
     let address = served(&process).await;
     let person = id("acme", "a");
@@ -374,9 +374,15 @@ async fn a_write_that_ends_after_a_reload_is_seen_by_what_is_read_then() {
         while crm.seen().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        std::fs::write(&file, configuration("concurrency = 3")).unwrap();
-        process.signal("HUP");
-        process.word_after("the configuration was read again").await;
+        // It goes and comes back, as where a file is written in two steps.
+        for (key, times) in [("other", 1), ("acme", 2)] {
+            std::fs::write(&file, configuration(key)).unwrap();
+            process.signal("HUP");
+            let read = || process.err() + &process.out();
+            while read().matches("the configuration was read again").count() < times {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
         name().await
     };
     let (written, meanwhile) = tokio::join!(ask(&address, write, input), reload);
@@ -384,4 +390,62 @@ async fn a_write_that_ends_after_a_reload_is_seen_by_what_is_read_then() {
     let outcome = &written["data"]["updateCustomer"]["outcome"];
     assert_eq!(outcome, "APPLIED", "{written:#}");
     assert_eq!(name().await, "new");
+}
+
+const PEOPLE: &str = "[[list]]\nrequest = \"GET /people\"\nitems = \"/data\"\npage = { kind = \"none\" }\n\
+    [list.filter]\n\"email:eq\" = { send = \"query:email\" }\n[create]\nrequest = \"POST /people\"\n\
+    [fields]\nid = \"/id\"\nemail = { r = \"/email\", w = \"/email\" }\n\
+    createdAt = { r = \"/at\", type = \"datetime\" }\n";
+
+/// A CRM whose clock is so many seconds ahead. It loses the answer to a create; what it shows then was made so many seconds
+/// after the create was sent.
+async fn hasty_clock(ahead: i64, after: i64) -> Crm {
+    let there =
+        move |seconds| jiff::Timestamp::now() + jiff::SignedDuration::from_secs(ahead + seconds);
+    let made = OnceLock::new();
+    Crm::answering(move |seen, _| {
+        if seen.method == "POST" {
+            let _ = made.set(there(after));
+            return Play::Reset;
+        }
+        let date = there(0).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let row = json!({ "id": "1", "email": "ada@example.org", "at": made.get().map(ToString::to_string) });
+        let body = json!({ "data": [row] }).to_string();
+        Play::Raw(200, vec![("date", date)], body.into_bytes())
+    })
+    .await
+}
+
+/// What was made before is no proof, whatever the CRM's clock says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_create_is_looked_for_by_the_crms_own_clock() {
+    for (ahead, after, outcome) in [
+        (60, -20, "UNKNOWN"),
+        (60, 0, "APPLIED"),
+        (-60, 0, "APPLIED"),
+        (-60, -20, "UNKNOWN"),
+        (0, 0, "APPLIED"),
+        (0, -20, "UNKNOWN"),
+    ] {
+        let crm = hasty_clock(ahead, after).await;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("acme.toml"), file("", PEOPLE)).unwrap();
+        let configuration = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"state\"\n[[source]]\nkey = \"acme\"\n\
+             adapter = \"./acme.toml\"\n[source.vars]\nbase_url = {:?}\n",
+            crm.base
+        );
+        std::fs::write(folder.path().join("crmql.toml"), configuration).unwrap();
+        let process = spawn(folder.path(), &["serve"], &[]);
+        let address = served(&process).await;
+        let input = json!({ "input": { "source": "acme", "email": "ada@example.org" } });
+        let write =
+            "mutation($input: CreateCustomerInput!) { createCustomer(input: $input) { outcome } }";
+        let written = ask(&address, write, input).await;
+        let told = &written["data"]["createCustomer"]["outcome"];
+        assert_eq!(
+            told, outcome,
+            "{ahead} s ahead, {after} s after: {written:#}"
+        );
+    }
 }

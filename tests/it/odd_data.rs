@@ -80,6 +80,30 @@ async fn a_value_that_cannot_be_read_costs_its_field_alone() {
     );
 }
 
+/// The record itself is one of a customer's fields, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_cannot_be_shown_costs_itself_alone() {
+    let deep = format!("{}{}", "[".repeat(130), "]".repeat(130));
+    for odd in ["1e400", deep.as_str()] {
+        let rows = format!(
+            r#"{{"data": [{{"id": 1, "name": "One", "x": {odd}}}, {{"id": 2, "name": "Two"}}], "count": 2, "limit": 100, "offset": 0}}"#
+        );
+        let (gateway, _server) = over_text(rows).await;
+        let answer = gateway
+            .ask("{ customers(first: 2) { nodes { name native } } }")
+            .await;
+        assert_eq!(
+            answer["data"]["customers"]["nodes"],
+            json!([{ "name": "One", "native": null }, { "name": "Two", "native": { "id": 2, "name": "Two" } }])
+        );
+        assert_eq!(codes(&answer), ["SOURCE_INVALID_RESPONSE"], "{answer:?}");
+        let error = &answer["errors"][0];
+        assert_eq!(error["path"], json!(["customers", "nodes", 0, "native"]));
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("customer 1"), "{message}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_source_hides_no_other() {
     for (fault, code, least_wait) in [
@@ -220,7 +244,10 @@ async fn a_crm_that_does_not_answer_in_time_is_a_timeout_of_its_own() {
 
 /// A gateway over one CRM that answers every request with this body.
 async fn over(body: Value) -> (direct::Asked, tokio::task::JoinHandle<()>) {
-    let text = body.to_string();
+    over_text(body.to_string()).await
+}
+
+async fn over_text(text: String) -> (direct::Asked, tokio::task::JoinHandle<()>) {
     let routes = axum::Router::new().fallback(any(move || {
         let text = text.clone();
         async move { ([("content-type", "application/json")], text) }

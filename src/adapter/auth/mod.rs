@@ -47,6 +47,24 @@ pub enum Auth {
     Tokens(Arc<Tokens>),
 }
 
+/// Why a request could not be signed.
+#[derive(Clone, Debug)]
+pub struct Unsigned {
+    /// What is told to callers.
+    pub error: SourceError,
+    /// Another request met this failure and has counted it.
+    pub shared: bool,
+}
+
+impl From<SourceError> for Unsigned {
+    fn from(error: SourceError) -> Self {
+        Self {
+            error,
+            shared: false,
+        }
+    }
+}
+
 /// Which credentials were used, so that only these are given up when the CRM refuses them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Used(u64);
@@ -98,7 +116,7 @@ impl Auth {
         draft: &mut Draft<'_>,
         upstream: &Arc<Upstream>,
         deadline: Instant,
-    ) -> Result<Used, SourceError> {
+    ) -> Result<Used, Unsigned> {
         let refused = |_: Unplaceable| {
             SourceError::new(
                 SourceErrorKind::Credentials,

@@ -3,7 +3,7 @@
 //! A refresh goes on even when the request that began it is given up: a rotated refresh token that nobody kept would lock
 //! the source out.
 
-use super::{Keeper, Reader, TokenStore, Used, filled, secret_header};
+use super::{Keeper, Reader, TokenStore, Unsigned, Used, filled, secret_header};
 use crate::adapter::faults;
 use crate::adapter::manifest::OAuthRule;
 use crate::adapter::place::Template;
@@ -122,7 +122,7 @@ impl Tokens {
         self: &Arc<Self>,
         upstream: &Arc<Upstream>,
         deadline: Instant,
-    ) -> Result<(HeaderValue, Used), SourceError> {
+    ) -> Result<(HeaderValue, Used), Unsigned> {
         let since = Instant::now();
         if let Some(found) = self.state.lock().await.current() {
             return Ok(found);
@@ -130,7 +130,7 @@ impl Tokens {
         let (this, upstream) = (Arc::clone(self), Arc::clone(upstream));
         let fetching =
             tokio::spawn(async move { this.fetched(&upstream, (since, deadline)).await });
-        fetching.await.unwrap_or_else(|_| Err(unreadable()))
+        fetching.await.unwrap_or_else(|_| Err(unreadable().into()))
     }
 
     /// Only one fetches; the others wait for the lock and find its token, or its failure.
@@ -138,7 +138,7 @@ impl Tokens {
         &self,
         upstream: &Upstream,
         (since, deadline): (Instant, Instant),
-    ) -> Result<(HeaderValue, Used), SourceError> {
+    ) -> Result<(HeaderValue, Used), Unsigned> {
         let mut state = self.state.lock().await;
         if let Some(found) = state.current() {
             return Ok(found);
@@ -146,14 +146,17 @@ impl Tokens {
         if let Some((at, error)) = &state.failure
             && *at >= since
         {
-            return Err(error.clone());
+            return Err(Unsigned {
+                error: error.clone(),
+                shared: true,
+            });
         }
         let fetched = self.fetch(upstream, &mut state, deadline).await;
         state.failure = fetched
             .as_ref()
             .err()
             .map(|error| (Instant::now(), error.clone()));
-        fetched
+        fetched.map_err(Unsigned::from)
     }
 
     async fn fetch(

@@ -257,6 +257,30 @@ async fn a_token_endpoint_that_refuses_is_asked_once_for_all_who_wait() {
     assert_eq!(call.calls(), 0);
 }
 
+/// A failure that many waited for is one failure.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_endpoint_that_fails_once_is_not_taken_for_down() {
+    let crm = Crm::answering(|seen, before| {
+        std::thread::sleep(Duration::from_millis(100));
+        match (seen.target.as_str(), before) {
+            (_, 0) => Play::Json(500, json!({})),
+            ("/token", _) => Play::Json(200, json!({ "access_token": "t" })),
+            _ => Play::Json(200, json!({ "id": "1" })),
+        }
+    })
+    .await;
+    let source = source(&crm, &getting(REFRESH));
+    let ids = (0..30).map(|n| [id(&n.to_string())]).collect::<Vec<_>>();
+    let call = call();
+    for fetched in join_all(ids.iter().map(|ids| source.fetch(&call, ids))).await {
+        let error = fetched[0].as_ref().unwrap_err();
+        assert_eq!(error.kind, SourceErrorKind::Unavailable);
+    }
+    assert_eq!(crm.seen().len(), 1);
+    let fetched = source.fetch(&call, &[id("1")]).await;
+    assert!(fetched[0].is_ok(), "{fetched:?}");
+}
+
 #[tokio::test]
 async fn a_refresh_token_that_another_process_rotated_is_read_again_once() {
     for (kept, good) in [(Some("rotated"), true), (Some("r0"), false), (None, false)] {

@@ -102,6 +102,28 @@ async fn an_answer_that_unpacks_without_end_is_cut_off() {
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
+/// However short its records are: each costs more than its bytes.
+#[tokio::test]
+async fn an_answer_with_endless_records_is_refused() {
+    for (rows, good) in [(100, true), (101, false)] {
+        let rows: Vec<_> = (0..rows).map(|id| json!({ "id": id })).collect();
+        let crm = Crm::json(json!({ "data": rows })).await;
+        let settings = Settings {
+            answer_rows: 100,
+            retries: 0,
+            ..Settings::default()
+        };
+        let source = source_with(&crm.base, &listing(PLAIN), TokenStore::default(), settings);
+        match page_of(&source, Position::Start, 2).await {
+            Ok(page) => assert!(good && page.rows.len() == 100),
+            Err(error) => {
+                assert_eq!(error.kind, SourceErrorKind::Malformed);
+                assert!(!good && error.detail.contains("more records"), "{error}");
+            }
+        }
+    }
+}
+
 /// Records that are no record, beside one that is: the page is read or refused, and nothing breaks.
 #[tokio::test]
 async fn records_made_to_break_their_reader_do_not() {

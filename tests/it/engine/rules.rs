@@ -1,8 +1,11 @@
 //! The rules about paging that other systems learnt the hard way, one test each.
 
 use super::{first, ids, listing, listing_with, page_of, token};
-use crate::support::crm::{Crm, Play, source};
+use crate::support::crm::{Crm, Play, source, source_with};
+use crmql::adapter::TokenStore;
 use crmql::source::{Position, SourceErrorKind};
+use crmql::upstream::Settings;
+use futures_util::future::join_all;
 use serde_json::json;
 
 const PAGE: &str = "kind = \"page\", page = \"query:p\", size = \"query:n\"";
@@ -268,6 +271,26 @@ async fn rule_11_waits_have_units_and_the_longest_wins() {
         error.retry_after, None,
         "a reset says nothing about a CRM that is down"
     );
+}
+
+/// Those that wait for a place meanwhile hear of it too.
+#[tokio::test]
+async fn nothing_is_sent_once_the_crm_refuses_more_calls() {
+    let wait = vec![("retry-after", "60".to_owned())];
+    let crm = Crm::always(Play::Raw(429, wait, b"{}".to_vec())).await;
+    let settings = Settings {
+        concurrency: 1,
+        retries: 0,
+        ..Settings::default()
+    };
+    let source = source_with(&crm.base, &listing(OFFSET), TokenStore::default(), settings);
+    let asked = (0..5).map(|_| page_of(&source, Position::Start, 2));
+    for page in join_all(asked).await {
+        let error = page.unwrap_err();
+        assert_eq!(error.kind, SourceErrorKind::Throttled);
+        assert!(error.retry_after.is_some_and(|wait| wait.as_secs() > 50));
+    }
+    assert_eq!(crm.seen().len(), 1);
 }
 
 #[tokio::test]
