@@ -139,6 +139,9 @@ limits! {
     answer_rows: usize = 20_000, 1_000 ..= 10_000_000;
 }
 
+/// How deep the JSON of a request may nest, `variables` within it included: as deep as `serde_json` reads. Enforced by `http`.
+pub const JSON_DEPTH: usize = 127;
+
 /// The longest name of a version (`ETag`, `Last-Modified`) that is kept with an answer, in bytes; a longer one is left alone.
 /// Enforced by `adapter`.
 pub const VALIDATOR_BYTES: usize = 256;

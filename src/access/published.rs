@@ -27,13 +27,20 @@ const KEYS: usize = 100;
 /// Fetches the key set; `None` where that fails. Bounds time and size.
 pub type Fetch = Box<dyn Fn() -> BoxFuture<'static, Option<Bytes>> + Send + Sync>;
 
+/// How long whoever has a key that may do waits for newer ones.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// The keys of one issuer.
-pub struct Published {
+pub struct Published(Arc<Issuer>);
+
+struct Issuer {
     algorithm: jsonwebtoken::Algorithm,
     fetch: Fetch,
     known: RwLock<Arc<Known>>,
     /// The last try to fetch; held while fetching.
     tried: Mutex<Option<Tried>>,
+    /// Since when somebody is fetching.
+    fetching: std::sync::Mutex<Option<Instant>>,
 }
 
 /// A try to fetch.
@@ -67,24 +74,25 @@ impl Known {
 impl Published {
     /// Fetches nothing yet.
     pub fn new(algorithm: Algorithm, fetch: Fetch) -> Self {
-        Self {
+        Self(Arc::new(Issuer {
             algorithm: algorithm.known(),
             fetch,
             known: RwLock::default(),
             tried: Mutex::new(None),
-        }
+            fetching: std::sync::Mutex::new(None),
+        }))
     }
 
     /// The key that verifies a token with this key id.
     pub(super) async fn key(&self, kid: Option<&str>) -> Result<Arc<DecodingKey>, Denied> {
-        let known = self.known();
+        let known = self.0.known();
         let old = match known.key(kid) {
             Some(key) if known.younger_than(KEEP) => return Ok(key),
             Some(key) if known.younger_than(KEEP_IN_NEED) => Some(key),
             _ => None,
         };
-        let answered = self.refresh(&known).await;
-        let now = self.known();
+        let answered = self.refreshed(known, old.is_some()).await;
+        let now = self.0.known();
         let fresh = now.younger_than(KEEP);
         match now.key(kid) {
             Some(key) if fresh => Ok(key),
@@ -92,6 +100,32 @@ impl Published {
             None if fresh && answered => Err(Denied::Invalid("unknown key")),
             _ => old.ok_or(Denied::Unavailable),
         }
+    }
+
+    /// Fetches the keys, where nobody did; whoever has a key that may do does not wait for an issuer that hangs. Whether the
+    /// issuer answered when it was last asked.
+    async fn refreshed(&self, seen: Arc<Known>, can_do_without: bool) -> bool {
+        if can_do_without && self.0.hangs() {
+            return false;
+        }
+        let issuer = Arc::clone(&self.0);
+        // It goes on where whoever asks goes away meanwhile.
+        let refreshing = tokio::spawn(async move { issuer.refresh(&seen).await });
+        let patience = if can_do_without { PATIENCE } else { KEEP };
+        let refreshed = tokio::time::timeout(patience, refreshing).await;
+        refreshed.is_ok_and(|answered| answered.unwrap_or(false))
+    }
+}
+
+impl Issuer {
+    /// Whether somebody has been fetching for so long that no one else should wait.
+    fn hangs(&self) -> bool {
+        let fetching = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+        fetching.is_some_and(|since| since.elapsed() >= PATIENCE)
+    }
+
+    fn fetches(&self, since: Option<Instant>) {
+        *self.fetching.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
     fn known(&self) -> Arc<Known> {
@@ -108,12 +142,14 @@ impl Published {
         if let Some(last) = tried.as_ref().filter(|last| last.at.elapsed() < PAUSE) {
             return !last.failed;
         }
-        // Until it is known better, also where whoever asks goes away meanwhile.
+        // Until it is known better.
         let this = tried.insert(Tried {
             at: Instant::now(),
             failed: true,
         });
+        self.fetches(Some(Instant::now()));
         let fetched = (self.fetch)().await;
+        self.fetches(None);
         let Some(keys) = fetched.and_then(|text| read(&text, self.algorithm)) else {
             tracing::warn!("the published keys of a token issuer cannot be fetched");
             return false;

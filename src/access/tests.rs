@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 const RSA: &[u8] = include_bytes!("tests/keys/rsa.pem");
@@ -299,11 +299,15 @@ async fn two_issuers_do_not_stand_in_for_each_other() {
 
 /// An issuer's key set that a test changes, and how often it was asked for.
 #[derive(Clone, Default)]
-struct Site(Arc<(Mutex<Option<Value>>, AtomicUsize)>);
+struct Site(Arc<(Mutex<Option<Value>>, AtomicUsize, AtomicBool)>);
 
 impl Site {
     fn publish(&self, keys: Option<Value>) {
         *self.0.0.lock().unwrap() = keys.map(|keys| json!({ "keys": keys }));
+    }
+
+    fn hang(&self) {
+        self.0.2.store(true, Ordering::SeqCst);
     }
 
     fn asked(&self) -> usize {
@@ -317,6 +321,9 @@ impl Site {
             async move {
                 site.0.1.fetch_add(1, Ordering::SeqCst);
                 tokio::task::yield_now().await;
+                while site.0.2.load(Ordering::SeqCst) {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
                 let keys = site.0.0.lock().unwrap().clone();
                 keys.map(|keys| Bytes::from(keys.to_string()))
             }
@@ -429,6 +436,28 @@ async fn an_issuer_that_is_away_is_waited_for_with_the_old_keys() {
     tokio::time::advance(Duration::from_secs(11)).await;
     let revoked = signed_by(&access, Some("one")).await;
     assert_eq!(revoked, Err(Denied::Invalid("unknown key")));
+}
+
+/// Once the keys are ten minutes old they are asked for again, and whoever has a good one does not wait long for that.
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_hangs_is_not_waited_for_by_all() {
+    let site = Site::default();
+    site.publish(Some(json!([jwk("one", &json!({}))])));
+    let access = site.access();
+    assert!(signed_by(&access, Some("one")).await.is_ok());
+    site.hang();
+    tokio::time::advance(Duration::from_secs(601)).await;
+    let began = tokio::time::Instant::now();
+    for _ in 0..20 {
+        assert!(signed_by(&access, Some("one")).await.is_ok());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(site.asked(), 2);
 }
 
 #[tokio::test(start_paused = true)]

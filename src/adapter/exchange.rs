@@ -13,15 +13,13 @@ use super::request::Draft;
 use crate::metrics::Away;
 use crate::source::{Call, SourceError, SourceErrorKind};
 use crate::trace::{Role, Span, Told};
-use crate::upstream::{self, Fault, Place, Reply, Request, Sign, Turn};
+use crate::upstream::{self, FAIR_CHANCE, Fault, Place, Reply, Request, Sign, Turn};
 use http::{HeaderValue, Method};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use url::Url;
 
-/// A call that the CRM did not answer for so long says something about the CRM, and not only about our haste.
-const FAIR_CHANCE: Duration = Duration::from_secs(1);
 /// Calls that waited for a rate limit go on within this time, not all at the same moment.
 const SPREAD: Duration = Duration::from_millis(200);
 

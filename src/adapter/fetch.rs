@@ -73,11 +73,12 @@ impl Adapter {
             .reserved_ids
             .iter()
             .any(|word| word == text);
+        let leads_on = self.manifest.http.plain_ids && text.contains(['/', '\\']);
         let counts = self.manifest.counts_ids();
         let plain_number = text
             .parse::<i64>()
             .is_ok_and(|number| number.to_string() == text);
-        !reserved && (!counts || plain_number)
+        !reserved && !leads_on && (!counts || plain_number)
     }
 
     pub(super) async fn fetch_one(&self, call: &Call, id: &LocalId) -> Fetched {

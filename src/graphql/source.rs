@@ -42,8 +42,8 @@ impl SourceNode {
     /// How it is doing right now, as far as the last calls tell. Nothing is sent for it.
     async fn status(&self) -> SourceStatus {
         let status = self.0.source.status();
-        let count =
-            |count: Option<u64>| count.map(|count| i32::try_from(count).unwrap_or(i32::MAX));
+        // What does not fit is not told: another number would be untrue.
+        let count = |count: Option<u64>| count.and_then(|count| i32::try_from(count).ok());
         SourceStatus {
             health: status.health,
             retry_after_seconds: status.retry_after.map(whole_seconds),

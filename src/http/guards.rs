@@ -54,7 +54,8 @@ const PREFLIGHT: [(HeaderName, &str); 2] = [
 /// The headers that such a page may send, beside those that the configuration names.
 const ALLOWED: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, cache-control, x-api-key, x-request-id, graphql-require-preflight, \
-     apollo-require-preflight, x-apollo-operation-name, apollographql-client-name, apollographql-client-version",
+     apollo-require-preflight, x-apollo-operation-name, apollographql-client-name, apollographql-client-version, \
+     traceparent, tracestate",
 );
 
 /// What such a page may read beside the body.

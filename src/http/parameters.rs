@@ -5,7 +5,7 @@
 use super::guards::Sent;
 use super::negotiate::is_utf8;
 use crate::graphql::{RequestCode, RequestError};
-use crate::limits::Limits;
+use crate::limits::{JSON_DEPTH, Limits};
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -87,6 +87,20 @@ pub(super) async fn body(
     Ok(bytes)
 }
 
+/// What is wrong with a JSON text: some are JSON and yet no value that is taken here.
+fn unreadable(what: &str, error: &serde_json::Error) -> Malformed {
+    let text = error.to_string();
+    Malformed::bad(if text.starts_with("recursion limit") {
+        format!("{what} nests deeper than {JSON_DEPTH} levels")
+    } else if text.starts_with("number out of range") {
+        format!("{what} holds a number that is out of range")
+    } else if text.contains("surrogate") {
+        format!("{what} holds half a character: a surrogate without the other one")
+    } else {
+        format!("{what} is not valid JSON")
+    })
+}
+
 impl Parameters {
     /// From the query part of a URL.
     pub(super) fn from_url(query: &str) -> Result<Self, Malformed> {
@@ -97,8 +111,9 @@ impl Parameters {
                 "operationName" | "documentId" if value.is_empty() => Value::Null,
                 "operationName" | "documentId" => Value::String(value.into_owned()),
                 "variables" | "extensions" if value.is_empty() => Value::Null,
-                "variables" | "extensions" => serde_json::from_str(&value)
-                    .map_err(|_| Malformed::bad(format!("{name} is not valid JSON")))?,
+                "variables" | "extensions" => {
+                    serde_json::from_str(&value).map_err(|error| unreadable(&name, &error))?
+                }
                 _ => continue,
             };
             if fields.insert(name.clone().into_owned(), value).is_some() {
@@ -116,7 +131,7 @@ impl Parameters {
                 "batches are not served: send each operation in a request of its own",
             )),
             Ok(_) => Err(Malformed::bad("the body must be a JSON object")),
-            Err(_) => Err(Malformed::bad("the body is not valid JSON")),
+            Err(error) => Err(unreadable("the body", &error)),
         }
     }
 

@@ -35,7 +35,7 @@ impl PhoneNumber {
 /// The colleague a customer is assigned to.
 #[derive(SimpleObject, Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// The owner's id in the CRM.
+    /// The owner's id in the CRM. Another CRM may have the same for somebody else: a client must not keep owners by it.
     pub id: Text,
     /// The owner's name.
     pub name: Option<Text>,

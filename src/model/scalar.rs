@@ -19,7 +19,7 @@ impl DateTime {
 /// accepted; what is finer than a nanosecond is cut.
 #[Scalar(
     name = "DateTime",
-    specified_by_url = "https://scalars.graphql.org/andimarek/date-time"
+    specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6"
 )]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {

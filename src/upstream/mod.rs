@@ -5,6 +5,7 @@
 //! Redirects are not followed and no proxy is taken from the environment, so a request goes where it was built for.
 
 mod breaker;
+mod client;
 mod clock;
 mod quota;
 mod retry;
@@ -16,6 +17,7 @@ pub use retry::{by_lot, wait};
 use crate::metrics::{Answered, Purpose, SourceMeter, Unsent};
 use breaker::Breaker;
 use bytes::{Bytes, BytesMut};
+use client::{Client, Connections};
 use clock::Clock;
 use http::{HeaderMap, Method};
 use quota::Quota;
@@ -25,6 +27,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use url::Url;
+
+/// A call that the CRM did not answer for so long says something about the CRM, and not only about our haste.
+pub const FAIR_CHANCE: Duration = Duration::from_secs(1);
 
 /// How a source's CRM may be called.
 #[derive(Clone, Debug)]
@@ -146,7 +151,7 @@ pub struct Upstream {
 
 /// What all who call one CRM share, whatever credentials they use.
 struct Line {
-    client: reqwest::Client,
+    client: Client,
     open: Semaphore,
     waiting: AtomicUsize,
     next_start: Mutex<Instant>,
@@ -175,16 +180,8 @@ impl Upstream {
     /// # Errors
     /// When the TLS back end cannot be set up on this machine.
     pub fn new(settings: Settings) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(settings.connect)
-            .pool_idle_timeout(Duration::from_secs(60))
-            .tcp_nodelay(true)
-            .user_agent(concat!("crmql/", env!("CARGO_PKG_VERSION")))
-            .build()?;
         let line = Line {
-            client,
+            client: Client::new(settings.connect)?,
             open: Semaphore::new(settings.concurrency.max(1)),
             waiting: AtomicUsize::new(0),
             next_start: Mutex::new(Instant::now()),
@@ -347,9 +344,14 @@ impl Upstream {
             return Err(Fault::Unsendable);
         }
         let started = Instant::now();
-        let outcome = tokio::time::timeout_at(limit, self.exchange(request))
+        let connections = self.line.client.current();
+        let outcome = tokio::time::timeout_at(limit, self.exchange(&connections, request))
             .await
             .unwrap_or(Err(Fault::Timeout));
+        let fair = FAIR_CHANCE.min(self.settings.attempt);
+        if matches!(outcome, Err(Fault::Timeout)) && started.elapsed() >= fair {
+            self.line.client.give_up(&connections);
+        }
         if let Ok(reply) = &outcome {
             self.line.clock.hear(&reply.headers, started);
         }
@@ -360,17 +362,19 @@ impl Upstream {
         outcome
     }
 
-    async fn exchange(&self, request: Request) -> Result<Reply, Fault> {
+    async fn exchange(&self, connections: &Connections, request: Request) -> Result<Reply, Fault> {
         // The builder makes a header of credentials that stand in the address.
-        let asked = self.line.client.request(request.method, request.url);
+        let client = &connections.client;
+        let asked = client.request(request.method, request.url);
         let mut sent = asked.build().map_err(|error| fault(&error))?;
         let headers = std::mem::replace(sent.headers_mut(), request.headers);
         for (name, value) in headers.iter() {
             sent.headers_mut().entry(name).or_insert(value.clone());
         }
         *sent.body_mut() = request.body.map(reqwest::Body::from);
-        let answered = self.line.client.execute(sent).await;
+        let answered = client.execute(sent).await;
         let mut response = answered.map_err(|error| fault(&error))?;
+        connections.hear(&response);
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         if response

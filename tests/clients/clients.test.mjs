@@ -126,6 +126,7 @@ describe('Relay', () => {
 
   const environment = () => new Environment({
     store: new Store(new RecordSource()),
+    getDataID: (record, type) => (type === 'Owner' ? null : record.id),
     network: Network.create((operation, variables) => ask(operation.text, variables)),
   });
   const fetched = (relay, name, variables) => fetchQuery(relay, artifact(name), variables).toPromise();
@@ -152,6 +153,15 @@ describe('Relay', () => {
       await fetched(relay, 'CustomersPageQuery', { count, cursor: info.endCursor, sources });
     }
     assert.deepEqual(listed(relay, sources), all.slice(0, 7 + 1 + 13 + 100));
+  });
+
+  test('owners are kept with their customers, not by ids that are their CRM\'s own', async () => {
+    const relay = environment();
+    await fetched(relay, 'CustomersQuery', { count: 20, cursor: null, sources: [source] });
+    const records = relay.getStore().getSource();
+    const owners = records.getRecordIDs().map((id) => records.get(id)).filter((record) => record?.__typename === 'Owner');
+    assert.ok(owners.length > 1);
+    for (const owner of owners) assert.notEqual(owner.__id, owner.id);
   });
 
   test('a card refetches itself through node', async () => {
@@ -191,7 +201,11 @@ describe('Apollo Client', () => {
     link: new HttpLink({ uri: url }),
     cache: new InMemoryCache({
       possibleTypes: { Node: ['Customer', 'Source'] },
-      typePolicies: { Query: { fields: { customers: relayStylePagination(['sources', 'filter', 'orderBy']) } } },
+      typePolicies: {
+        Query: { fields: { customers: relayStylePagination(['sources', 'filter', 'orderBy', 'unsupportedFilter', 'onSourceFailure']) } },
+        Customer: { fields: { children: relayStylePagination(['filter', 'orderBy']) } },
+        Owner: { keyFields: false },
+      },
     }),
   });
   const query = gql`
@@ -217,6 +231,21 @@ describe('Apollo Client', () => {
     const held = apollo.readQuery({ query, variables });
     assert.deepEqual(held.customers.edges.map((edge) => edge.node.id), all.slice(0, 36));
     shown.unsubscribe();
+  });
+
+  test('keeps owners with their customers, not by ids that are their CRM\'s own', async () => {
+    const apollo = client();
+    const { data } = await apollo.query({ query: gql`{ customers(first: 20, sources: ["flextell"]) { edges { node { id owner { id name } } } } }` });
+    assert.ok(data.customers.edges.some((edge) => edge.node.owner));
+    assert.deepEqual(Object.keys(apollo.cache.extract()).filter((key) => key.startsWith('Owner')), []);
+  });
+
+  test('keeps lists apart that tell failures in their own way', async () => {
+    const apollo = client();
+    const list = gql`query ($policy: SourceFailurePolicy!) { customers(first: 2, onSourceFailure: $policy) { edges { node { id } } } }`;
+    for (const policy of ['SKIP', 'FAIL']) await apollo.query({ query: list, variables: { policy } });
+    const kept = Object.keys(apollo.cache.extract().ROOT_QUERY).filter((key) => key.startsWith('customers'));
+    assert.equal(kept.length, 2, kept.join());
   });
 
   test('tells errors with their codes', async () => {

@@ -238,6 +238,11 @@ async fn welcome_origins_and_no_others_may_read_answers() {
         good.header("access-control-allow-headers")
             .contains("authorization")
     );
+    // A page whose requests are traced can send none without it.
+    assert!(
+        good.header("access-control-allow-headers")
+            .contains("traceparent")
+    );
     assert_eq!(good.header("access-control-allow-credentials"), "");
     assert!(good.header("vary").contains("origin"));
     for evil in [

@@ -88,6 +88,8 @@ pub struct Http {
     pub warnings: Option<Pointer>,
     /// Words that are routes and never ids.
     pub reserved_ids: Vec<String>,
+    /// No id holds a slash: one that does could lead below a customer, where a server unpacks `%2F` before it looks at paths.
+    pub plain_ids: bool,
     /// The CRM's limits and how it says them.
     pub limits: RateLimits,
 }

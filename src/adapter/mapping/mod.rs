@@ -105,6 +105,7 @@ pub struct CustomerMap {
     readings: Box<Readings>,
     id: Option<Reading>,
     reserved: Vec<String>,
+    plain_ids: bool,
     gone: Option<(usize, Gone)>,
     key: Option<usize>,
 }
@@ -179,6 +180,7 @@ impl CustomerMap {
             readings,
             id,
             reserved: manifest.http.reserved_ids.clone(),
+            plain_ids: manifest.http.plain_ids,
             gone,
             key,
         }
@@ -230,6 +232,9 @@ impl CustomerMap {
         };
         if self.reserved.iter().any(|word| **word == *text) {
             return Err("the record's id is a word that can be no id");
+        }
+        if self.plain_ids && text.contains(['/', '\\']) {
+            return Err("the record's id holds a slash, and its adapter says that none does");
         }
         LocalId::new(text)
             .map_err(|_| "the record's id is empty, too long, or holds what no id may hold")

@@ -68,6 +68,7 @@ impl Reading {
                 .into_iter()
                 .map(|text| text.value)
                 .collect(),
+            plain_ids: table.bool("plain_ids").unwrap_or_default(),
             limits: table
                 .table("limits")
                 .map(|inner| self.limits(inner))

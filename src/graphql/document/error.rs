@@ -3,9 +3,9 @@
 //! Messages are short and never repeat the document or a variable's value: both may hold personal data.
 
 use super::place;
-use apollo_compiler::diagnostic::ToCliReport as _;
+use apollo_compiler::diagnostic::{Diagnostic, ToCliReport as _};
 use apollo_compiler::parser::{SourceMap, SourceSpan};
-use apollo_compiler::validation::DiagnosticList;
+use apollo_compiler::validation::{DiagnosticData, DiagnosticList};
 
 /// The public code of a request that was not executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,14 +91,31 @@ impl RequestError {
 
 /// The findings of the validator as request errors, one more than `most` at the most so that the rest is seen to be cut.
 pub(super) fn from_diagnostics(found: &DiagnosticList, most: usize) -> Vec<RequestError> {
+    let places: Vec<_> = found.iter().map(|one| one.error.location()).collect();
     found
         .iter()
+        .filter(|finding| !is_hasty(finding, &places))
         .take(most.saturating_add(1))
         .map(|finding| {
             RequestError::invalid(without_text(finding.to_json().message))
                 .at(finding.error.location(), finding.sources)
         })
         .collect()
+}
+
+/// Whether a finding says that nothing is selected where something that does not exist is: the validator leaves that out
+/// before it counts, and tells of it in a finding of its own, within the same place.
+fn is_hasty(finding: &Diagnostic<'_, DiagnosticData>, places: &[Option<SourceSpan>]) -> bool {
+    let Some(own) = finding.error.location() else {
+        return false;
+    };
+    let is_within = |other: &SourceSpan| {
+        own.file_id() == other.file_id()
+            && own.offset() < other.offset()
+            && other.end_offset() <= own.end_offset()
+    };
+    let selects_nothing = "interface, union and object types must have a subselection set";
+    finding.error.to_string().starts_with(selects_nothing) && places.iter().flatten().any(is_within)
 }
 
 /// The same message without the piece of the document that a syntax error quotes: it may be somebody's name.

@@ -3,7 +3,7 @@
 use super::{NEW, OLD, body, get, nothing, post, routes_with, send, send_to};
 use crate::limits::Limits;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
 use rstest::rstest;
 use serde_json::json;
 
@@ -40,6 +40,30 @@ async fn the_media_type_decides_what_the_status_tells(
     );
     assert_eq!(got.header("cache-control"), "no-store");
     assert!(got.header("vary").contains("accept"));
+}
+
+/// JSON that is not taken is not called no JSON.
+#[rstest]
+#[case("{\"query\": ", "not valid JSON")]
+#[case(&format!("{{\"query\": \"{{ text }}\", \"variables\": {}{}}}", "{\"a\":".repeat(200), "}".repeat(200)), "nests deeper")]
+#[case(
+    "{\"query\": \"{ text }\", \"variables\": {\"n\": 1e999}}",
+    "out of range"
+)]
+#[case(
+    "{\"query\": \"{ text }\", \"variables\": {\"t\": \"\\ud83d\"}}",
+    "half a character"
+)]
+#[tokio::test]
+async fn what_is_wrong_with_a_body_is_said(#[case] text: &str, #[case] flaw: &str) {
+    let got = send(post().body(Body::from(text.to_owned())).unwrap()).await;
+    assert_eq!(
+        (got.status, got.code()),
+        (StatusCode::BAD_REQUEST, "INVALID_INPUT".into()),
+        "{}",
+        got.text
+    );
+    assert!(got.text.contains(flaw), "{}", got.text);
 }
 
 #[rstest]

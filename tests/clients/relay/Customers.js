@@ -40,6 +40,10 @@ graphql`
     displayName
     tier
     email
+    owner {
+      id
+      name
+    }
   }
 `;
 

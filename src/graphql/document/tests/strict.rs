@@ -133,6 +133,27 @@ async fn columns_count_characters() {
     }
 }
 
+/// A field that does not exist is something all the same.
+#[test]
+fn a_selection_of_unknown_fields_is_not_called_empty() {
+    for (text, least) in [
+        ("{ sources { kez } }", "does not have a field"),
+        ("{ sources }", "subselection"),
+        (
+            "{ customers(first: 1) { nodes { nope } edges } }",
+            "does not have a field",
+        ),
+    ] {
+        let reasons = gateway().prepare(text, None).err().unwrap();
+        assert!(reasons[0].message.contains(least), "{text}: {reasons:?}");
+        let empty = reasons
+            .iter()
+            .filter(|one| one.message.contains("subselection"));
+        let expected = usize::from(!text.contains("kez"));
+        assert_eq!(empty.count(), expected, "{text}: {reasons:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_wrong_variable_is_named_and_shown() {
     let text =

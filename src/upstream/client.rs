@@ -1,0 +1,114 @@
+//! The HTTP client of one CRM, and when it gives its connections up.
+//!
+//! Over HTTP/1.1 an exchange that times out ends its connection. Over HTTP/2 many exchanges share one, and it may be dead
+//! without anybody being told: then the next ones must not go the same way.
+
+use reqwest::{Response, Version};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// How long a connection is kept that nobody uses.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The client of one CRM, which is renewed where its connections are of no use.
+pub struct Client {
+    connect: Duration,
+    current: RwLock<Arc<Connections>>,
+}
+
+/// The connections of a client until it is renewed.
+pub struct Connections {
+    /// Sends.
+    pub client: reqwest::Client,
+    /// Whether it is known to speak HTTP/1, where exchanges share no connection.
+    apart: AtomicBool,
+}
+
+impl Client {
+    /// Opens nothing yet.
+    ///
+    /// # Errors
+    /// When the TLS back end cannot be set up on this machine.
+    pub fn new(connect: Duration) -> Result<Self, reqwest::Error> {
+        let connections = Connections::new(connect)?;
+        Ok(Self {
+            connect,
+            current: RwLock::new(Arc::new(connections)),
+        })
+    }
+
+    /// The connections to use now.
+    pub fn current(&self) -> Arc<Connections> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// An exchange over these was not answered in time. Where others may be on the same connection, those that come from now
+    /// on get new ones; those under way stay.
+    pub fn give_up(&self, used: &Arc<Connections>) {
+        if used.apart.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok(new) = Connections::new(self.connect) else {
+            return;
+        };
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have given them up meanwhile.
+        if Arc::ptr_eq(&current, used) {
+            *current = Arc::new(new);
+        }
+    }
+}
+
+impl Connections {
+    fn new(connect: Duration) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(connect)
+            .pool_idle_timeout(IDLE)
+            .tcp_nodelay(true)
+            .user_agent(concat!("crmql/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self {
+            client,
+            apart: AtomicBool::new(false),
+        })
+    }
+
+    /// Notes how the CRM speaks.
+    pub fn hear(&self, answer: &Response) {
+        self.apart
+            .store(answer.version() < Version::HTTP_2, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(version: Version) -> Response {
+        let answer = http::Response::builder().version(version).body("");
+        answer.unwrap().into()
+    }
+
+    #[test]
+    fn connections_that_are_shared_are_given_up_once() {
+        for (version, renewed) in [
+            (None, true),
+            (Some(Version::HTTP_2), true),
+            (Some(Version::HTTP_11), false),
+        ] {
+            let client = Client::new(Duration::from_secs(1)).unwrap();
+            let first = client.current();
+            if let Some(version) = version {
+                first.hear(&answer(version));
+            }
+            client.give_up(&first);
+            let second = client.current();
+            assert_eq!(!Arc::ptr_eq(&first, &second), renewed, "{version:?}");
+            client.give_up(&first);
+            assert!(Arc::ptr_eq(&second, &client.current()), "given up before");
+        }
+    }
+}
