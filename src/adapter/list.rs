@@ -183,6 +183,7 @@ impl Adapter {
         }
         let mut rows = Mapped::new(&listing.map, &reply.body, route);
         rows.most = self.upstream.settings().answer_rows;
+        rows.keyed = listing.pages.keys_rows();
         let broken = |_| malformed("the CRM's answer is not JSON").with_status(reply.status);
         let picked = listing
             .envelope
@@ -347,6 +348,8 @@ impl<'m> Mapped<'m> {
             native: native::in_array(items, unwrap),
             rows: Vec::new(),
             passed: 0,
+    /// Each row keeps its key.
+    keyed: bool,
             null_is_absent: false,
             most: usize::MAX,
             too_many: false,
@@ -366,6 +369,7 @@ impl<'m> Mapped<'m> {
         Ok(())
     }
 }
+            keyed: false,
 
 impl<'de> Rows<'de> for Mapped<'_> {
     fn begin(&mut self) {
@@ -399,7 +403,7 @@ impl<'de> Rows<'de> for Mapped<'_> {
         };
         let read = self.map.read(leaves, element == Element::Object, came);
         self.last_key.clone_from(&read.key);
-        let key = read.key;
+        let key = read.key.filter(|_| self.keyed);
         self.rows.push(match read.customer {
             Err(reason) => Row::Unreadable { reason, key },
             Ok(customer) if read.gone => Row::Gone {
