@@ -65,6 +65,31 @@ async fn what_is_said_of_a_list_may_stand_in_its_rows() {
     assert!(first(&crm, &judged).await.is_err());
 }
 
+/// No records where there is no list of them, unless the answer says that something went wrong.
+#[tokio::test]
+async fn an_error_without_a_list_is_no_empty_list() {
+    let errors = "[errors]\neach = \"/errors\"\ncode = [\"/code\"]\ncodes = { busy = \"unavailable\", fine = \"ok\" }\n";
+    let text = listing_with(NONE, errors).replace("items =", "missing_items = \"empty\"\nitems =");
+    for (body, kind) in [
+        (json!({}), None),
+        (json!({ "data": null, "errors": [] }), None),
+        (json!({ "code": "fine" }), None),
+        (json!({ "code": "odd" }), None),
+        (
+            json!({ "code": "busy" }),
+            Some(SourceErrorKind::Unavailable),
+        ),
+        (
+            json!({ "errors": [{ "code": "odd" }] }),
+            Some(SourceErrorKind::Malformed),
+        ),
+        (json!({ "data": [], "code": "odd" }), None),
+    ] {
+        let page = first(&Crm::json(body.clone()).await, &text).await;
+        assert_eq!(page.err().map(|error| error.kind), kind, "{body}");
+    }
+}
+
 /// What stands in the last row of a page leads on from there, and need not lead anywhere from the others.
 #[tokio::test]
 async fn a_token_in_the_last_row_is_no_key_of_rows() {
