@@ -35,6 +35,16 @@ pub struct ListRoute {
     pub sort: Option<Sort>,
 }
 
+impl ListRoute {
+    /// How it takes a part of a filter, if it does.
+    pub fn filter(&self, key: FilterKey) -> Option<&FilterWire> {
+        let mut filters = self.filters.iter();
+        filters
+            .find(|(known, _)| *known == key)
+            .map(|(_, wire)| wire)
+    }
+}
+
 /// Which rows are deleted.
 #[derive(Clone, Debug)]
 pub struct Gone {

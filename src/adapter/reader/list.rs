@@ -187,6 +187,7 @@ impl Reading {
             value: table.value("value").map(|item| json(&item)),
             words: table.string("enum").map(|text| text.value),
             format: parsed(&mut table, "as", wire_format),
+            listed: table.has("list"),
             list: table.word("list", LISTS).unwrap_or(ListForm::Csv),
             each,
             condition,
