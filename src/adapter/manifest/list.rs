@@ -146,6 +146,8 @@ pub enum Style {
     Offset {
         /// Where the number goes.
         offset: Destination,
+        /// The number of the first row.
+        first: u64,
         /// The number the CRM says it skipped.
         echo: Option<Pointer>,
         /// Whether it must be a multiple of the size.

@@ -177,7 +177,7 @@ impl Pages {
             Style::Page { page, first, .. } => page::place(page, *first, at, size, draft)
                 .map_err(wrong)
                 .map(|()| None),
-            Style::Offset { offset, .. } => offset::place(offset, at, draft)
+            Style::Offset { offset, first, .. } => offset::place(offset, *first, at, draft)
                 .map_err(wrong)
                 .map(|()| None),
             Style::Token(token) => token::place(token, at, draft).map_err(wrong).map(|()| None),
@@ -247,7 +247,8 @@ impl Pages {
                 let pages = self.number(pages.as_ref(), self.slots.pages, said);
                 page::read(*first, echo, pages, said, &mut page)?;
             }
-            Style::Offset { echo, .. } => offset::read(
+            Style::Offset { echo, first, .. } => offset::read(
+                *first,
                 self.number(echo.as_ref(), self.slots.echo, said),
                 said,
                 &mut page,

@@ -86,6 +86,7 @@ impl Reading {
             },
             StyleWord::Offset => Style::Offset {
                 offset: required(&mut table, "offset", destination)?,
+                first: table.integer("first", 0..=1_u64).unwrap_or(0),
                 echo: parsed(&mut table, "echo", said),
                 aligned: table.bool("aligned").unwrap_or(false),
             },
