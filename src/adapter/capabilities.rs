@@ -28,7 +28,7 @@ pub fn derive(manifest: &Manifest) -> Capabilities {
         batch_size: manifest
             .get_many
             .as_ref()
-            .and_then(|many| i32::try_from(many.max()).ok()),
+            .and_then(|many| i32::try_from(manifest.batch_size(many)).ok()),
         paging,
         max_page_size: main
             .and_then(|list| list.page.sizes)

@@ -49,10 +49,10 @@ impl FilterWire {
         };
         let named = |name: &str| format!("{name}[]").into();
         Some(match to {
-            Destination::Query(name) if self.list == ListForm::Brackets && key.takes_several() => {
+            Destination::Query(name) if self.list == ListForm::Brackets && self.sends_list(key) => {
                 Cow::Owned(Destination::Query(named(name)))
             }
-            Destination::Form(name) if self.list == ListForm::Brackets && key.takes_several() => {
+            Destination::Form(name) if self.list == ListForm::Brackets && self.sends_list(key) => {
                 Cow::Owned(Destination::Form(named(name)))
             }
             to => Cow::Borrowed(to),

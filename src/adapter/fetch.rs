@@ -6,7 +6,7 @@ use super::faults::malformed;
 use super::filter::push_ids;
 use super::judge::{Judge, refused_read};
 use super::list::{Batch, refused_list};
-use super::manifest::{FilterKey, Get, GetMany, Gone, Manifest, Route};
+use super::manifest::{Get, GetMany, Gone, Manifest, Route};
 use super::mapping::{Came, CustomerMap};
 use super::native;
 use super::pick::NoRows;
@@ -31,12 +31,12 @@ impl Adapter {
             (Some(many), get)
                 if ids.len() > 1 || get.is_none() || matches!(get, Some(Get::ViaList)) =>
             {
-                Some(self.batch_size(many))
+                Some(self.manifest.batch_size(many))
             }
             _ => None,
         };
         match batch {
-            Some(max) => Box::pin(self.fetch_batches(call, ids, max)).await,
+            Some(max) => Box::pin(self.fetch_several(call, ids, max)).await,
             None => match ids {
                 [only] => vec![self.fetch_one(call, only).await],
                 _ => join_all(ids.iter().map(|id| self.fetch_one(call, id))).await,
@@ -44,24 +44,29 @@ impl Adapter {
         }
     }
 
+    /// In batches, but for ids that none of them can hold.
+    async fn fetch_several(&self, call: &Call, ids: &[LocalId], max: usize) -> Vec<Fetched> {
+        let alone = |id: &&LocalId| self.manifest.must_be_asked_alone(id);
+        if !ids.iter().any(|id| alone(&id)) {
+            return self.fetch_batches(call, ids, max).await;
+        }
+        let (odd, plain): (Vec<_>, Vec<_>) = ids.iter().partition(alone);
+        let plain: Vec<_> = plain.into_iter().cloned().collect();
+        let odd_ones = join_all(odd.into_iter().map(|id| self.fetch_one(call, id)));
+        let batches = self.fetch_batches(call, &plain, max);
+        let (odd, plain) = futures_util::join!(odd_ones, batches);
+        let (mut odd, mut plain) = (odd.into_iter(), plain.into_iter());
+        let next = |id: &LocalId| match alone(&id) {
+            true => odd.next(),
+            false => plain.next(),
+        };
+        ids.iter().map_while(next).collect()
+    }
+
     /// So many ids a call.
     async fn fetch_batches(&self, call: &Call, ids: &[LocalId], max: usize) -> Vec<Fetched> {
         let batches = ids.chunks(max).map(|chunk| self.fetch_batch(call, chunk));
         join_all(batches).await.into_iter().flatten().collect()
-    }
-
-    /// How many ids a call takes. Through a list, no more than one of its pages can hold.
-    fn batch_size(&self, many: &GetMany) -> usize {
-        let page = match many {
-            GetMany::Route { .. } => None,
-            GetMany::ViaList { .. } => self
-                .manifest
-                .lists
-                .iter()
-                .find(|list| list.filters.iter().any(|(key, _)| *key == FilterKey::IdIn))
-                .and_then(|list| usize::try_from(list.page.sizes?.1).ok()),
-        };
-        many.max().min(page.unwrap_or(usize::MAX)).max(1)
     }
 
     /// Ids of CRMs that count are numbers; anything else cannot be one.

@@ -4,12 +4,13 @@ use super::Adapter;
 use super::faults::{self, malformed};
 use super::honest;
 use super::judge::{Judge, refused_read};
-use super::manifest::{Gone, Lacks, ListRoute, Manifest, Route};
+use super::manifest::{Gone, Lacks, ListRoute, Manifest, Route, RouteErrors};
 use super::mapping::{Came, CustomerMap};
 use super::native;
 use super::paging::{Asked, Pages, Said};
 use super::pick::{Element, Leaf, Picker, Rows, RowsSeen};
 use super::place::JsonPath;
+use super::refusal::failure;
 use super::request::Prepared;
 use super::unchanged::Heard;
 use crate::model::{DateTime, Native, NativeFinder};
@@ -182,6 +183,7 @@ impl Adapter {
             return listing.pages.read(&said, Vec::new(), &self.hosts);
         }
         let mut rows = Mapped::new(&listing.map, &reply.body, route);
+        rows.keyed = listing.pages.keys_rows();
         rows.most = self.upstream.settings().answer_rows;
         let broken = |_| malformed("the CRM's answer is not JSON").with_status(reply.status);
         let picked = listing
@@ -194,7 +196,9 @@ impl Adapter {
             .map_err(|refusal| refused_list(refusal.error))?;
         match picked.rows {
             RowsSeen::Array => {}
-            RowsSeen::Absent | RowsSeen::Null if route.missing_is_empty => {}
+            RowsSeen::Absent | RowsSeen::Null if route.missing_is_empty => {
+                failed(&self.manifest, &route.route.errors, reply)?;
+            }
             _ => {
                 return Err(no_records(reply));
             }
@@ -246,6 +250,7 @@ pub struct Batch {
     items: JsonPath,
     unwrap: JsonPath,
     lacks: Lacks,
+    refusals: Arc<RouteErrors>,
 }
 
 impl Batch {
@@ -264,6 +269,7 @@ impl Batch {
             map: CustomerMap::new_below(manifest, gone, None, unwrap),
             items: items.clone(),
             unwrap: unwrap.clone(),
+            refusals: Arc::clone(&route.errors),
             lacks,
             envelope,
             prepared,
@@ -295,9 +301,19 @@ impl Batch {
             .map_err(|refusal| refused_list(refusal.error))?;
         match picked.rows {
             RowsSeen::Array => rows.check().map(|()| rows.rows),
-            RowsSeen::Absent | RowsSeen::Null if self.lacks.missing_is_empty => Ok(Vec::new()),
+            RowsSeen::Absent | RowsSeen::Null if self.lacks.missing_is_empty => {
+                failed(manifest, &self.refusals, reply).map(|()| Vec::new())
+            }
             _ => Err(no_records(reply)),
         }
+    }
+}
+
+/// An answer without a list of records may have none, or be a failure.
+fn failed(manifest: &Manifest, own: &RouteErrors, reply: &Reply) -> Result<(), SourceError> {
+    match failure(manifest, own, reply) {
+        Some(refusal) => Err(refused_list(refusal.error)),
+        None => Ok(()),
     }
 }
 
@@ -332,6 +348,8 @@ struct Mapped<'m> {
     most: usize,
     too_many: bool,
     last_key: Option<Box<str>>,
+    /// Each row keeps its key.
+    keyed: bool,
     at: DateTime,
 }
 
@@ -351,6 +369,7 @@ impl<'m> Mapped<'m> {
             most: usize::MAX,
             too_many: false,
             last_key: None,
+            keyed: false,
             at: DateTime(jiff::Timestamp::now()),
         }
     }
@@ -399,7 +418,7 @@ impl<'de> Rows<'de> for Mapped<'_> {
         };
         let read = self.map.read(leaves, element == Element::Object, came);
         self.last_key.clone_from(&read.key);
-        let key = read.key;
+        let key = read.key.filter(|_| self.keyed);
         self.rows.push(match read.customer {
             Err(reason) => Row::Unreadable { reason, key },
             Ok(customer) if read.gone => Row::Gone {

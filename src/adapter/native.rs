@@ -54,10 +54,10 @@ fn part(text: &Bytes, path: &JsonPath) -> Option<Bytes> {
         let rest = steps.as_slice();
         match steps.next() {
             None => return Some(part),
-            Some(Step::Key(key)) if key.parse::<usize>().is_err() => {
-                part = member(&part, key)?;
+            Some(Step::Key(key)) => {
+                part = member(&part, key).or_else(|| element(&part, key))?;
             }
-            Some(_) => {
+            Some(Step::Select { .. }) => {
                 let tree: Value = serde_json::from_slice(&part).ok()?;
                 let found = super::place::find(rest, &tree)?;
                 return serde_json::to_vec(found).ok().map(Bytes::from);
@@ -69,6 +69,12 @@ fn part(text: &Bytes, path: &JsonPath) -> Option<Bytes> {
 fn member(text: &Bytes, key: &str) -> Option<Bytes> {
     let members: HashMap<String, &RawValue> = serde_json::from_slice(text).ok()?;
     let found = members.get(key)?;
+    Some(text.slice_ref(found.get().as_bytes()))
+}
+
+fn element(text: &Bytes, number: &str) -> Option<Bytes> {
+    let elements: Vec<&RawValue> = serde_json::from_slice(text).ok()?;
+    let found = elements.get(number.parse::<usize>().ok()?)?;
     Some(text.slice_ref(found.get().as_bytes()))
 }
 
@@ -98,6 +104,9 @@ mod tests {
         assert_eq!(&at(path("/x"))(&body, 0).unwrap()[..], b"1");
         let chosen = at(path("/data/rows/0/c"));
         assert_eq!(&chosen(&body, 0).unwrap()[..], br#"{"id":1}"#);
+        let numbered = Bytes::from_static(br#"[[], [{"a":[{"id":1}, {"id":2 }]}]]"#);
+        let find = in_array(path("/1/0/a"), JsonPath::default());
+        assert_eq!(&find(&numbered, 1).unwrap()[..], br#"{"id":2 }"#);
     }
 
     #[test]

@@ -91,6 +91,20 @@ pub fn refusal(manifest: &Manifest, own: &RouteErrors, reply: &Reply) -> Option<
     Some(Refusal { error, problems })
 }
 
+/// What a good answer says of a failure, where it holds none of the records that it should: a code that is known to mean one,
+/// or a list of errors.
+pub fn failure(manifest: &Manifest, own: &RouteErrors, reply: &Reply) -> Option<Refusal> {
+    let body: Value = serde_json::from_slice(&reply.body).ok()?;
+    let known = told(manifest, own, &body, reply).into_iter().any(|one| {
+        let kind = one.meaning.map(|meaning| meaning.kind);
+        kind.is_some_and(|kind| kind != ErrorKind::Ok)
+    });
+    let listed = !elements(&manifest.errors, &body).is_empty();
+    (known || listed)
+        .then(|| refusal(manifest, own, reply))
+        .flatten()
+}
+
 /// What is wrong, each once; `unknown` is what a code means that nobody knows.
 fn problems(
     manifest: &Manifest,

@@ -152,12 +152,12 @@ impl Draft<'_> {
                 append(
                     &mut self.form,
                     name,
-                    &scalar_text(&value).ok_or(Unplaceable)?,
+                    &text_or_json(&value).ok_or(Unplaceable)?,
                 );
                 Ok(())
             }
             Destination::Header(name) => {
-                let text = scalar_text(&value).ok_or(Unplaceable)?;
+                let text = text_or_json(&value).ok_or(Unplaceable)?;
                 self.headers.insert(name.clone(), header_value(&text)?);
                 Ok(())
             }
@@ -220,7 +220,7 @@ impl Draft<'_> {
         append(
             &mut self.query,
             name,
-            &scalar_text(value).ok_or(Unplaceable)?,
+            &text_or_json(value).ok_or(Unplaceable)?,
         );
         Ok(())
     }
@@ -376,6 +376,14 @@ impl Draft<'_> {
         serde_json::to_vec(&self.body)
             .map(|body| Some(Bytes::from(body)))
             .map_err(|_| Unplaceable)
+    }
+}
+
+/// A value as one text; what has members or elements is the JSON that it is.
+fn text_or_json(value: &Value) -> Option<String> {
+    match value {
+        Value::Array(_) | Value::Object(_) => Some(value.to_string()),
+        scalar => scalar_text(scalar),
     }
 }
 

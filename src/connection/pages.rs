@@ -83,6 +83,10 @@ async fn past_short_page(
         let short = taken(list, strip, span, page).await?;
         return Ok(short.unwrap_or(span.end()));
     }
+    if let Some(span) = counted_behind(list, strip, row, spans) {
+        look_behind(list, strip, span).await?;
+        return Ok(row);
+    }
     let size = spans
         .iter()
         .find(|span| span.end() > row)
@@ -92,11 +96,62 @@ async fn past_short_page(
         size,
     };
     let page = fetch(list, span).await?;
-    taken(list, strip, span, page).await?;
-    if !strip.at_end {
-        return Err(malformed("the source's pages are shorter than asked").into());
+    // A list that has changed is not held against its pages.
+    let same = page.total.is_none() || page.total == strip.total;
+    if same && !page.past_end && page.rows.iter().any(|row| is_new(strip, row)) {
+        return Err(cut().into());
     }
-    Ok(row)
+    taken(list, strip, span, page).await?;
+    if strip.at_end {
+        Ok(row)
+    } else {
+        Err(cut().into())
+    }
+}
+
+/// The source gave fewer rows than its page should have, and has more.
+fn cut() -> SourceError {
+    malformed("the source's pages are shorter than asked")
+}
+
+/// Where the rows must stand that a total counts behind a short page: on a page as long as that one was, whether its source
+/// counts pages by the size asked for, by its own, or by the lesser of both.
+fn counted_behind(list: &List<'_>, strip: &Strip, row: u64, spans: &[Span]) -> Option<Span> {
+    let total = strip
+        .total
+        .filter(|_| list.plan.total == TotalKind::Exact)?;
+    let short = spans.iter().find(|span| span.end() > row)?;
+    let size = u32::try_from(row.checked_sub(short.start)?).ok()?;
+    let askable = size >= sizes(list).min.max(1);
+    (total > row && askable).then(|| Span {
+        start: row - row % u64::from(size),
+        size,
+    })
+}
+
+/// Looks for rows that a total counts. Where they are there, the pages are cut; else it is the total that is wrong.
+async fn look_behind(list: &List<'_>, strip: &mut Strip, span: Span) -> Result<(), Halt> {
+    let page = fetch(list, span).await?;
+    strip.pages += 1;
+    let goes_on = page.more == Some(true) || page.rows.iter().any(|row| is_new(strip, row));
+    if goes_on && !page.past_end {
+        return Err(cut().into());
+    }
+    strip.changed |= page.total.is_some() && page.total != strip.total;
+    strip.distrusted = true;
+    strip.at_end = true;
+    strip.more = false;
+    Ok(())
+}
+
+/// Whether a row has an id that no row in hand has.
+fn is_new(strip: &Strip, row: &Row) -> bool {
+    match row {
+        Row::Customer { customer, .. } | Row::Gone { customer, .. } => {
+            !strip.ids.contains(customer.id.as_str())
+        }
+        Row::Unreadable { .. } => false,
+    }
 }
 
 async fn fetch(list: &List<'_>, span: Span) -> Result<Page, SourceError> {

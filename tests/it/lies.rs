@@ -143,6 +143,60 @@ async fn answers_that_contradict_themselves_are_errors() {
     }
 }
 
+/// How a CRM cuts its pages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cut {
+    /// Its pages are shorter than asked, and counted by their own size.
+    OwnSize,
+    /// Its pages are shorter than asked, and counted by the size asked for.
+    AskedSize,
+    /// They are not; its total is larger than its list.
+    LargeTotal,
+}
+
+/// Twenty-three customers in pages of ten at most.
+fn cut_pages(seen: &Seen, how: Cut) -> Play {
+    let asked = parameters(&seen.target);
+    let size = number(&asked, "n").unwrap();
+    let page = number(&asked, "p").unwrap();
+    let most = if how == Cut::LargeTotal { size } else { 10 };
+    let counted = if how == Cut::OwnSize {
+        size.min(most)
+    } else {
+        size
+    };
+    let rows = (0..23).skip((page - 1) * counted).take(size.min(most));
+    let rows: Vec<Value> = rows.map(|id| json!({ "id": format!("{id}") })).collect();
+    let total = if how == Cut::LargeTotal { 25 } else { 23 };
+    Play::Json(200, json!({ "data": rows, "total": total }))
+}
+
+/// A total says that rows are missing from a short page; whether they are there is looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_a_total_counts_behind_a_short_page_are_not_lost() {
+    let style = "kind = \"page\", page = \"query:p\", total = \"/total\"";
+    for min in [1, 20] {
+        for how in [Cut::OwnSize, Cut::AskedSize, Cut::LargeTotal] {
+            // Where its smallest page is larger than what comes, nobody can look.
+            if (min, how) == (20, Cut::AskedSize) {
+                continue;
+            }
+            for size in [5, 11, 20, 50, 100] {
+                let crm = Crm::answering(move |seen, _| cut_pages(seen, how)).await;
+                let text = listing(&format!("{style}, min = {min}"), "");
+                let gateway = before_file(&crm, &text.replace("max = 20", "max = 100"));
+                let (ids, totals, error) = walk(&gateway, "", size).await;
+                if how == Cut::LargeTotal {
+                    assert_eq!((ids.len(), error), (23, None), "pages of {size}");
+                } else if error.is_none() {
+                    assert_eq!((ids.len(), &totals[0]), (23, &json!(23)), "{how:?} {size}");
+                }
+                assert!(crm.seen().len() <= 20);
+            }
+        }
+    }
+}
+
 /// How a CRM that says whether more rows follow is wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Broken {
@@ -259,12 +313,16 @@ async fn a_row_that_was_pushed_onto_the_next_page_is_not_shown_again() {
 
 /// A gateway before a CRM with this paging.
 fn behind(crm: &Crm, style: &str, sort: &str) -> Asked {
+    before_file(crm, &listing(style, sort))
+}
+
+fn before_file(crm: &Crm, text: &str) -> Asked {
     let entry = SourceEntry {
         key: "crm".into(),
         name: "CRM".into(),
         adapter: "acme".into(),
         rank: 0,
-        source: Arc::new(source(crm, &listing(style, sort))),
+        source: Arc::new(source(crm, text)),
     };
     Asked::new(Sources::new(vec![Arc::new(entry)]))
 }
@@ -455,7 +513,8 @@ async fn a_window_that_changed_while_it_was_read_is_not_read_again_from_a_cache(
 async fn an_address_and_a_time_that_the_crm_passes_over_are_errors() {
     let person = |index: usize| json!({ "id": format!("{index}"), "email": format!("p{index}@x.example"), "made": format!("2024-03-{:02}T12:00:00Z", index + 1) });
     for (shown, filter, refused) in [
-        (9, "email: \"p3@x.example\"", false),
+        (9, "email: \"p3@x.example\"", true),
+        (3, "email: \"p0@x.example\"", false),
         (9, "email: \"nobody@x.example\"", true),
         (2, "email: \"second@x.example\"", false),
         (9, "createdAt: { gte: \"2024-03-08T00:00:00Z\" }", true),

@@ -3,7 +3,7 @@
 use super::Served;
 use super::shape::with_holes;
 use super::sort::push_sort;
-use crate::adapter::manifest::{Compose, Each, Quote, Sort, mentions};
+use crate::adapter::manifest::{Compose, Each, FilterWire, Quote, Sort, mentions};
 use crate::adapter::place::Template;
 use crate::adapter::request::{Draft, Unplaceable};
 use crate::adapter::wire;
@@ -68,7 +68,10 @@ impl Compose {
         let texts = served
             .values
             .iter()
-            .map(|value| quote.quoted(value))
+            .map(|value| match quote {
+                Quote::None if is_of_file(served) => wire::scalar_text(value),
+                quote => quote.quoted(value),
+            })
             .collect::<Option<Vec<_>>>()
             .ok_or(Unplaceable)?;
         let said = |each: &Template, ours: &str, value: &str| {
@@ -157,6 +160,12 @@ impl Compose {
             other => other,
         }
     }
+}
+
+/// Whether the file itself says all that a value is made of: no caller can put anything into it.
+fn is_of_file(served: &Served<'_>) -> bool {
+    let FilterWire { value, words, .. } = served.wire;
+    served.key.takes_moment() || value.is_some() || words.is_some()
 }
 
 /// Merges members; two conditions that would stand at the same place cannot both be said, and none is dropped silently.

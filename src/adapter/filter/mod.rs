@@ -54,20 +54,13 @@ impl Missing {
 }
 
 impl ListRoute {
-    fn wire(&self, key: FilterKey) -> Option<&FilterWire> {
-        self.filters
-            .iter()
-            .find(|(known, _)| *known == key)
-            .map(|(_, wire)| wire)
-    }
-
     /// The best way to serve a part; else what cannot be served, in words for people.
     fn serve<'r>(&'r self, manifest: &Manifest, part: &Asked) -> Result<Served<'r>, Missing> {
         let mut unserved = None;
         for key in part.keys {
             let one_only = key.operator() == "eq" && part.keys.len() > 1;
             let Some(wire) = self
-                .wire(*key)
+                .filter(*key)
                 .filter(|_| !one_only || part.values.len() < 2)
             else {
                 continue;
@@ -101,7 +94,7 @@ impl ListRoute {
     fn excluded(&self, filter: &Filter) -> Option<Served<'_>> {
         let key = FilterKey::DeletedExclude;
         let wire = self
-            .wire(key)
+            .filter(key)
             .filter(|_| filter.deleted == DeletedFilter::Exclude)?;
         Some(Served {
             key,
@@ -243,7 +236,6 @@ fn translate(
     key: FilterKey,
     value: &Value,
 ) -> Result<(Value, bool), String> {
-    use FilterKey as K;
     if let Some(constant) = &wire.value {
         return Ok((constant.clone(), false));
     }
@@ -256,10 +248,7 @@ fn translate(
         let word = value.as_str().and_then(|word| words.write(word));
         return Ok((word.ok_or_else(ours)?.clone(), false));
     }
-    if matches!(
-        key,
-        K::CreatedGte | K::CreatedLt | K::UpdatedGte | K::UpdatedLt
-    ) {
+    if key.takes_moment() {
         let time = value.as_str().and_then(|text| text.parse().ok());
         return Ok(translate_time(wire, key, time.ok_or("a moment")?));
     }
@@ -308,7 +297,7 @@ fn send(served: &Served<'_>, to: &Destination, draft: &mut Draft<'_>) -> Result<
             .as_ref()
             .map_or_else(|| value.clone(), |each| shaped(each, value))
     };
-    if served.key.takes_several() {
+    if served.wire.sends_list(served.key) {
         return draft.put_list(
             to,
             served.values.iter().map(shape).collect(),
@@ -327,6 +316,7 @@ impl FilterWire {
         Self {
             to: FilterTarget::Send(to),
             value: None,
+            listed: false,
             words: None,
             format: None,
             list,

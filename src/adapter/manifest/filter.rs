@@ -72,9 +72,24 @@ impl FilterKey {
         }
     }
 
+    /// Whether it compares with a moment.
+    pub fn takes_moment(self) -> bool {
+        matches!(
+            self,
+            Self::CreatedGte | Self::CreatedLt | Self::UpdatedGte | Self::UpdatedLt
+        )
+    }
+
     /// Whether it compares with a list of values.
     pub fn takes_several(self) -> bool {
         matches!(self.operator(), "in" | "all")
+    }
+}
+
+impl FilterWire {
+    /// Whether its values are sent as a list.
+    pub fn sends_list(&self, key: FilterKey) -> bool {
+        self.listed || key.takes_several()
     }
 }
 
@@ -85,6 +100,8 @@ pub struct FilterWire {
     pub to: FilterTarget,
     /// A constant to send instead of the value.
     pub value: Option<Value>,
+    /// The file says how several values are sent: a single one is a list of one.
+    pub listed: bool,
     /// The word list to translate with.
     pub words: Option<String>,
     /// The wire format of times, or of ids.

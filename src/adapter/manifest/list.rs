@@ -35,6 +35,16 @@ pub struct ListRoute {
     pub sort: Option<Sort>,
 }
 
+impl ListRoute {
+    /// How it takes a part of a filter, if it does.
+    pub fn filter(&self, key: FilterKey) -> Option<&FilterWire> {
+        let mut filters = self.filters.iter();
+        filters
+            .find(|(known, _)| *known == key)
+            .map(|(_, wire)| wire)
+    }
+}
+
 /// Which rows are deleted.
 #[derive(Clone, Debug)]
 pub struct Gone {
@@ -136,6 +146,8 @@ pub enum Style {
     Offset {
         /// Where the number goes.
         offset: Destination,
+        /// The number of the first row.
+        first: u64,
         /// The number the CRM says it skipped.
         echo: Option<Pointer>,
         /// Whether it must be a multiple of the size.

@@ -12,7 +12,7 @@ pub use filter::*;
 pub use list::*;
 
 use super::place::{JsonPath, Part, Pointer, Template};
-use crate::model::{Assumption, WriteField};
+use crate::model::{Assumption, LocalId, WriteField};
 use crate::source::SourceErrorKind;
 use http::{HeaderName, Method};
 use serde_json::Value;
@@ -147,6 +147,36 @@ impl Manifest {
     pub fn counts_ids(&self) -> bool {
         let id = self.fields.get("id");
         id.is_some_and(|field| field.wire == Some(WireType::Int))
+    }
+
+    /// How many ids a call takes. Through a list, no more than its filter takes and one of its pages can hold.
+    pub fn batch_size(&self, many: &GetMany) -> usize {
+        let through_list = || {
+            let lists = self.lists.iter();
+            let mut found = lists.filter_map(|list| Some((list, list.filter(FilterKey::IdIn)?)));
+            let (list, wire) = found.next()?;
+            let page = list
+                .page
+                .sizes
+                .and_then(|(_, max)| usize::try_from(max).ok());
+            page.into_iter().chain(wire.max).min()
+        };
+        let most = match many {
+            GetMany::Route { .. } => None,
+            GetMany::ViaList { .. } => through_list(),
+        };
+        many.max().min(most.unwrap_or(usize::MAX)).max(1)
+    }
+
+    /// Whether a batch cannot hold an id that a route of its own can be asked for.
+    pub fn must_be_asked_alone(&self, id: &LocalId) -> bool {
+        let by_commas = |wire: &FilterWire| wire.list == ListForm::Csv;
+        let in_batch = match &self.get_many {
+            Some(GetMany::Route { ids, .. }) => by_commas(ids),
+            _ => true,
+        };
+        let alone = matches!(self.get, Some(Get::Route { .. }));
+        alone && in_batch && id.as_str().contains(',')
     }
 
     /// The vars that a CRM gives a new value by itself: first refresh tokens, where such a token is one var and nothing else.

@@ -67,9 +67,7 @@ pub fn place(
     match at {
         Position::Start => Ok(None),
         Position::Token(link) => {
-            let mut url = hosts
-                .allowed(link, &hosts.base)
-                .ok_or_else(|| malformed("a link leads to a host the adapter does not name"))?;
+            let mut url = hosts.allowed(link, &hosts.base).ok_or_else(stray)?;
             for (name, value) in draft.query_pairs() {
                 if keep.contains(&name) && !url.query_pairs().any(|(known, _)| known == name) {
                     url.query_pairs_mut().append_pair(&name, &value);
@@ -97,8 +95,12 @@ pub fn read(
     };
     let url = hosts
         .allowed(&link, from.unwrap_or(&hosts.base))
-        .ok_or_else(|| malformed("a link leads to a host the adapter does not name"))?;
+        .ok_or_else(stray)?;
     Ok(Some(Position::Token(hosts.kept(url).into())))
+}
+
+fn stray() -> SourceError {
+    malformed("a link leads to a host that the adapter does not name, or there by another scheme")
 }
 
 #[cfg(test)]

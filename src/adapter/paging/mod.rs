@@ -103,6 +103,11 @@ impl Pages {
         }
     }
 
+    /// Whether what is kept of a row leads on behind it. A token of a page does so from its last row only.
+    pub fn keys_rows(&self) -> bool {
+        matches!(self.paginator.style, Style::Keyset { .. })
+    }
+
     /// What must be kept of the last row, for `last:` pointers and keys.
     pub fn key_path(&self) -> Option<&JsonPath> {
         match &self.paginator.style {
@@ -128,7 +133,7 @@ impl Pages {
                 size_locked: token.size_locked,
                 prev: token.prev.is_some(),
                 dangling: token.dangling,
-                anchored: token.anchored || self.key_path().is_some(),
+                anchored: token.anchored,
             }),
             Style::Link { prev, anchored, .. } => Paging::Link(Walk {
                 sizes: self.paginator.sizes.map(sizes),
@@ -172,7 +177,7 @@ impl Pages {
             Style::Page { page, first, .. } => page::place(page, *first, at, size, draft)
                 .map_err(wrong)
                 .map(|()| None),
-            Style::Offset { offset, .. } => offset::place(offset, at, draft)
+            Style::Offset { offset, first, .. } => offset::place(offset, *first, at, draft)
                 .map_err(wrong)
                 .map(|()| None),
             Style::Token(token) => token::place(token, at, draft).map_err(wrong).map(|()| None),
@@ -242,7 +247,8 @@ impl Pages {
                 let pages = self.number(pages.as_ref(), self.slots.pages, said);
                 page::read(*first, echo, pages, said, &mut page)?;
             }
-            Style::Offset { echo, .. } => offset::read(
+            Style::Offset { echo, first, .. } => offset::read(
+                *first,
                 self.number(echo.as_ref(), self.slots.echo, said),
                 said,
                 &mut page,

@@ -22,8 +22,35 @@ struct Branch {
     slots: Vec<(usize, Vec<Step>)>,
     /// The rows stand here.
     rows: bool,
+    /// The way to the rows may lead through an element of an array that stands here, by its number.
+    numbered: bool,
     /// A value that leads no further is noted in the places below it.
     firm: bool,
+}
+
+impl Branch {
+    /// Whether a value is kept on the way along these steps, or at their end.
+    fn keeps_along(&self, steps: &[Step]) -> bool {
+        let below = || {
+            let (Step::Key(key), rest) = steps.split_first()? else {
+                return None;
+            };
+            let (_, below) = self.members.iter().find(|(name, _)| name == key)?;
+            Some(below.keeps_along(rest))
+        };
+        !self.slots.is_empty() || below().unwrap_or(false)
+    }
+
+    /// Where the way goes on in this element of an array.
+    fn element(&self, index: usize) -> Option<&Self> {
+        let mut members = self.members.iter();
+        let (_, below) = members.find(|(name, _)| number(name) == Some(index))?;
+        Some(below)
+    }
+}
+
+fn number(key: &str) -> Option<usize> {
+    key.parse().ok()
 }
 
 /// A compiled set of paths. Each path has a slot; picking fills the slots.
@@ -32,6 +59,15 @@ pub struct Picker {
     root: Branch,
     slots: usize,
     firm: bool,
+    rows: Option<Box<RowsAt>>,
+}
+
+/// Where the rows of a document stand.
+#[derive(Clone, Debug)]
+struct RowsAt {
+    path: JsonPath,
+    /// Finds them by themselves, where a value that is kept whole holds them: it is not gone through row by row.
+    apart: Option<Picker>,
 }
 
 impl Picker {
@@ -55,13 +91,39 @@ impl Picker {
             .count();
         let (head, tail) = path.steps().split_at(plain);
         self.branch(head).slots.push((slot, tail.to_vec()));
+        self.part_rows();
         slot
     }
 
     /// Says where the rows stand; `false` where the path is not made of plain members.
     pub fn rows_at(&mut self, path: &JsonPath) -> bool {
-        self.branch(path.steps()).rows = true;
+        self.lead_to_rows(path.steps());
+        self.rows = Some(Box::new(RowsAt {
+            path: path.clone(),
+            apart: None,
+        }));
+        self.part_rows();
         path.is_plain()
+    }
+
+    fn lead_to_rows(&mut self, steps: &[Step]) {
+        self.branch(steps).rows = true;
+        let is_number = |step: &Step| matches!(step, Step::Key(key) if number(key).is_some());
+        for (place, _) in steps.iter().enumerate().filter(|(_, step)| is_number(step)) {
+            let (before, _) = steps.split_at(place);
+            self.branch(before).numbered = true;
+        }
+    }
+
+    /// Has the rows found by themselves, where they need it.
+    fn part_rows(&mut self) {
+        let Some(rows) = &mut self.rows else { return };
+        if rows.apart.is_some() || !self.root.keeps_along(rows.path.steps()) {
+            return;
+        }
+        let mut alone = Self::default();
+        alone.lead_to_rows(rows.path.steps());
+        rows.apart = Some(alone);
     }
 
     #[expect(
@@ -105,6 +167,26 @@ impl Picker {
     {
         // Once for the whole text is much cheaper than once for each string in it.
         let text = std::str::from_utf8(text).map_err(serde::de::Error::custom)?;
+        let apart = self.rows.as_ref().and_then(|rows| rows.apart.as_ref());
+        let Some(apart) = apart else {
+            return self.go_through(text, rows);
+        };
+        let seen = apart.go_through(text, rows)?.rows;
+        let picked = self.go_through(text, &mut NoRows::new())?;
+        Ok(Picked {
+            rows: seen,
+            ..picked
+        })
+    }
+
+    fn go_through<'de, R>(
+        &self,
+        text: &'de str,
+        rows: &mut R,
+    ) -> Result<Picked<'de>, serde_json::Error>
+    where
+        R: Rows<'de>,
+    {
         match scan::pick(self, text, rows) {
             Some(picked) => Ok(picked),
             None => self.walk(text, rows),

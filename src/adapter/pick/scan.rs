@@ -102,7 +102,10 @@ impl<'de> Scan<'de> {
             return self.object(branch, found);
         }
         if !branch.rows {
-            return self.instead(branch, found.leaves);
+            return match branch.numbered && begins == b'[' {
+                true => self.elements(branch, found),
+                false => self.instead(branch, found.leaves),
+            };
         }
         match begins {
             b'[' => {
@@ -155,6 +158,25 @@ impl<'de> Scan<'de> {
                 None => self.skip()?,
             }
             more = self.more(b'}')?;
+        }
+        Some(())
+    }
+
+    /// An array on the way to the rows.
+    fn elements<R: Rows<'de>>(
+        &mut self,
+        branch: &Branch,
+        found: &mut Found<'_, 'de, R>,
+    ) -> Option<()> {
+        let mut more = !self.is_empty(b']')?;
+        let mut index = 0;
+        while more {
+            match branch.element(index) {
+                Some(below) => self.value(below, found)?,
+                None => self.skip()?,
+            }
+            index += 1;
+            more = self.more(b']')?;
         }
         Some(())
     }

@@ -78,6 +78,64 @@ fn a_place_may_be_a_value_and_hold_others() {
 }
 
 #[test]
+fn a_value_that_is_kept_whole_hides_no_rows() {
+    for (items, kept, body, value) in [
+        (
+            "",
+            "/0/count",
+            r#"[{"id":1,"count":23},{"id":2}]"#,
+            json!(23),
+        ),
+        ("/d", "/d/0/n", r#"{"d":[{"n":7},{"n":8}]}"#, json!(7)),
+        ("/d", "/d", r#"{"d":[1,2]}"#, json!([1, 2])),
+        ("/r/d", "/r", r#"{"r":{"d":[1,2]}}"#, json!({ "d": [1, 2] })),
+        (
+            "/r/d",
+            "/r/{a=b}",
+            r#"{"r":{"d":["\u0078",2]}}"#,
+            json!(null),
+        ),
+        (
+            "/r/d",
+            "",
+            r#"{"r":{"d":[{},{}]}}"#,
+            json!({ "r": { "d": [{}, {}] } }),
+        ),
+    ] {
+        for rows_first in [true, false] {
+            let mut whole = Picker::default();
+            if rows_first {
+                whole.rows_at(&path(items));
+            }
+            let slot = whole.add(&path(kept));
+            if !rows_first {
+                whole.rows_at(&path(items));
+            }
+            let mut seen = Seen(Picker::default(), Vec::new());
+            let picked = whole.pick(body.as_bytes(), &mut seen).unwrap();
+            assert_eq!((picked.rows, seen.1.len()), (RowsSeen::Array, 2), "{body}");
+            assert_eq!(picked.leaves[slot].to_value(), value, "{body}");
+        }
+    }
+}
+
+#[test]
+fn rows_may_stand_below_an_element() {
+    for (items, body) in [
+        ("/0/rows", r#"[{"rows":[{},{}]},{"rows":[{}]}]"#),
+        ("/a/1", r#"{"a":[[{}],[{},{}]]}"#),
+        ("/0/rows", r#"{"0":{"rows":[{},{}]}}"#),
+        ("/1/1/d", r#"[[],[7,{"\u0064":[{},{}]}]]"#),
+    ] {
+        let mut whole = Picker::default();
+        whole.rows_at(&path(items));
+        let mut seen = Seen(Picker::default(), Vec::new());
+        let picked = whole.pick(body.as_bytes(), &mut seen).unwrap();
+        assert_eq!((picked.rows, seen.1.len()), (RowsSeen::Array, 2), "{body}");
+    }
+}
+
+#[test]
 fn a_plain_value_where_the_path_leads_on_is_told_from_a_place_that_is_not_there() {
     for (body, inner) in [
         (r#"{"a":5000}"#, Leaf::Misplaced),

@@ -118,8 +118,7 @@ impl<'de, R: Rows<'de>> Visitor<'de> for Walk<'_, 'de, R> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         if !self.branch.rows {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(());
+            return self.elements(seq);
         }
         *self.seen = RowsSeen::Array;
         self.rows.begin();
@@ -155,6 +154,29 @@ impl<'de, R: Rows<'de>> Visitor<'de> for Walk<'_, 'de, R> {
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
         self.instead(&Leaf::Text(Cow::Borrowed(text)))
+    }
+}
+
+impl<'de, R: Rows<'de>> Walk<'_, 'de, R> {
+    /// An array that is not the rows'; the way to them may lead through it.
+    fn elements<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let mut index = 0;
+        loop {
+            let below = self.branch.numbered.then(|| self.branch.element(index));
+            let passed = match below.flatten() {
+                Some(branch) => seq.next_element_seed(Walk {
+                    branch,
+                    leaves: self.leaves,
+                    rows: self.rows,
+                    seen: self.seen,
+                })?,
+                None => seq.next_element::<IgnoredAny>()?.map(drop),
+            };
+            if passed.is_none() {
+                return Ok(());
+            }
+            index += 1;
+        }
     }
 }
 

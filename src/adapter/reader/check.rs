@@ -3,10 +3,11 @@
 use super::holes::names_id;
 use super::{clash, compose, holes};
 use crate::adapter::manifest::{
-    FilterKey, FilterTarget, Get, GetMany, Manifest, Needed, Style, WriteRoute,
+    FilterKey, FilterTarget, Get, GetMany, Manifest, Needed, Route, Style, WriteRoute,
 };
 use crate::document::Table;
 use crate::model::{CustomerStatus, CustomerTier, CustomerType, Gender};
+use ::http::Method;
 
 /// Notes a problem at the part of the file that these steps lead to.
 pub(super) type Note<'n> = dyn Fn(&[&str], String) + 'n;
@@ -17,6 +18,7 @@ pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
     holes::check(manifest, note);
     check_words(manifest, note);
     check_filters(manifest, note);
+    check_methods(manifest, note);
     compose::check(manifest, note);
     clash::check(manifest, note);
     check_writes(manifest, note);
@@ -54,6 +56,41 @@ pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
             &["id"],
             "the file names neither a list nor a way to read one customer".into(),
         );
+    }
+}
+
+/// A read changes nothing, and a write is no read.
+fn check_methods(manifest: &Manifest, note: &Note<'_>) {
+    let reads = |route: &Route| matches!(route.method, Method::GET | Method::POST);
+    for (index, list) in manifest.lists.iter().enumerate() {
+        if !reads(&list.route) {
+            let steps = ["list", &index.to_string(), "request"];
+            note(&steps, "a list is asked for by GET or POST".into());
+        }
+    }
+    if let Some(Get::Route { route, .. }) = &manifest.get
+        && !reads(route)
+    {
+        let why = "one customer is asked for by GET or POST";
+        note(&["get", "request"], why.into());
+    }
+    if let Some(GetMany::Route { route, .. }) = &manifest.get_many
+        && !reads(route)
+    {
+        let why = "several customers are asked for by GET or POST";
+        note(&["get_many", "request"], why.into());
+    }
+    for (key, write) in [
+        ("create", &manifest.create),
+        ("update", &manifest.update),
+        ("delete", &manifest.delete),
+    ] {
+        if write
+            .as_ref()
+            .is_some_and(|write| write.route.method == Method::GET)
+        {
+            note(&[key, "request"], "nothing is written by GET".into());
+        }
     }
 }
 
@@ -174,6 +211,16 @@ fn check_filters(manifest: &Manifest, note: &Note<'_>) {
                     &part("enum"),
                     format!(
                         "there is no word list `enums.{words}`, which the filter `{}` uses",
+                        key.word()
+                    ),
+                );
+            }
+            let deleted = field == "deleted";
+            if wire.value.is_some() && !deleted && !wire.residual {
+                note(
+                    &part("value"),
+                    format!(
+                        "`value` of the filter `{}` stands for whatever is asked for: only with `residual = true` is the answer checked again",
                         key.word()
                     ),
                 );

@@ -1,15 +1,17 @@
-//! Constants, filters, the order and the page of one request that would fill the same place. The one put there last would
-//! take the other away, and a filter that is lost is never noticed: so no file may say it.
+//! Constants, filters, the order and the page of one request, or the fields of a write, that would fill the same place. The
+//! one put there last would take the other away, and a value that is lost is never noticed: so no file may say it.
 //!
 //! Two filters may share a place, as long as nobody asks for both; that is seen when they are asked for.
 
 use super::check::Note;
 use crate::adapter::manifest::{
-    AuthRule, Compose, Each, FilterKey, GetMany, ListRoute, Manifest, Route, Sort, SortStyle, Style,
+    AuthRule, Compose, Each, FilterKey, Get, GetMany, ListRoute, Manifest, Route, Sort, SortStyle,
+    Style, WriteRoute,
 };
-use crate::adapter::place::{Destination, Part, Template};
+use crate::adapter::place::{Destination, JsonPath, Part, Template};
 use serde_json::Value;
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 /// What puts something to a place. Those that are one of several, of which one is sent at a time, may share it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,7 @@ enum By {
     Direction,
     Position,
     Size,
+    Field,
 }
 
 /// A place that a part of the file fills.
@@ -73,23 +76,57 @@ pub(super) fn check(manifest: &Manifest, note: &Note<'_>) {
         claims.extend(list_claims(list));
         let at = ["list".to_owned(), index.to_string()];
         let each = list.compose.as_ref().map(|compose| &compose.each);
-        compare(&claims, each, (&at, list.route.form), note);
+        compare(&claims, each, (&at, &list.route), note);
+    }
+    if let Some(Get::Route { route, .. }) = &manifest.get {
+        let claims = constants(manifest, route);
+        compare(&claims, None, (&["get".to_owned()], route), note);
     }
     if let Some(GetMany::Route { route, ids, .. }) = &manifest.get_many {
         let mut claims = constants(manifest, route);
         let place = ids.place(FilterKey::IdIn);
         claims.extend(place.map(|place| Claim::new(By::Filter, &["ids"], place)));
-        compare(&claims, None, (&["get_many".to_owned()], route.form), note);
+        compare(&claims, None, (&["get_many".to_owned()], route), note);
+    }
+    check_writes(manifest, note);
+}
+
+/// What clashes in a create clashes in an update too; it is said once.
+fn check_writes(manifest: &Manifest, note: &Note<'_>) {
+    let said = RefCell::new(Vec::new());
+    let once: &Note<'_> = &|steps, message| {
+        if !said.borrow().contains(&message) {
+            said.borrow_mut().push(message.clone());
+            note(steps, message);
+        }
+    };
+    for (key, write) in [
+        ("create", &manifest.create),
+        ("update", &manifest.update),
+        ("delete", &manifest.delete),
+    ] {
+        let Some(write) = write else { continue };
+        let mut claims = constants(manifest, &write.route);
+        claims.extend(written(manifest, write, key));
+        compare(&claims, None, (&[key.to_owned()], &write.route), once);
     }
 }
 
 fn compare(
     claims: &[Claim<'_>],
     each: Option<&Each>,
-    (at, form): (&[String], bool),
+    (at, route): (&[String], &Route),
     note: &Note<'_>,
 ) {
+    let form = route.form;
     for (index, claim) in claims.iter().enumerate() {
+        let in_body = matches!(*claim.place, Destination::Body(_) | Destination::Form(_));
+        if in_body && route.method == http::Method::GET {
+            let steps = steps(at, claim);
+            let shown = shown(&steps);
+            let why = format!("{shown} goes to a body, and a GET has none that anybody reads");
+            note(&steps, why);
+        }
         if !form && matches!(*claim.place, Destination::Form(_)) {
             let steps = steps(at, claim);
             note(
@@ -117,9 +154,10 @@ fn compare(
     }
 }
 
-/// The steps to a claim's key. What belongs to all requests does not stand in the route's table.
+/// The steps to a claim's key. What belongs to all requests, or to several, does not stand in the route's table.
 fn steps<'c>(at: &'c [String], claim: &'c Claim<'_>) -> Vec<&'c str> {
-    let shared = claim.key.first().is_some_and(|step| step == "http");
+    let begin = claim.key.first();
+    let shared = begin.is_some_and(|step| matches!(&**step, "http" | "fields" | "native"));
     let at = if shared { &[] } else { at };
     let at = at.iter().map(String::as_str);
     at.chain(claim.key.iter().map(|step| &**step)).collect()
@@ -178,6 +216,28 @@ fn constants<'m>(manifest: &'m Manifest, route: &'m Route) -> Vec<Claim<'m>> {
         claims.push(claim);
     }
     claims
+}
+
+/// The fields that a create or an update may carry.
+fn written<'m>(manifest: &'m Manifest, write: &'m WriteRoute, key: &str) -> Vec<Claim<'m>> {
+    let carried = |(on_create, on_update): (bool, bool)| match key {
+        "create" => on_create,
+        "update" => on_update,
+        _ => false,
+    };
+    let claim = |part: &'m str, name: &'m str, path: &JsonPath| {
+        let place = Destination::Body(write.wrap.join(path));
+        Claim::new(By::Field, &[part, name], Cow::Owned(place))
+    };
+    let fields = manifest.fields.iter();
+    let fields = fields
+        .filter(|(_, field)| carried((field.on_create, field.on_update)))
+        .filter_map(|(name, field)| Some(claim("fields", name, field.write.as_ref()?)));
+    let native = manifest.native.iter();
+    let native = native
+        .filter(|(_, field)| carried((field.on_create, field.on_update)))
+        .map(|(name, field)| claim("native", name, &field.write));
+    fields.chain(native).collect()
 }
 
 /// The names of the parameters that a path itself holds.
@@ -386,5 +446,69 @@ mod tests {
             said.contains("`get_many.put.\"/in\"` and `get_many.ids`"),
             "{said}"
         );
+    }
+
+    /// Parts of a file beside its fields, the fields, and what is said of them; nothing where it is right.
+    const WRITES: &[(&str, &str, &str)] = &[
+        (
+            "",
+            "firstName = \"/n\"\nname = \"/n\"",
+            "`fields.firstName` and `fields.name` fill one place",
+        ),
+        (
+            "",
+            "name = \"/n\"\nlastName = \"/n/last\"",
+            "`fields.lastName` and `fields.name`",
+        ),
+        (
+            "put = { \"/n\" = \"x\" }",
+            "name = \"/n\"",
+            "`create.put.\"/n\"` and `fields.name`",
+        ),
+        (
+            "wrap = \"/in\"\nput = { \"/in\" = {} }",
+            "name = \"/n\"",
+            "`create.put.\"/in\"` and `fields.name`",
+        ),
+        ("wrap = \"/in\"\nput = { \"/n\" = 1 }", "name = \"/n\"", ""),
+        (
+            "",
+            "name = \"/n\"\n[native]\nx = { w = \"/n\" }",
+            "`fields.name` and `native.x`",
+        ),
+        (
+            "",
+            "name = { w = \"/n\", on = [\"create\"] }\nfirstName = { w = \"/n\", on = [\"update\"] }",
+            "",
+        ),
+        (
+            "",
+            "email = { w = \"/m/{t=a}/v\" }\nphone = { w = \"/m/{t=b}/v\" }\nname = { r = \"/m/0/v\" }",
+            "",
+        ),
+        (
+            "query = { v = \"1\" }",
+            "name = \"/n\"",
+            "`create.request` and `create.query.v`",
+        ),
+    ];
+
+    #[test]
+    fn no_field_of_a_write_takes_the_place_of_another() {
+        for (create, fields, words) in WRITES.iter().copied() {
+            let text = format!(
+                "format = 1\nid = \"a\"\nname = \"A\"\n[http]\nbase = \"http://a\"\n[get]\nrequest = \"GET /c/{{id}}\"\nitem = \"\"\n[create]\nrequest = \"POST /c?v=1\"\n{create}\n[update]\nrequest = \"PATCH /c/{{id}}\"\n[fields]\nid = \"/id\"\n{fields}\n"
+            );
+            let problems = Problems::new();
+            drop(read("a.toml", &text, &problems));
+            let said = problems.to_string();
+            assert_eq!(
+                said.is_empty(),
+                words.is_empty(),
+                "{create}{fields}: {said}"
+            );
+            assert!(said.contains(words), "{create}{fields}: {said}");
+            assert!(problems.count() < 2, "{create}{fields}: {said}");
+        }
     }
 }

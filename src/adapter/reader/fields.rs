@@ -115,6 +115,7 @@ impl Reading {
             min_length: length(&mut table, "min_length"),
         };
         idle_keys(&table, name, &field);
+        check_part(&table, &field);
         if let Some(shape) = &field.shape {
             check_shape(&table, shape);
         }
@@ -195,6 +196,19 @@ fn idle_keys(table: &Table<'_>, name: &str, field: &Field) {
         for key in ["shape", "clear", "w_enum", "on"] {
             idle(key, "the field has no `w`");
         }
+    }
+}
+
+/// Notes a part of a name that is written where the whole one is read.
+fn check_part(table: &Table<'_>, field: &Field) {
+    let part = matches!(field.wire, Some(WireType::NameFirst | WireType::NameLast));
+    let names = |path: &JsonPath| path.last_key().map(str::to_owned);
+    let whole = |place: &JsonPath| field.read.iter().any(|read| names(read) == names(place));
+    if part && field.write.as_ref().is_some_and(whole) {
+        table.problem(
+            &table.place_of("w"),
+            "a part of a name would be written over the whole: name a place of its own, or leave `w` out",
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::check::Note;
 use crate::adapter::manifest::{
-    AuthRule, FilterTarget, FilterWire, Get, GetMany, ListRoute, Manifest, Route,
+    AuthRule, FilterTarget, FilterWire, Get, GetMany, ListRoute, Manifest, Route, Var,
 };
 use crate::adapter::place::{Destination, Template};
 
@@ -15,22 +15,25 @@ pub(super) fn names_id(route: &Route) -> bool {
 /// Notes holes that nothing fills.
 pub(super) fn check(manifest: &Manifest, note: &Note<'_>) {
     let http = &manifest.http;
-    let check = |steps: &[&str], template: &Template| {
-        check_template(manifest, steps, template, false, note);
+    let always = |steps: &[&str], template: &Template| {
+        check_template(manifest, steps, template, Known::Vars, note);
     };
-    check(&["http", "base"], &http.base);
+    always(&["http", "base"], &http.base);
     for (_, template) in &http.headers {
-        check(&["http", "headers"], template);
-    }
-    for (_, template) in &http.headers_if {
-        check(&["http", "headers_if"], template);
+        always(&["http", "headers"], template);
     }
     for (_, template) in &http.query {
-        check(&["http", "query"], template);
+        always(&["http", "query"], template);
+    }
+    let perhaps = |steps: &[&str], template: &Template| {
+        check_template(manifest, steps, template, Known::AllVars, note);
+    };
+    for (_, template) in &http.headers_if {
+        perhaps(&["http", "headers_if"], template);
     }
     for (index, rule) in http.auth.iter().enumerate() {
         for template in auth_templates(rule) {
-            check(&["http", "auth", &index.to_string()], template);
+            perhaps(&["http", "auth", &index.to_string()], template);
         }
     }
     let mut lists = 0..;
@@ -44,26 +47,54 @@ pub(super) fn check(manifest: &Manifest, note: &Note<'_>) {
     }
 }
 
+/// What may stand in a template.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Vars that have a value.
+    Vars,
+    /// These, and the customer's id.
+    Id,
+    /// All vars: what needs one without a value is left out.
+    AllVars,
+}
+
+impl Known {
+    fn about(id: bool) -> Self {
+        if id { Self::Id } else { Self::Vars }
+    }
+}
+
 fn check_template(
     manifest: &Manifest,
     steps: &[&str],
     template: &Template,
-    id: bool,
+    known: Known,
     note: &Note<'_>,
 ) {
-    let known = |name: &str| manifest.vars.contains_key(name);
-    for hole in template
-        .holes()
-        .filter(|hole| !(known(hole) || (id && *hole == "id")))
-    {
-        note(steps, unknown_hole(manifest, hole));
+    for hole in template.holes() {
+        check_hole(manifest, steps, hole, known, note);
+    }
+}
+
+fn check_hole(manifest: &Manifest, steps: &[&str], hole: &str, known: Known, note: &Note<'_>) {
+    let missing = |var: &Var| var.optional && var.default.is_none();
+    match manifest.vars.get(hole) {
+        None if known == Known::Id && hole == "id" => {}
+        None => note(steps, unknown_hole(manifest, hole)),
+        Some(var) if missing(var) && known != Known::AllVars => note(
+            steps,
+            format!(
+                "`{{{hole}}}` may have no value, and nothing can be left out here: give it a `default`"
+            ),
+        ),
+        Some(_) => {}
     }
 }
 
 fn check_route(manifest: &Manifest, steps: &[&str], route: &Route, id: bool, note: &Note<'_>) {
     let part = |part| [steps, &[part]].concat();
     let check = |key, template: &Template, id: bool| {
-        check_template(manifest, &part(key), template, id, note);
+        check_template(manifest, &part(key), template, Known::about(id), note);
     };
     check_path(manifest, steps, route, id, note);
     for (_, template) in &route.query {
@@ -96,12 +127,9 @@ fn check_route(manifest: &Manifest, steps: &[&str], route: &Route, id: bool, not
 
 fn check_path(manifest: &Manifest, steps: &[&str], route: &Route, id: bool, note: &Note<'_>) {
     let request = [steps, &["request"]].concat();
-    let known = |name: &str| manifest.vars.contains_key(name);
     let own = own_holes(manifest, route);
     for hole in route.path.holes().filter(|hole| !own.contains(hole)) {
-        if !(known(hole) || (id && hole == "id")) {
-            note(&request, unknown_hole(manifest, hole));
-        }
+        check_hole(manifest, &request, hole, Known::about(id), note);
     }
     for name in own
         .iter()

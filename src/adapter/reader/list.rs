@@ -81,12 +81,13 @@ impl Reading {
             StyleWord::Page => Style::Page {
                 page: required(&mut table, "page", destination)?,
                 first: table.integer("first", 0..=1_u64).unwrap_or(1),
-                pages: parsed(&mut table, "pages", Pointer::parse),
-                echo: parsed(&mut table, "echo", Pointer::parse),
+                pages: parsed(&mut table, "pages", said),
+                echo: parsed(&mut table, "echo", said),
             },
             StyleWord::Offset => Style::Offset {
                 offset: required(&mut table, "offset", destination)?,
-                echo: parsed(&mut table, "echo", Pointer::parse),
+                first: table.integer("first", 0..=1_u64).unwrap_or(0),
+                echo: parsed(&mut table, "echo", said),
                 aligned: table.bool("aligned").unwrap_or(false),
             },
             StyleWord::Token => Style::Token(token(&mut table)?),
@@ -121,11 +122,11 @@ impl Reading {
                 with_holes(text, &["n"], "n")
             }),
             sizes,
-            size_echo: parsed(&mut table, "size_echo", Pointer::parse),
-            total: parsed(&mut table, "total", Pointer::parse),
+            size_echo: parsed(&mut table, "size_echo", said),
+            total: parsed(&mut table, "total", said),
             total_kind: parsed(&mut table, "total_kind", total_kind)
                 .unwrap_or(TotalSaid::Kind(TotalKind::Exact)),
-            more: parsed(&mut table, "more", Pointer::parse),
+            more: parsed(&mut table, "more", said),
             depth: table.integer("depth", 1..=u64::from(u32::MAX)),
             depth_error: table.table("depth_error").and_then(|inner| looks(inner)),
             past_end: table.table("past_end").map(past_end).unwrap_or_default(),
@@ -187,6 +188,7 @@ impl Reading {
             value: table.value("value").map(|item| json(&item)),
             words: table.string("enum").map(|text| text.value),
             format: parsed(&mut table, "as", wire_format),
+            listed: table.has("list"),
             list: table.word("list", LISTS).unwrap_or(ListForm::Csv),
             each,
             condition,
@@ -296,6 +298,16 @@ fn past_end(mut table: Table<'_>) -> Vec<u16> {
     let found = statuses(&mut table, "status");
     table.finish();
     found
+}
+
+/// Where an answer says something of its list.
+fn said(text: &str) -> Result<Pointer, String> {
+    match Pointer::parse(text)? {
+        Pointer::Last(_) => Err(format!(
+            "`{text}`: `last:` is for a token's `next` and a key"
+        )),
+        pointer => Ok(pointer),
+    }
 }
 
 fn last_path(text: &str) -> Result<JsonPath, String> {

@@ -1,8 +1,9 @@
 //! The orders of a list in an adapter file.
 
 use super::{Reading, destination, json, required};
-use crate::adapter::manifest::{KeyedPlace, Sort, SortStyle};
+use crate::adapter::manifest::{KeyedPlace, Sort, SortStyle, mentions};
 use crate::adapter::place::{Destination, JsonPath, Template};
+use crate::adapter::wire;
 use crate::document::{Table, Value as Item};
 use crate::model::{CustomerOrderField, OrderDirection};
 use serde_json::Value;
@@ -20,6 +21,9 @@ impl Reading {
         };
         let asc = direction(&mut table, "asc", default_asc);
         let desc = direction(&mut table, "desc", default_desc);
+        if style.as_ref().is_some_and(says_direction) {
+            check_directions(&table, &asc, &desc);
+        }
         table.require("by");
         let mut by = BTreeMap::new();
         if let Some(mut inner) = table.table("by") {
@@ -70,6 +74,28 @@ impl Reading {
     }
 }
 
+/// Whether a style sends the words for the directions.
+fn says_direction(style: &SortStyle) -> bool {
+    !matches!(style, SortStyle::Signed(_))
+}
+
+fn check_directions(table: &Table<'_>, asc: &Value, desc: &Value) {
+    if wire::scalar_text(asc) == wire::scalar_text(desc) {
+        let why = "`asc` and `desc` are one word: nobody could ask for the other direction";
+        table.problem(&table.place_of("desc"), why);
+    }
+}
+
+/// The shape of an order in a body. Without its direction every order would be the CRM's own.
+fn check_each(table: &Table<'_>, each: &Value) {
+    for hole in ["$field", "$direction"] {
+        if !mentions(each, hole) {
+            let why = format!("`each` of an order does not hold \"{hole}\"");
+            table.problem(&table.place_of("each"), why);
+        }
+    }
+}
+
 fn sort_style(table: &mut Table<'_>) -> Option<SortStyle> {
     let words = [
         ("pair", 0),
@@ -94,6 +120,9 @@ fn sort_style(table: &mut Table<'_>) -> Option<SortStyle> {
             let to = required(table, "to", body_path);
             table.require("each");
             let each: Option<Value> = table.value("each").map(|item| json(&item));
+            if let Some(each) = &each {
+                check_each(table, each);
+            }
             Some(SortStyle::Body {
                 to: to?,
                 each: each?,

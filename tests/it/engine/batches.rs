@@ -101,6 +101,44 @@ async fn a_batch_without_a_body_is_empty_where_the_file_says_so() {
     }
 }
 
+/// A batch holds no more ids than each of the words for it allows.
+#[tokio::test]
+async fn a_batch_through_a_list_is_no_larger_than_its_filter() {
+    let short = listed().replace("\"query:ids\"", "{ send = \"query:ids\", max = 10 }");
+    let composed = listed().replace(
+        "[list.filter]\n\"id:in\" = \"query:ids\"",
+        "compose = { into = \"query:ids\", each = \"{value}\", each_in = \"{value}\" }\n[list.filter]\n\"id:in\" = { field = \"id\", max = 10 }",
+    );
+    for text in [short, composed] {
+        let crm = refusing(&[], 200, json!({})).await;
+        let source = source(&crm, &text);
+        assert_eq!(source.capabilities().batch_size, Some(10));
+        let found = fetched(&source, &call(), &numbers(22)).await;
+        assert_eq!(found, numbers(22));
+        assert_eq!(crm.seen().len(), 3);
+    }
+}
+
+/// An id that cannot stand in a batch is asked for alone, where there is a way to do so.
+#[tokio::test]
+async fn an_id_that_no_batch_can_hold_is_asked_for_by_itself() {
+    let text = batching("[get]\nrequest = \"GET /c/{id}\"\nitem = \"\"");
+    let crm = Crm::answering(|seen, _| {
+        if seen.target == "/c/3%2C4" {
+            return Play::Json(200, json!({ "id": "3,4" }));
+        }
+        let rows: Vec<_> = asked(seen).iter().map(|id| json!({ "id": id })).collect();
+        Play::Json(200, json!({ "data": rows }))
+    })
+    .await;
+    let ids = ["1", "3,4", "2"].map(str::to_owned);
+    let found = fetched(&source(&crm, &text), &call(), &ids).await;
+    assert_eq!(found, ids);
+    assert_eq!(crm.seen().len(), 2);
+    let nowhere = fetched(&source(&crm, &batching("")), &call(), &ids).await;
+    assert_eq!(nowhere, ["1", "INVALID_ID", "2"]);
+}
+
 #[tokio::test]
 async fn one_bad_id_costs_the_others_nothing() {
     for text in [batching(""), listed()] {

@@ -49,6 +49,99 @@ async fn lists_are_sent_in_every_form() {
     );
 }
 
+/// A parameter that takes several values is one where the only value must not become two.
+#[tokio::test]
+async fn one_value_is_sent_as_a_list_of_one_where_the_file_says_so() {
+    let filter = |email: &str| Filter {
+        email: Some(email.into()),
+        ..Filter::default()
+    };
+    for (form, target) in [
+        ("", "/c?e=a%40b"),
+        (", list = \"csv\"", "/c?e=a%40b"),
+        (", list = \"brackets\"", "/c?e%5B%5D=a%40b"),
+        (", list = \"json\"", "/c?e=%5B%22a%40b%22%5D"),
+    ] {
+        let more = format!("[list.filter]\n\"email:eq\" = {{ send = \"query:e\"{form} }}");
+        assert_eq!(asked(&more, &filter("a@b"), None).await.target, target);
+        let crm = Crm::json(json!({ "data": [] })).await;
+        let source = source(&crm, &listing_with(NONE, &more));
+        let two = filtered(&source, &filter("a@b,c@d"), None).await;
+        assert_eq!(two.is_err(), form.contains("csv"), "{form}");
+    }
+    let plain = "[list.filter]\n\"email:eq\" = \"query:e\"";
+    let target = asked(plain, &filter("a@b,c@d"), None).await.target;
+    assert_eq!(target, "/c?e=a%40b%2Cc%40d");
+}
+
+/// Conditions that are no text go into a parameter as the JSON they are.
+#[tokio::test]
+async fn conditions_go_into_a_parameter_as_json() {
+    let named = Filter {
+        search: Some("ann".into()),
+        ..Filter::default()
+    };
+    for (more, sent) in [
+        (
+            "compose = { into = \"query:q\", each = { f = \"$field\", v = \"$value\" } }\n[list.filter]\nsearch = { field = \"n\" }",
+            json!([{ "f": "n", "v": "ann" }]),
+        ),
+        (
+            "compose = { into = \"query:q\", each = { \"$field\" = { like = \"$value\" } } }\n[list.filter]\nsearch = { field = \"n\" }",
+            json!({ "n": { "like": "ann" } }),
+        ),
+        (
+            "[list.filter]\nsearch = { send = \"query:q\", each = { by = \"$\" } }",
+            json!({ "by": "ann" }),
+        ),
+    ] {
+        let seen = asked(more, &named, None).await;
+        let (_, query) = seen.target.split_once('?').unwrap();
+        let (_, text) = url::form_urlencoded::parse(query.as_bytes())
+            .next()
+            .unwrap();
+        assert_eq!(
+            serde_json::from_str::<Value>(&text).unwrap(),
+            sent,
+            "{more}"
+        );
+    }
+}
+
+/// What the file itself says needs no quotes to stay what it is.
+#[tokio::test]
+async fn words_of_the_file_stand_in_an_expression_as_they_are() {
+    let compose = "compose = { into = \"query:q\", each = \"{field}>={value}\", join = \"^\" }\n";
+    let filters = "[list.filter]\n\"search\" = { field = \"s\" }\n\"createdAt:gte\" = { field = \"c\", as = \"fmt:At(%Y,%m,%d) %H:%M:%S\" }\n\"deleted:only\" = { field = \"d\", value = \"is 1\" }\n";
+    let more = format!("{compose}{filters}");
+    let filter = Filter {
+        created_at: Some(TimeRange {
+            gte: moment("2024-02-03T04:05:06Z"),
+            lt: None,
+        }),
+        deleted: crmql::model::DeletedFilter::Only,
+        ..Filter::default()
+    };
+    let seen = asked(&more, &filter, None).await;
+    let (_, query) = seen.target.split_once('?').unwrap();
+    let (_, text) = url::form_urlencoded::parse(query.as_bytes())
+        .next()
+        .unwrap();
+    let mut parts: Vec<&str> = text.split('^').collect();
+    parts.sort_unstable();
+    assert_eq!(parts, ["c>=At(2024,02,03) 04:05:06", "d>=is 1"]);
+    let spaced = Filter {
+        search: Some("a b".into()),
+        ..Filter::default()
+    };
+    let crm = Crm::json(json!({ "data": [] })).await;
+    let source = source(&crm, &listing_with(NONE, &more));
+    assert!(
+        filtered(&source, &spaced, None).await.is_err(),
+        "not what the caller says"
+    );
+}
+
 #[tokio::test]
 async fn orders_are_sent_in_every_style() {
     let by = "by = { id = \"i\", createdAt = \"made\" }";

@@ -29,8 +29,14 @@ fn listing(page: &str) -> String {
     listing_with(page, "")
 }
 
+/// What goes to a body takes a request that has one.
 fn listing_with(page: &str, more: &str) -> String {
-    let list = format!("[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = {{ {page} }}\n");
+    let method = match more.contains("body:") {
+        true => "POST",
+        false => "GET",
+    };
+    let list =
+        format!("[[list]]\nrequest = \"{method} /c\"\nitems = \"/data\"\npage = {{ {page} }}\n");
     crate::support::crm::file("", &format!("{list}{more}\n{FIELDS}"))
 }
 

@@ -83,7 +83,7 @@ async fn redirects_are_not_followed_and_credentials_go_nowhere_else() {
 #[tokio::test]
 async fn each_value_goes_to_its_destination() {
     let more = "[list.filter]\n\"search\" = \"body:/q/0/text\"\n\"email:eq\" = \"header:X-Mail\"\n\"phone:eq\" = \"path:phone\"\n\"owner:eq\" = { send = \"query:owner\", as = \"int\" }\n[list.query]\nfixed = \"a b\"\n[list.headers]\nX-Fixed = \"{key}\"\n[list.put]\n\"/on\" = true\n\"/k\" = \"{key}\"";
-    let text = listing_with("kind = \"none\"", more).replace("GET /c", "POST /c/{phone}");
+    let text = listing_with("kind = \"none\"", more).replace("POST /c", "POST /c/{phone}");
     let crm = Crm::json(json!({ "data": [] })).await;
     let filter = Filter {
         search: Some("x\"y".into()),

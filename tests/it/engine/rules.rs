@@ -48,6 +48,24 @@ async fn rule_1_each_style_asks_in_its_own_way() {
     }
 }
 
+/// SCIM and others count rows from one.
+#[tokio::test]
+async fn rows_may_be_counted_from_one() {
+    let file = listing(&format!(
+        "{OFFSET}, first = 1, echo = \"/o\", total = \"/t\""
+    ));
+    for (at, target, echo, past) in [
+        (Position::Start, "/c?o=1&n=2", 1, false),
+        (Position::Index(3), "/c?o=4&n=2", 4, false),
+        (Position::Index(3), "/c?o=4&n=2", 3, true),
+    ] {
+        let crm = Crm::json(json!({ "data": [{ "id": 1 }], "o": echo, "t": 9 })).await;
+        let page = page_of(&source(&crm, &file), at, 2).await.unwrap();
+        assert_eq!(crm.only().target, target);
+        assert_eq!((page.past_end, page.total), (past, Some(9)), "{echo}");
+    }
+}
+
 #[tokio::test]
 async fn rule_2_a_word_for_more_revives_no_missing_token() {
     let file = listing(&format!("{TOKEN}, more = \"/more\""));

@@ -7,7 +7,7 @@ use crmql::model::{
     Change, CustomerOrderField, DateTime, FieldValue, Filter, Order, OrderDirection, TimeRange,
     WriteField, WriteOutcome,
 };
-use crmql::source::{CustomerSource, Paging, Position, SourceErrorKind, Unsupported};
+use crmql::source::{CustomerSource, Paging, Position, Row, SourceErrorKind, Unsupported};
 use serde_json::json;
 
 const NONE: &str = "kind = \"none\"";
@@ -40,6 +40,73 @@ async fn expression(more: &str, filter: &Filter) -> String {
     let (_, query) = target.split_once('?').unwrap();
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());
     pairs.find(|(name, _)| name == "q").unwrap().1.into_owned()
+}
+
+/// Some CRMs have no envelope: what a page says of its list stands in its rows.
+#[tokio::test]
+async fn what_is_said_of_a_list_may_stand_in_its_rows() {
+    let page =
+        "kind = \"token\", send = \"query:t\", next = \"last:/cursor\", total = \"/0/count\"";
+    let rooted = listing(page).replace("\"/data\"", "\"\"");
+    for more in ["", "missing_items = \"empty\"\n"] {
+        let text = rooted.replace("items =", &format!("{more}items ="));
+        let rows = json!([{ "id": 1, "count": 23 }, { "id": 2, "cursor": "c" }]);
+        let page = first(&Crm::json(rows).await, &text).await.unwrap();
+        assert_eq!((ids(&page), page.total), (vec!["1", "2"], Some(23)));
+        assert_eq!(page.next, Some(token("c")));
+    }
+    let judged = listing(NONE).replace(
+        "items =",
+        "ok = { path = \"/data\", unless = [false] }\nitems =",
+    );
+    let crm = Crm::json(json!({ "data": [{ "id": 1 }] })).await;
+    assert_eq!(ids(&first(&crm, &judged).await.unwrap()), ["1"]);
+    let crm = Crm::json(json!({ "data": false })).await;
+    assert!(first(&crm, &judged).await.is_err());
+}
+
+/// No records where there is no list of them, unless the answer says that something went wrong.
+#[tokio::test]
+async fn an_error_without_a_list_is_no_empty_list() {
+    let errors = "[errors]\neach = \"/errors\"\ncode = [\"/code\"]\ncodes = { busy = \"unavailable\", fine = \"ok\" }\n";
+    let text = listing_with(NONE, errors).replace("items =", "missing_items = \"empty\"\nitems =");
+    for (body, kind) in [
+        (json!({}), None),
+        (json!({ "data": null, "errors": [] }), None),
+        (json!({ "code": "fine" }), None),
+        (json!({ "code": "odd" }), None),
+        (
+            json!({ "code": "busy" }),
+            Some(SourceErrorKind::Unavailable),
+        ),
+        (
+            json!({ "errors": [{ "code": "odd" }] }),
+            Some(SourceErrorKind::Malformed),
+        ),
+        (json!({ "data": [], "code": "odd" }), None),
+    ] {
+        let page = first(&Crm::json(body.clone()).await, &text).await;
+        assert_eq!(page.err().map(|error| error.kind), kind, "{body}");
+    }
+}
+
+/// What stands in the last row of a page leads on from there, and need not lead anywhere from the others.
+#[tokio::test]
+async fn a_token_in_the_last_row_is_no_key_of_rows() {
+    let page = "kind = \"token\", send = \"query:t\", next = \"last:/seq\"";
+    let crm = Crm::json(json!({ "data": [{ "id": 1, "seq": 7 }, { "id": 2, "seq": 8 }] })).await;
+    for (anchored, text) in [
+        (false, page.to_owned()),
+        (true, format!("{page}, anchored = true")),
+    ] {
+        let source = source(&crm, &listing(&text));
+        let plan = source.plan(&Filter::default(), None).unwrap();
+        assert!(matches!(plan.paging, Paging::Token(walk) if walk.anchored == anchored));
+        let page = page_of(&source, Position::Start, 2).await.unwrap();
+        assert_eq!(page.next, Some(token("8")));
+        let keyed = |row: &Row| matches!(row, Row::Customer { key: Some(_), .. });
+        assert!(!page.rows.iter().any(keyed));
+    }
 }
 
 #[tokio::test]

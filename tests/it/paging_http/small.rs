@@ -20,19 +20,22 @@ pub(super) enum Style {
     Dangling,
     /// Tokens back, too.
     TokenBack,
+    /// Tokens that stand in the last row of a page.
+    TokenInRow,
     /// Pages of the CRM's own size.
     Link,
     Keyset,
     None,
 }
 
-pub(super) const STYLES: [Style; 9] = [
+pub(super) const STYLES: [Style; 10] = [
     Style::Page,
     Style::Offset,
     Style::Token,
     Style::Numbered,
     Style::Dangling,
     Style::TokenBack,
+    Style::TokenInRow,
     Style::Link,
     Style::Keyset,
     Style::None,
@@ -112,6 +115,9 @@ pub(super) fn adapter_file(habits: Habits) -> String {
         (Style::TokenBack, _) => format!(
             "kind = \"token\", send = \"query:after\", next = \"/next\", prev = \"/prev\", send_prev = \"query:before\", {size}"
         ),
+        (Style::TokenInRow, _) => {
+            format!("kind = \"token\", send = \"query:after\", next = \"last:/next\", {size}")
+        }
         (Style::Link, _) => "kind = \"link\", next = \"/next\"".to_owned(),
         (Style::Keyset, _) => format!(
             "kind = \"keyset\", send = \"query:after\", send_before = \"query:before\", key = \"last:/id\", {size}"
@@ -210,6 +216,9 @@ pub(super) fn answer(habits: Habits, rows: &[String], seen: &Seen) -> Play {
         }
         _ => next,
     };
+    if let (Style::TokenInRow, Some(last)) = (habits.style, data.last_mut()) {
+        last["next"] = json!(next);
+    }
     let prev = shown.first().filter(|_| begin > 0);
     let total = list.len() + if habits.lie == Lie::Total { 30 } else { 0 };
     Play::Json(

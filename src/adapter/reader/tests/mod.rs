@@ -51,8 +51,12 @@ GOLD = "gold"
 /// The problems of the good file with one thing changed.
 fn problems_with(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from}");
+    problems_of(&GOOD.replacen(from, to, 1))
+}
+
+fn problems_of(text: &str) -> String {
     let problems = Problems::new();
-    let read = read("a.toml", &GOOD.replacen(from, to, 1), &problems);
+    let read = read("a.toml", text, &problems);
     assert_eq!(read.is_none(), !problems.is_empty());
     problems.to_string()
 }
@@ -152,8 +156,8 @@ const CASES: &[(&str, &str, &str)] = &[
         "`each` holds no value: \"$value\" or \"$values\" is missing",
     ),
     (
-        "[list.filter]\n",
-        "compose = { into = \"body:/q\", each = [\"$field\", \"$value\"] }\n[list.filter]\n",
+        "request = \"GET /people\"\nitems   = \"/data\"\npage    = { kind = \"offset\", offset = \"query:o\", size = \"query:n\" }\n[list.filter]\n",
+        "request = \"POST /people\"\nitems   = \"/data\"\npage    = { kind = \"offset\", offset = \"query:o\", size = \"query:n\" }\ncompose = { into = \"body:/q\", each = [\"$field\", \"$value\"] }\n[list.filter]\n",
         "",
     ),
     (

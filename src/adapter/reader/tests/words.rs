@@ -1,6 +1,6 @@
 //! Operators that a file owes, and keys that would do nothing.
 
-use super::problems_with;
+use super::{GOOD, problems_of, problems_with};
 
 /// What is changed, into what, and what is said then; nothing where it is right.
 const CASES: &[(&str, &str, &str)] = &[
@@ -20,8 +20,8 @@ const CASES: &[(&str, &str, &str)] = &[
         "has no `search`",
     ),
     (
-        TIER,
-        "compose = { into = \"body:/q\", each = [\"$field\", \"$op\", \"$value\"], ops = { eq = \"=\" } }\n[list.filter]\n\"search\" = { field = \"m\", each = [\"$field\", \"~\", \"$value\"] }\n\"deleted:only\" = { field = \"d\", value = true }\n",
+        "request = \"GET /people\"\nitems   = \"/data\"\npage    = { kind = \"offset\", offset = \"query:o\", size = \"query:n\" }\n[list.filter]\n\"tier:in\" = { send = \"query:tier\", enum = \"tier\" }\n",
+        "request = \"POST /people\"\nitems   = \"/data\"\npage    = { kind = \"offset\", offset = \"query:o\", size = \"query:n\" }\ncompose = { into = \"body:/q\", each = [\"$field\", \"$op\", \"$value\"], ops = { eq = \"=\" } }\n[list.filter]\n\"search\" = { field = \"m\", each = [\"$field\", \"~\", \"$value\"] }\n\"deleted:only\" = { field = \"d\", value = true }\n",
         "",
     ),
     (
@@ -105,6 +105,71 @@ const CASES: &[(&str, &str, &str)] = &[
         "`GOLD` is not known; accepted: TRUE, FALSE",
     ),
     (
+        NAME,
+        "name = \"/n\"\nfirstName = { r = \"/p/n\", w = \"/n\", type = \"name_first\", on = [\"update\"] }\n",
+        "a part of a name would be written over the whole",
+    ),
+    (
+        NAME,
+        "name = \"/name\"\nfirstName = { r = \"/whole\", w = \"/first\", type = \"name_first\" }\n",
+        "",
+    ),
+    (
+        SORT,
+        "style = \"suffix\"\nto    = \"query:sort\"\nasc = \"+\"\ndesc = \"+\"\n",
+        "`asc` and `desc` are one word",
+    ),
+    (
+        SORT,
+        "style = \"pair\"\nfield = \"query:s\"\ndirection = \"query:d\"\nasc = 1\ndesc = \"1\"\n",
+        "`asc` and `desc` are one word",
+    ),
+    (
+        SORT,
+        "style = \"suffix\"\nto    = \"query:sort\"\nasc = \"\"\ndesc = \"-\"\n",
+        "",
+    ),
+    (
+        "request = \"GET /people\"\n",
+        "request = \"GET /people\"\nput = { \"/q\" = 1 }\n",
+        "`list[0].put.\"/q\"` goes to a body, and a GET has none",
+    ),
+    (
+        TIER,
+        "[list.filter]\n\"email:eq\" = \"body:/email\"\n",
+        "`list[0].filter.\"email:eq\"` goes to a body, and a GET has none",
+    ),
+    (
+        TIER,
+        "[list.filter]\n\"email:eq\" = { send = \"query:e\", value = \"x\" }\n",
+        "`value` of the filter `email:eq` stands for whatever is asked for",
+    ),
+    (
+        TIER,
+        "[list.filter]\n\"email:eq\" = { send = \"query:e\", value = \"x\", residual = true }\n\"deleted:only\" = { send = \"query:d\", value = true }\n",
+        "",
+    ),
+    (
+        "\"GET /people\"",
+        "\"DELETE /people\"",
+        "a list is asked for by GET or POST",
+    ),
+    (
+        "\"GET /people/{id}\"",
+        "\"PUT /people/{id}\"",
+        "one customer is asked for by GET or POST",
+    ),
+    (
+        "\"POST /people\"",
+        "\"GET /people\"",
+        "nothing is written by GET",
+    ),
+    (
+        "size = \"query:n\"",
+        "size = \"query:n\", total = \"last:/n\"",
+        "`last:` is for a token's `next` and a key",
+    ),
+    (
         "[enums.tier]\n",
         "[errors]\ncodes = { X = \"invalid\" }\n[enums.tier]\n",
         "`codes` does nothing here",
@@ -122,7 +187,37 @@ const CASES: &[(&str, &str, &str)] = &[
 ];
 
 const TIER: &str = "[list.filter]\n\"tier:in\" = { send = \"query:tier\", enum = \"tier\" }\n";
+const SORT: &str = "style = \"signed\"\nto    = \"query:sort\"\n";
 const NAME: &str = "name = \"/name\"\n";
+
+/// What has no value is left out where a way to sign in or a header of `headers_if` needs it; nothing else can be.
+#[test]
+fn a_var_that_may_be_missing_stands_only_where_it_may_be() {
+    let with = |from: &str, to: &str| {
+        problems_of(&GOOD.replacen(from, to, 1).replacen(
+            "[vars]\n",
+            "[vars]\nopt = { optional = true }\nset = { optional = true, default = \"1\" }\n",
+            1,
+        ))
+    };
+    let refused = "`{opt}` may have no value";
+    let query = "request = \"GET /people\"\nquery = { v = \"{opt}\" }";
+    for (from, to) in [
+        ("request = \"GET /people\"", query),
+        ("\"GET /people\"", "\"GET /{opt}/people\""),
+        ("[http]", "[http]\nheaders = { A = \"{opt}\" }"),
+        ("[http]", "[http]\nquery = { a = \"{opt}\" }"),
+        ("[create]", "[create]\nput = { \"/a\" = \"x {opt}\" }"),
+        ("\"{base_url}\"", "\"{opt}\""),
+    ] {
+        let said = with(from, to);
+        assert!(said.contains(refused), "{to}: {said}");
+        let said = with(from, &to.replace("{opt}", "{set}"));
+        assert_eq!(said, "", "{to}");
+    }
+    let said = with("[http]", "[http]\nheaders_if = { A = \"{opt}\" }");
+    assert_eq!(said, "");
+}
 
 #[test]
 fn what_is_owed_and_what_is_idle_is_said() {
