@@ -240,7 +240,8 @@ impl Pages {
             } => {
                 let echo = self.number(echo.as_ref(), self.slots.echo, said);
                 let pages = self.number(pages.as_ref(), self.slots.pages, said);
-                page::read(*first, echo, pages, said, &mut page)?;
+                let exact = page.total.filter(|_| self.total_kind() == TotalKind::Exact);
+                page::read(*first, echo, (pages, exact), said, &mut page)?;
             }
             Style::Offset { echo, .. } => offset::read(
                 self.number(echo.as_ref(), self.slots.echo, said),

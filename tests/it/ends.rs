@@ -1,0 +1,63 @@
+//! Where a list ends, and what is said of its length, behind CRMs that say too little or contradict themselves: every row once,
+//! or a word that it cannot be known.
+
+use super::lies::{before, behind, number, walk};
+use super::support::crm::{Crm, Play, Seen};
+use super::support::gateway::parameters;
+use serde_json::{Value, json};
+
+/// The members of a list in one text, as `walk` shows them.
+fn quoted(ids: impl IntoIterator<Item = usize>) -> Vec<String> {
+    ids.into_iter().map(|id| format!("\"{id}\"")).collect()
+}
+
+/// A page of numbered customers as the adapter of this name reads it; `pages` instead of the true number of pages.
+fn numbered(name: &str, seen: &Seen, all: &[Value], total: usize, pages: Option<usize>) -> Play {
+    let asked = parameters(&seen.target);
+    let size = number(
+        &asked,
+        if name == "gtateth" {
+            "limit"
+        } else {
+            "per_page"
+        },
+    )
+    .unwrap();
+    let page = number(&asked, "page").unwrap_or(1);
+    let rows: Vec<&Value> = all.iter().skip((page - 1) * size).take(size).collect();
+    let pages = pages.unwrap_or(total.div_ceil(size));
+    Play::Json(
+        200,
+        if name == "gtateth" {
+            json!({ "success": true, "data": rows, "pagination": { "total": total, "page": page, "limit": size, "totalPages": pages } })
+        } else {
+            json!({ "data": rows, "meta": { "total": total, "current_page": page, "last_page": pages } })
+        },
+    )
+}
+
+/// A customer as both adapters read it, made in this minute.
+fn made(id: usize, minute: usize) -> Value {
+    let time = format!("2024-01-01T{:02}:{:02}:00Z", minute / 60, minute % 60);
+    json!({ "_id": format!("{id}"), "id": id, "created_at": time })
+}
+
+/// A stale number of pages, or one that is capped, beside a total that says more: the rows decide.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_of_pages_that_the_total_contradicts_ends_no_list() {
+    for name in ["gtateth", "flextell"] {
+        for (count, total) in [(30, 30), (10, 30)] {
+            let crm = Crm::answering(move |seen, _| {
+                let all: Vec<Value> = (0..count).map(|id| made(id, id)).collect();
+                numbered(name, seen, &all, total, Some(1))
+            })
+            .await;
+            for size in [10, 7, 40] {
+                let (ids, totals, error) = walk(&before(&crm, name), "", size).await;
+                assert_eq!((ids, error), (quoted(0..count), None), "{name} by {size}");
+                let last = totals.last().unwrap();
+                assert!(last.is_null() || *last == count, "{name}: {totals:?}");
+            }
+        }
+    }
+}
