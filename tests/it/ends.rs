@@ -61,3 +61,28 @@ async fn a_number_of_pages_that_the_total_contradicts_ends_no_list() {
         }
     }
 }
+
+/// What ends a walk is declared; anything else that is no token is an error.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_next_that_is_no_token_is_no_end() {
+    let rows: Vec<Value> = (0..10).map(|id| json!({ "id": format!("{id}") })).collect();
+    let style = "kind = \"token\", send = \"query:after\", next = \"/next\"";
+    for (next, ends) in [
+        (json!(null), true),
+        (json!(""), true),
+        (json!({ "a": 1 }), false),
+        (json!([]), false),
+        (json!(true), false),
+        (json!(false), false),
+        (json!(1.5), false),
+    ] {
+        let crm = Crm::json(json!({ "data": rows, "next": next })).await;
+        let (ids, totals, error) = walk(&behind(&crm, style, ""), "", 10).await;
+        if ends {
+            assert_eq!((ids.len(), error), (10, None), "{next}");
+        } else {
+            assert_eq!(error.as_deref(), Some("SOURCE_INVALID_RESPONSE"), "{next}");
+            assert!(totals.is_empty());
+        }
+    }
+}

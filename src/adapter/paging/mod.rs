@@ -249,14 +249,10 @@ impl Pages {
                 &mut page,
             ),
             Style::Token(token) => {
-                page.next = token::next(
-                    token,
-                    self.leaf(Some(&token.next), self.slots.next, said),
-                    page.more,
-                );
-                page.prev = token.prev.as_ref().and_then(|prev| {
-                    token::prev(token, self.leaf(Some(prev), self.slots.prev, said))
-                });
+                let leaf = self.leaf(Some(&token.next), self.slots.next, said);
+                page.next = token::next(token, leaf, page.more)?;
+                let leaf = self.leaf(token.prev.as_ref(), self.slots.prev, said);
+                page.prev = token::prev(token, leaf)?;
             }
             Style::Link { next, prev, .. } => {
                 let from = said.asked.from.as_ref();
