@@ -86,3 +86,34 @@ async fn a_next_that_is_no_token_is_no_end() {
         }
     }
 }
+
+/// A page by offset, of so many rows at most, whose count counts its own rows.
+fn by_offset(seen: &Seen, count: usize, most: usize, echoes: bool) -> Play {
+    let asked = parameters(&seen.target);
+    let size = number(&asked, "limit").unwrap().min(most);
+    let offset = number(&asked, "offset").unwrap_or(0);
+    let rows = (offset..count).take(size);
+    let rows: Vec<Value> = rows.map(|id| json!({ "id": id, "name": "N" })).collect();
+    let mut answer = json!({ "count": rows.len(), "data": rows, "offset": offset });
+    if echoes {
+        answer["limit"] = json!(size);
+    }
+    Play::Json(200, answer)
+}
+
+/// The CRM gives fewer rows than asked and does not say so: the rows of a page are not taken for the whole list.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_page_that_counts_itself_is_no_whole_list() {
+    for (most, size) in [(10, 20), (50, 60), (10, 7), (50, 100)] {
+        for echoes in [false, true] {
+            let crm = Crm::answering(move |seen, _| by_offset(seen, 60, most, echoes)).await;
+            let (ids, totals, error) = walk(&before(&crm, "spirii"), "", size).await;
+            assert_eq!(
+                (ids, error),
+                (quoted(0..60), None),
+                "{most} at most, by {size}"
+            );
+            assert!(totals.iter().all(|total| total.is_null() || *total == 60));
+        }
+    }
+}

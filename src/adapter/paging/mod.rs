@@ -299,10 +299,14 @@ impl Pages {
 
     /// Whether the CRM gives fewer rows at once than were asked for, and gave all of those.
     fn is_cut(&self, said: &Said<'_, '_>, rows: usize) -> bool {
-        let size = self.number(self.paginator.size_echo.as_ref(), self.slots.size, said);
-        size.is_some_and(|size| {
+        self.size(said).is_some_and(|size| {
             size > 0 && size < u64::from(said.asked.size) && rows as u64 >= size
         })
+    }
+
+    /// The size that the CRM says its page has.
+    fn size(&self, said: &Said<'_, '_>) -> Option<u64> {
+        self.number(self.paginator.size_echo.as_ref(), self.slots.size, said)
     }
 
     fn total(&self, said: &Said<'_, '_>, rows: usize, cut: bool) -> Option<u64> {
@@ -312,7 +316,9 @@ impl Pages {
             TotalSaid::PageOrAll => {
                 let first = matches!(said.asked.at, Position::Start | Position::Index(0));
                 let more_than_page = total > rows as u64;
-                let short = rows < said.asked.size as usize && !cut;
+                // Where the size should be said and is not, a page may be short because its CRM gives no longer ones.
+                let silent = self.paginator.size_echo.is_some() && self.size(said).is_none();
+                let short = rows < said.asked.size as usize && !cut && !silent;
                 let whole_list = first && total == rows as u64 && short;
                 (more_than_page || whole_list).then_some(total)
             }
