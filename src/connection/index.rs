@@ -31,7 +31,8 @@ pub(super) async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, 
             ..Strip::default()
         }),
         (Gap::Start, Way::Forward) => {
-            let looks = ask.look && ask.need > 0 && list.plan.total != TotalKind::Exact;
+            let told = list.plan.total == TotalKind::Exact && !list.plan.total_in_doubt;
+            let looks = ask.look && ask.need > 0 && !told;
             let range = cheapest(list, &[0..rows + u64::from(looks), 0..rows]);
             let mut strip = Strip::default();
             read(list, &mut strip, range).await?;

@@ -117,3 +117,17 @@ async fn a_short_page_that_counts_itself_is_no_whole_list() {
         }
     }
 }
+
+/// Nobody knows whether the count is that of the list; the row that tells whether more follow comes with the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_follows_a_first_window_costs_no_call_where_the_count_may_be_the_pages() {
+    for count in [60, 21, 20, 5] {
+        let crm = Crm::answering(move |seen, _| by_offset(seen, count, 100, true)).await;
+        let query = "{ customers(first: 20) { nodes { id } pageInfo { hasNextPage } } }";
+        let answer = before(&crm, "spirii").ask(query).await;
+        let list = &answer["data"]["customers"];
+        assert_eq!(list["pageInfo"]["hasNextPage"], count > 20);
+        assert_eq!(list["nodes"].as_array().unwrap().len(), count.min(20));
+        assert_eq!(crm.seen().len(), 1, "{count} rows");
+    }
+}

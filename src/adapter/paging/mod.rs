@@ -154,6 +154,11 @@ impl Pages {
         }
     }
 
+    /// Whether the total may turn out to count the rows of a page.
+    pub fn may_count_a_page(&self) -> bool {
+        self.paginator.total.is_some() && self.paginator.total_kind == TotalSaid::PageOrAll
+    }
+
     /// How many rows can be reached.
     pub fn depth(&self) -> Option<u64> {
         self.paginator.depth
