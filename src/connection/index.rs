@@ -6,7 +6,7 @@
 use super::drift::{SLACK, in_place};
 use super::key::{Bearing, Sighting, bearing, sight};
 use super::list::{Ask, Halt, List};
-use super::pages::{malformed, plan, read, sizes, too_deep};
+use super::pages::{ends_before, malformed, plan, read, read_or_past, sizes, too_deep};
 use super::place::{Gap, Mark, Way};
 use super::seek::seek;
 use super::strip::Strip;
@@ -101,7 +101,22 @@ async fn around(
     ranges.extend([core.start..core.end + 1, core.clone()]);
     let range = cheapest(list, &ranges);
     let mut strip = Strip::default();
-    read(list, &mut strip, range.clone()).await?;
+    let refused = read_or_past(list, &mut strip, range.clone()).await?;
+    let strip = found(list, strip, mark, after, range.start).await?;
+    match refused {
+        Some((row, error)) if !ends_before(list, &strip, row).await? => Err(error.into()),
+        _ => Ok(strip),
+    }
+}
+
+/// The rows around a cursor's row: those in hand, which were asked for from a place on, or those where it is by now.
+async fn found(
+    list: &List<'_>,
+    mut strip: Strip,
+    mark: &Mark,
+    after: bool,
+    asked: u64,
+) -> Result<Strip, Halt> {
     if settle(list, &mut strip, mark, after, false) {
         return Ok(strip);
     }
@@ -112,7 +127,7 @@ async fn around(
         return Ok(found.unwrap_or_else(|| guess(list, strip, mark, after)));
     }
     for side in [Way::Forward, Way::Backward] {
-        probe(list, &mut strip, side, range.start).await?;
+        probe(list, &mut strip, side, asked).await?;
         if settle(list, &mut strip, mark, after, true) {
             return Ok(strip);
         }
@@ -182,13 +197,10 @@ async fn probe(list: &List<'_>, strip: &mut Strip, side: Way, asked: u64) -> Res
         }
         Way::Backward if first > 0 => {
             let mut earlier = Strip::default();
-            read(
-                list,
-                &mut earlier,
-                first.saturating_sub((most / 2).max(1))..first,
-            )
-            .await?;
+            let before = first.saturating_sub((most / 2).max(1))..first;
+            read_or_past(list, &mut earlier, before).await?;
             strip.pages += earlier.pages;
+            strip.total = strip.total.or(earlier.total);
             strip.at_start = earlier.at_start;
             earlier.rows.retain(|raw| raw.spot.ordinal < first);
             strip.prepend(earlier.rows);

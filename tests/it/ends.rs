@@ -2,9 +2,12 @@
 //! or a word that it cannot be known.
 
 use super::lies::{before, behind, number, walk};
+use super::odd_data::direct::Asked;
 use super::support::crm::{Crm, Play, Seen};
-use super::support::gateway::parameters;
+use super::support::gateway::{codes, parameters};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 /// The members of a list in one text, as `walk` shows them.
 fn quoted(ids: impl IntoIterator<Item = usize>) -> Vec<String> {
@@ -129,5 +132,103 @@ async fn what_follows_a_first_window_costs_no_call_where_the_count_may_be_the_pa
         assert_eq!(list["pageInfo"]["hasNextPage"], count > 20);
         assert_eq!(list["nodes"].as_array().unwrap().len(), count.min(20));
         assert_eq!(crm.seen().len(), 1, "{count} rows");
+    }
+}
+
+/// A CRM of 100 customers that lists only some of them later, and refuses with this status each page that holds none.
+async fn refusing(
+    name: &'static str,
+    status: u16,
+    left: std::ops::Range<usize>,
+) -> (Crm, Arc<AtomicBool>) {
+    let gone = Arc::new(AtomicBool::new(false));
+    let later = Arc::clone(&gone);
+    let crm = Crm::answering(move |seen, _| {
+        let here = if later.load(Ordering::Relaxed) {
+            left.clone()
+        } else {
+            0..100
+        };
+        let all: Vec<Value> = here.map(|id| made(id, id)).collect();
+        let play = numbered(name, seen, &all, all.len(), None);
+        match &play {
+            Play::Json(_, body) if body["data"] == json!([]) => {
+                Play::Json(status, json!({ "success": false, "error": "no such page" }))
+            }
+            _ => play,
+        }
+    })
+    .await;
+    (crm, gone)
+}
+
+const WINDOW: &str = "nodes { sourceId } pageInfo { endCursor hasNextPage }";
+
+async fn window(gateway: &Asked, size: usize, after: &Value) -> Value {
+    let query = format!("{{ list: customers(first: {size}, after: {after}) {{ {WINDOW} }} }}");
+    gateway.ask(&query).await
+}
+
+fn ids(answer: &Value) -> Vec<usize> {
+    let nodes = answer["data"]["list"]["nodes"].as_array().unwrap();
+    let id = |node: &Value| node["sourceId"].as_str().unwrap().parse().unwrap();
+    nodes.iter().map(id).collect()
+}
+
+/// Many rows go, and the page of a cursor lies past the end by now; that this is refused says nothing of the caller's input.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cursor_outlives_the_rows_before_it_where_the_crm_refuses_pages_past_the_end() {
+    for name in ["gtateth", "flextell"] {
+        for status in [400, 404, 416, 422] {
+            let (crm, gone) = refusing(name, status, 40..65).await;
+            let gateway = before(&crm, name);
+            let mut after = Value::Null;
+            for _ in 0..3 {
+                let answer = window(&gateway, 20, &after).await;
+                after = answer["data"]["list"]["pageInfo"]["endCursor"].clone();
+            }
+            gone.store(true, Ordering::Relaxed);
+            let answer = window(&gateway, 20, &after).await;
+            assert_eq!(codes(&answer), [""; 0], "{name} {status}: {answer:#}");
+            assert_eq!(ids(&answer), [60, 61, 62, 63, 64], "{name} {status}");
+            assert_eq!(
+                answer["extensions"]["paging"],
+                Value::Null,
+                "{name} {status}"
+            );
+        }
+    }
+}
+
+/// A refusal of a page that the CRM's own total says is there stays an error.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_page_within_the_total_is_no_end() {
+    for name in ["gtateth", "flextell"] {
+        for most in [1, 3] {
+            let crm = Crm::answering(move |seen, asked| {
+                let all: Vec<Value> = (0..100).map(|id| made(id, id)).collect();
+                match asked < most {
+                    true => numbered(name, seen, &all, 100, None),
+                    false => Play::Json(400, json!({ "success": false, "error": "no" })),
+                }
+            })
+            .await;
+            let (ids, _, error) = walk(&before(&crm, name), "", 20).await;
+            assert_eq!(error.as_deref(), Some("INVALID_INPUT"), "{name} {most}");
+            assert_eq!(ids, quoted(0..20 * most));
+        }
+        // Only the page of the cursor is refused, whichever it is asked with.
+        let crm = Crm::answering(move |seen, asked| {
+            let all: Vec<Value> = (0..100).map(|id| made(id, id)).collect();
+            let asked_for = parameters(&seen.target);
+            match asked > 2 && asked_for["page"] != "1" {
+                true => Play::Json(400, json!({ "success": false, "error": "no" })),
+                false => numbered(name, seen, &all, 100, None),
+            }
+        })
+        .await;
+        let (ids, _, error) = walk(&before(&crm, name), "", 20).await;
+        assert_eq!(error.as_deref(), Some("INVALID_INPUT"), "{name}");
+        assert_eq!(ids, quoted(0..60));
     }
 }
