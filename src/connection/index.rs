@@ -4,7 +4,7 @@
 //! source says about itself is believed only as far as its answers agree with it.
 
 use super::drift::{SLACK, in_place};
-use super::key::{Bearing, Sighting, bearing, sight};
+use super::key::{Bearing, Sighting, bearing, is_shuffled, sight};
 use super::list::{Ask, Halt, List};
 use super::pages::{ends_before, malformed, plan, read, read_or_past, sizes, too_deep};
 use super::place::{Gap, Mark, Way};
@@ -166,7 +166,10 @@ fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: 
     let expected = ordinal.saturating_sub(begin(strip, ordinal));
     let expected = usize::try_from(expected).unwrap_or(usize::MAX);
     let seam = match sight(strip, mark, after, list.order(), (expected, sought)) {
-        Sighting::Here(seam) => seam,
+        Sighting::Here(seam) => {
+            strip.drifted |= is_shuffled(strip, mark, list.order());
+            seam
+        }
         Sighting::Nowhere if in_place(mark, strip.rows.get(expected)) => {
             expected + usize::from(after)
         }
