@@ -283,3 +283,18 @@ async fn a_list_in_an_order_of_its_own_is_read_whole() {
     }
     assert_eq!(seen, (0..60).collect::<Vec<_>>());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_by_number_that_the_crm_ignores_is_an_error() {
+    for (order, code) in [
+        ("", None),
+        (", orderBy: { field: ID, direction: DESC }", None),
+        (", orderBy: { field: ID }", Some("SOURCE_INVALID_RESPONSE")),
+    ] {
+        let rows: Vec<Value> = [100, 99, 5].map(|id| json!({ "id": id })).into();
+        let crm = Crm::json(json!({ "data": rows, "count": 3, "limit": 20, "offset": 0 })).await;
+        let query = format!("{{ customers(first: 5{order}) {{ nodes {{ id }} }} }}");
+        let answer = before(&crm, "spirii").ask(&query).await;
+        assert_eq!(codes(&answer).first().copied(), code, "{order}: {answer:#}");
+    }
+}
