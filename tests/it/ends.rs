@@ -7,7 +7,7 @@ use super::support::crm::{Crm, Play, Seen};
 use super::support::gateway::{codes, parameters};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// The members of a list in one text, as `walk` shows them.
 fn quoted(ids: impl IntoIterator<Item = usize>) -> Vec<String> {
@@ -297,4 +297,36 @@ async fn an_order_by_number_that_the_crm_ignores_is_an_error() {
         let answer = before(&crm, "spirii").ask(&query).await;
         assert_eq!(codes(&answer).first().copied(), code, "{order}: {answer:#}");
     }
+}
+
+/// The same values are the same filter, in whatever order and however often they are named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_of_values_is_a_set() {
+    let row = json!({ "_id": "a", "tier": "gold" });
+    let answer = json!({ "success": true, "data": [row], "pagination": { "total": 1, "page": 1, "limit": 20, "totalPages": 1 } });
+    let crm = Crm::json(answer).await;
+    let query = "{ customers(filter: { tier: [GOLD, GOLD] }) { nodes { id } } }";
+    let answer = before(&crm, "gtateth").ask(query).await;
+    assert_eq!(codes(&answer), [""; 0], "{answer:#}");
+    assert_eq!(parameters(&crm.only().target)["tier"], "gold");
+
+    let targets = Arc::new(Mutex::new(Vec::new()));
+    let asked = Arc::clone(&targets);
+    let crm = Crm::answering(move |seen, _| {
+        asked.lock().unwrap().push(seen.target.clone());
+        by_offset(seen, 60, 100, true)
+    })
+    .await;
+    let gateway = before(&crm, "spirii");
+    let list = async |types: &str, after: &Value| {
+        let query = format!(
+            "{{ list: customers(first: 5, after: {after}, filter: {{ type: [{types}] }}) {{ {WINDOW} }} }}"
+        );
+        gateway.ask(&query).await
+    };
+    let first = list("PRIVATE, BUSINESS", &Value::Null).await;
+    let end = &first["data"]["list"]["pageInfo"]["endCursor"];
+    let next = list("BUSINESS, PRIVATE, BUSINESS", end).await;
+    assert_eq!(codes(&next), [""; 0], "{next:#}");
+    assert_eq!(ids(&next), [5, 6, 7, 8, 9]);
 }
