@@ -6,6 +6,7 @@ use super::odd_data::direct::Asked;
 use super::support::crm::{Crm, Play, Seen};
 use super::support::gateway::{codes, parameters};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -296,6 +297,34 @@ async fn an_order_by_number_that_the_crm_ignores_is_an_error() {
         let query = format!("{{ customers(first: 5{order}) {{ nodes {{ id }} }} }}");
         let answer = before(&crm, "spirii").ask(&query).await;
         assert_eq!(codes(&answer).first().copied(), code, "{order}: {answer:#}");
+    }
+}
+
+/// What follows which page: a chain of ten rows a page whose end leads to its beginning, by a token that nobody was given yet.
+fn circle(seen: &Seen) -> Play {
+    let begin = number(&parameters(&seen.target), "after").unwrap_or(0);
+    let rows: Vec<Value> = (begin..begin + 10)
+        .map(|id| json!({ "id": format!("{id}") }))
+        .collect();
+    Play::Json(
+        200,
+        json!({ "data": rows, "next": format!("{}", (begin + 10) % 30) }),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_circle_of_tokens_repeats_no_row_to_who_walks_it() {
+    for size in [7, 10, 13, 30] {
+        let crm = Crm::answering(|seen, _| circle(seen)).await;
+        let style = "kind = \"token\", send = \"query:after\", next = \"/next\", dangling = true";
+        let (ids, _, error) = walk(&behind(&crm, style, ""), "", size).await;
+        assert_eq!(
+            error.as_deref(),
+            Some("SOURCE_INVALID_RESPONSE"),
+            "by {size}"
+        );
+        let distinct: HashSet<&String> = ids.iter().collect();
+        assert_eq!(distinct.len(), ids.len(), "by {size}: {ids:?}");
     }
 }
 
