@@ -328,6 +328,43 @@ async fn a_circle_of_tokens_repeats_no_row_to_who_walks_it() {
     }
 }
 
+/// What a CRM writes where nothing is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_word_for_nothing_makes_no_customer_a_deleted_one() {
+    for (deleted_at, shown, errors) in [
+        (json!(null), true, 0),
+        (json!(""), true, 1),
+        (json!(false), true, 1),
+        (json!(0), true, 1),
+        (json!([]), true, 1),
+        (json!({}), true, 1),
+        (json!("2024-01-02T00:00:00Z"), false, 0),
+        (json!(true), false, 0),
+    ] {
+        let row = json!({ "id": 1, "deleted_at": deleted_at });
+        let crm = Crm::json(
+            json!({ "data": [row], "meta": { "total": 1, "current_page": 1, "last_page": 1 } }),
+        )
+        .await;
+        let query = "{ list: customers { nodes { sourceId status deletedAt } } }";
+        let answer = before(&crm, "flextell").ask(query).await;
+        assert_eq!(
+            ids(&answer).len(),
+            usize::from(shown),
+            "{deleted_at}: {answer:#}"
+        );
+        assert_eq!(codes(&answer).len(), errors, "{deleted_at}: {answer:#}");
+        let active = |node: &Value| node["status"] == "ACTIVE" && node["deletedAt"].is_null();
+        assert!(
+            answer["data"]["list"]["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(active)
+        );
+    }
+}
+
 /// The same values are the same filter, in whatever order and however often they are named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_of_values_is_a_set() {
