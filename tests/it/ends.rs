@@ -365,6 +365,35 @@ async fn a_word_for_nothing_makes_no_customer_a_deleted_one() {
     }
 }
 
+/// A total that counts deleted rows is not believed again once one of them was seen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_total_that_was_seen_to_count_deleted_rows_is_not_told_again() {
+    let crm = Crm::answering(move |seen, _| {
+        let row = |id: usize| {
+            let mut row = made(id, id);
+            if id == 12 {
+                row["deleted_at"] = json!("2024-02-01T00:00:00Z");
+            }
+            row
+        };
+        let all: Vec<Value> = (0..60).map(row).collect();
+        numbered("flextell", seen, &all, 60, None)
+    })
+    .await;
+    let gateway = before(&crm, "flextell");
+    let (ids, totals, error) = walk(&gateway, "", 5).await;
+    assert_eq!((ids.len(), error), (59, None));
+    let first_null = totals.iter().position(Value::is_null).unwrap();
+    assert!(
+        totals[first_null..].iter().all(Value::is_null),
+        "{totals:?}"
+    );
+    let (_, again, _) = walk(&gateway, "", 5).await;
+    assert!(again.iter().all(Value::is_null), "{again:?}");
+    let (_, whole, _) = walk(&gateway, "", 100).await;
+    assert_eq!(whole, [59], "the whole list was seen");
+}
+
 /// The same values are the same filter, in whatever order and however often they are named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_of_values_is_a_set() {
