@@ -4,7 +4,7 @@
 //! against it. Rows that the gateway checks again itself are not judged here: those are left out, and nothing is wrong.
 
 use super::faults::malformed;
-use crate::model::{Customer, CustomerOrderField, DateTime, Filter, OrderDirection};
+use crate::model::{Customer, CustomerOrderField, DateTime, Filter, Order, OrderDirection};
 use crate::source::{ListPlan, Page, Row, SourceError};
 
 /// Customers who may be found by an address or a time that they do not show.
@@ -19,27 +19,40 @@ pub fn check(plan: &ListPlan, page: &Page) -> Result<(), SourceError> {
     {
         return Err(malformed("the CRM answers rows that its filter leaves out"));
     }
-    let Some(order) = plan.order else {
-        return Ok(());
-    };
-    let moments: Vec<DateTime> = customers(page)
-        .filter_map(|customer| match order.field {
-            CustomerOrderField::CreatedAt => customer.created_at,
-            CustomerOrderField::UpdatedAt => customer.updated_at,
-            // How CRMs compare texts, numbers and words is their own.
-            _ => None,
-        })
-        .collect();
-    let sorted = match order.direction {
-        OrderDirection::Asc => moments.is_sorted(),
-        OrderDirection::Desc => moments.iter().rev().is_sorted(),
-    };
-    if sorted {
+    if is_in_order(plan, page) {
         Ok(())
     } else {
         Err(malformed(
             "the CRM answers rows in another order than asked",
         ))
+    }
+}
+
+/// Whether the rows stand in the order that was asked for. How CRMs compare texts and words is their own.
+fn is_in_order(plan: &ListPlan, page: &Page) -> bool {
+    let Some(Order { field, direction }) = plan.order else {
+        return true;
+    };
+    let moments = |of: fn(&Customer) -> Option<DateTime>| {
+        let moments: Vec<DateTime> = customers(page).filter_map(of).collect();
+        are_sorted(&moments, direction)
+    };
+    match field {
+        CustomerOrderField::CreatedAt => moments(|customer| customer.created_at),
+        CustomerOrderField::UpdatedAt => moments(|customer| customer.updated_at),
+        CustomerOrderField::Id if plan.numeric_ids => {
+            let number = |customer: &Customer| customer.id.as_str().parse::<u128>().ok();
+            let numbers: Vec<u128> = customers(page).filter_map(number).collect();
+            are_sorted(&numbers, direction)
+        }
+        _ => true,
+    }
+}
+
+fn are_sorted<T: Ord>(values: &[T], direction: OrderDirection) -> bool {
+    match direction {
+        OrderDirection::Asc => values.is_sorted(),
+        OrderDirection::Desc => values.iter().rev().is_sorted(),
     }
 }
 

@@ -92,6 +92,7 @@ impl Adapter {
                 .is_some_and(|sent| sort.is_some_and(|sort| sort.is_unique(sent.field))),
             paging: listing.pages.paging(),
             total: listing.pages.total_kind(),
+            total_in_doubt: listing.pages.may_count_a_page(),
             depth: listing.pages.depth(),
             revision: self.manifest.revision,
         })

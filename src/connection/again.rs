@@ -4,7 +4,7 @@
 
 use super::back;
 use super::drift::{SLACK, in_place};
-use super::key::{Bearing, Sighting, bearing, sight};
+use super::key::{Bearing, Sighting, bearing, is_shuffled, sight};
 use super::list::{Ask, Halt, List};
 use super::place::{Mark, Spot, Way};
 use super::strip::Strip;
@@ -144,7 +144,10 @@ fn guess(strip: &mut Strip, spot: &Spot, held: usize) {
 fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: bool) -> bool {
     let expected = mark.spot.index as usize;
     strip.seam = match sight(strip, mark, after, list.order(), (expected, sought)) {
-        Sighting::Here(seam) => seam,
+        Sighting::Here(seam) => {
+            strip.drifted |= is_shuffled(strip, mark, list.order());
+            seam
+        }
         Sighting::Nowhere if in_place(mark, strip.rows.get(expected)) => {
             expected + usize::from(after)
         }

@@ -4,9 +4,9 @@
 //! source says about itself is believed only as far as its answers agree with it.
 
 use super::drift::{SLACK, in_place};
-use super::key::{Bearing, Sighting, bearing, sight};
+use super::key::{Bearing, Sighting, bearing, is_shuffled, sight};
 use super::list::{Ask, Halt, List};
-use super::pages::{malformed, plan, read, sizes, too_deep};
+use super::pages::{ends_before, malformed, plan, read, read_or_past, sizes, too_deep};
 use super::place::{Gap, Mark, Way};
 use super::seek::seek;
 use super::strip::Strip;
@@ -31,7 +31,8 @@ pub(super) async fn open(list: &List<'_>, gap: &Gap, ask: Ask) -> Result<Strip, 
             ..Strip::default()
         }),
         (Gap::Start, Way::Forward) => {
-            let looks = ask.look && ask.need > 0 && list.plan.total != TotalKind::Exact;
+            let told = list.plan.total == TotalKind::Exact && !list.plan.total_in_doubt;
+            let looks = ask.look && ask.need > 0 && !told;
             let range = cheapest(list, &[0..rows + u64::from(looks), 0..rows]);
             let mut strip = Strip::default();
             read(list, &mut strip, range).await?;
@@ -100,7 +101,22 @@ async fn around(
     ranges.extend([core.start..core.end + 1, core.clone()]);
     let range = cheapest(list, &ranges);
     let mut strip = Strip::default();
-    read(list, &mut strip, range.clone()).await?;
+    let refused = read_or_past(list, &mut strip, range.clone()).await?;
+    let strip = found(list, strip, mark, after, range.start).await?;
+    match refused {
+        Some((row, error)) if !ends_before(list, &strip, row).await? => Err(error.into()),
+        _ => Ok(strip),
+    }
+}
+
+/// The rows around a cursor's row: those in hand, which were asked for from a place on, or those where it is by now.
+async fn found(
+    list: &List<'_>,
+    mut strip: Strip,
+    mark: &Mark,
+    after: bool,
+    asked: u64,
+) -> Result<Strip, Halt> {
     if settle(list, &mut strip, mark, after, false) {
         return Ok(strip);
     }
@@ -111,7 +127,7 @@ async fn around(
         return Ok(found.unwrap_or_else(|| guess(list, strip, mark, after)));
     }
     for side in [Way::Forward, Way::Backward] {
-        probe(list, &mut strip, side, range.start).await?;
+        probe(list, &mut strip, side, asked).await?;
         if settle(list, &mut strip, mark, after, true) {
             return Ok(strip);
         }
@@ -150,7 +166,10 @@ fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: 
     let expected = ordinal.saturating_sub(begin(strip, ordinal));
     let expected = usize::try_from(expected).unwrap_or(usize::MAX);
     let seam = match sight(strip, mark, after, list.order(), (expected, sought)) {
-        Sighting::Here(seam) => seam,
+        Sighting::Here(seam) => {
+            strip.drifted |= is_shuffled(strip, mark, list.order());
+            seam
+        }
         Sighting::Nowhere if in_place(mark, strip.rows.get(expected)) => {
             expected + usize::from(after)
         }
@@ -181,13 +200,10 @@ async fn probe(list: &List<'_>, strip: &mut Strip, side: Way, asked: u64) -> Res
         }
         Way::Backward if first > 0 => {
             let mut earlier = Strip::default();
-            read(
-                list,
-                &mut earlier,
-                first.saturating_sub((most / 2).max(1))..first,
-            )
-            .await?;
+            let before = first.saturating_sub((most / 2).max(1))..first;
+            read_or_past(list, &mut earlier, before).await?;
             strip.pages += earlier.pages;
+            strip.total = strip.total.or(earlier.total);
             strip.at_start = earlier.at_start;
             earlier.rows.retain(|raw| raw.spot.ordinal < first);
             strip.prepend(earlier.rows);

@@ -59,6 +59,13 @@ impl Comparison {
         SortKey::new(value, None).filter(|_| has)
     }
 
+    /// Whether the rows in hand that have a value stand in the order.
+    fn stands(self, strip: &Strip) -> bool {
+        let values = strip.rows.iter().filter_map(|raw| self.value(&raw.row));
+        let known: Vec<OrderKey> = values.filter(|value| *value != OrderKey::Missing).collect();
+        known.is_sorted_by(|one, other| self.compare(one, other).is_le())
+    }
+
     fn value(self, row: &Row) -> Option<OrderKey> {
         match row {
             Row::Customer { customer, .. } | Row::Gone { customer, .. } => {
@@ -210,6 +217,29 @@ pub(super) fn sight(
         Some(Located::Gone(_)) => Sighting::Elsewhere,
         None => Sighting::Nowhere,
     }
+}
+
+/// Whether rows changed their order around a cursor's row that stayed: both that stood before it stand behind it; or one of them
+/// no longer stands right before it, while the rows in hand contradict what the list is ordered by. Rows that only came and went
+/// do neither, nor does the row itself where it moved.
+pub(super) fn is_shuffled(strip: &Strip, mark: &Mark, by: Option<Comparison>) -> bool {
+    let [print, before, before_that] = anchors(strip, mark, by);
+    let place = |print: u32| {
+        let is = |raw: &Raw| raw.print == print;
+        strip.rows.iter().position(is).filter(|_| print > NAMELESS)
+    };
+    let Some(at) = place(print) else {
+        return false;
+    };
+    let (one, other) = (place(before), place(before_that));
+    let behind = |other: Option<usize>| other.is_some_and(|other| other > at);
+    let apart = |other: Option<usize>, by: usize| other.is_some_and(|other| other + by != at);
+    if behind(one) && behind(other) {
+        return true;
+    }
+    (apart(one, 1) || apart(other, 2))
+        && mark.key.is_some()
+        && by.is_some_and(|by| !by.stands(strip))
 }
 
 /// The anchors that may tell where the row of a cursor stands: its own print does not, where it now stands among rows with

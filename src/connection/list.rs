@@ -254,6 +254,7 @@ impl List<'_> {
 
     /// The total, where it counts exactly the rows of the connection.
     fn total(&self, strip: &Strip, pick: &Pick) -> Option<u64> {
+        let leaves_out = self.leaves_out(strip);
         if strip.changed {
             return None;
         }
@@ -264,7 +265,7 @@ impl List<'_> {
                 .filter(|raw| self.judge(raw) != Verdict::Drop);
             return Some(shown.count() as u64);
         }
-        if self.check.is_some() || pick.dropped > 0 || strip.distrusted {
+        if self.check.is_some() || pick.dropped > 0 || strip.distrusted || leaves_out {
             return None;
         }
         let total = strip.total.filter(|total| !self.miscounts(strip, *total))?;
@@ -272,6 +273,20 @@ impl List<'_> {
             TotalKind::Exact => Some(total),
             TotalKind::Capped(cap) => (total < cap).then_some(total),
             TotalKind::None | TotalKind::UpperBound => None,
+        }
+    }
+
+    /// Whether the source's total may count deleted rows that the list leaves out: some are in hand, or were seen before.
+    fn leaves_out(&self, strip: &Strip) -> bool {
+        let (source, route) = (&self.reader.entry.key, self.plan.route);
+        let is_out = |raw: &Raw| matches!(raw.row, Row::Gone { .. });
+        match self.deleted {
+            DeletedFilter::Exclude if strip.rows.iter().any(is_out) => {
+                self.memory.leaves_out(source, route);
+                true
+            }
+            DeletedFilter::Exclude => self.memory.is_leaving_out(source, route),
+            DeletedFilter::Include | DeletedFilter::Only => false,
         }
     }
 

@@ -1,11 +1,11 @@
 //! What the gateway remembers of chains of pages: which page led to which, and positions too long for a cursor.
 //!
-//! Bounded; the oldest is forgotten first. Forgetting costs calls, never rows. It belongs to one process and is never
+//! And which sources count rows that their lists leave out. Bounded; the oldest is forgotten first. Forgetting costs calls, never rows. It belongs to one process and is never
 //! needed for an answer to be right.
 
 use super::place::Trail;
 use crate::source::Position;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 /// The page that led to another.
@@ -41,6 +41,8 @@ enum Known {
 pub(super) struct Memory {
     most: usize,
     steps: Mutex<Steps>,
+    /// Sources and routes that list deleted rows unasked: few, and bounded by the configuration.
+    leaving_out: Mutex<HashSet<(Box<str>, usize)>>,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +57,7 @@ impl Memory {
         Self {
             most: usize::try_from(most).unwrap_or(usize::MAX),
             steps: Mutex::default(),
+            leaving_out: Mutex::default(),
         }
     }
 
@@ -82,6 +85,24 @@ impl Memory {
     /// Remembers a position that is too long for a cursor.
     pub(super) fn keep(&self, handle: [u8; 16], position: &Position) {
         self.add(Key::Handle(handle), Known::Position(position.clone()));
+    }
+
+    /// Remembers that a route of a source lists deleted rows unasked, so that its totals may count them.
+    pub(super) fn leaves_out(&self, source: &str, route: usize) {
+        let mut known = self
+            .leaving_out
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        known.insert((source.into(), route));
+    }
+
+    /// Whether a route of a source was seen to list deleted rows unasked.
+    pub(super) fn is_leaving_out(&self, source: &str, route: usize) -> bool {
+        let known = self
+            .leaving_out
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        !known.is_empty() && known.contains(&(source.into(), route))
     }
 
     fn recall(&self, key: &Key) -> Option<Known> {

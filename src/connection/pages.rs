@@ -67,6 +67,48 @@ pub(super) async fn read(
     Ok(())
 }
 
+/// Reads a range as `read` does. Where its first page is refused, that may be because it lies past the end by now: then there are
+/// no rows, and the refusal comes with where that page begins. It is for the caller to see whether the list ends before.
+pub(super) async fn read_or_past(
+    list: &List<'_>,
+    strip: &mut Strip,
+    range: Range<u64>,
+) -> Result<Option<(u64, SourceError)>, Halt> {
+    let begin = plan(list, &range).first().map_or(0, |span| span.start);
+    match read(list, strip, range).await {
+        Err(Halt::Source(error)) if begin > 0 && strip.rows.is_empty() && refuses(&error) => {
+            strip.pages += 1;
+            strip.at_end = true;
+            Ok(Some((begin, error)))
+        }
+        read => read.map(|()| None),
+    }
+}
+
+/// Whether an error is the CRM's word against the page, and not against who asks or what for.
+fn refuses(error: &SourceError) -> bool {
+    let kind = matches!(
+        error.kind,
+        SourceErrorKind::Rejected | SourceErrorKind::Malformed
+    );
+    kind && matches!(error.upstream_status, Some(400 | 404 | 416 | 422))
+}
+
+/// Whether a list has no rows from this place on, by its total: that of the rows in hand, or else of its first page.
+pub(super) async fn ends_before(list: &List<'_>, strip: &Strip, row: u64) -> Result<bool, Halt> {
+    if list.plan.total != TotalKind::Exact {
+        return Ok(false);
+    }
+    let mut first = Strip::default();
+    if strip.total.is_none() {
+        read(list, &mut first, 0..1).await?;
+    }
+    Ok(strip
+        .total
+        .or(first.total)
+        .is_some_and(|total| total <= row))
+}
+
 /// Reads on after a page that was shorter than asked and did not say that it is the last. An empty page confirms the end.
 async fn past_short_page(
     list: &List<'_>,

@@ -4,12 +4,12 @@
 //! an error after a bounded number of calls. The way back stands in `back`, finding a row on its page again in `again`.
 
 use super::again::again;
-use super::back;
 use super::list::{Ask, Halt, List};
 use super::memory::Step;
 use super::pages::{malformed, too_deep};
 use super::place::{Gap, Mark, NAMELESS, Spot, Trail, Way};
 use super::strip::{Raw, Strip};
+use super::{back, circle};
 use crate::source::{Page, Paging, Position, Row, SourceError, SourceErrorKind};
 
 /// Opens a strip at a gap. Where the source, or this process, no longer knows the way there, the list is read again from
@@ -164,13 +164,7 @@ pub(super) async fn forward(
     let size = size(list, want);
     let page = list.reader.page(&list.plan, &at, size).await?;
     strip.pages += 1;
-    let next = following(list, &page);
-    if next
-        .as_ref()
-        .is_some_and(|next| strip.visited.contains(next))
-    {
-        return Err(malformed("the source's pages lead in a circle"));
-    }
+    let next = onward(list, strip, &page, (&at, size), trail).await?;
     count_empty(list, strip, page.rows.is_empty() && next.is_some())?;
     if next.is_none() && breaks_off(list, &page, size) {
         return Err(malformed(
@@ -205,6 +199,24 @@ pub(super) async fn forward(
     }
     strip.next = next;
     add(strip, rows)
+}
+
+/// Where a page leads that was asked for at a place and with a size: to none that was read before.
+async fn onward(
+    list: &List<'_>,
+    strip: &Strip,
+    page: &Page,
+    asked: (&Position, u32),
+    trail: Trail,
+) -> Result<Option<Position>, SourceError> {
+    let Some(next) = following(list, page) else {
+        return Ok(None);
+    };
+    if strip.visited.contains(&next) {
+        return Err(malformed("the source's pages lead in a circle"));
+    }
+    circle::check(list, asked, &next, trail.hops).await?;
+    Ok(Some(next))
 }
 
 fn add(strip: &mut Strip, rows: Vec<Raw>) -> Result<(), SourceError> {

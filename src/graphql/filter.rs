@@ -94,11 +94,11 @@ impl Decoded {
                 search: filter.search,
                 email: filter.email,
                 phone: filter.phone,
-                tier: filter.tier,
-                status: filter.status,
-                kind: filter.kind,
-                gender: filter.gender,
-                tags: filter.tags,
+                tier: filter.tier.map(set),
+                status: filter.status.map(set),
+                kind: filter.kind.map(set),
+                gender: filter.gender.map(set),
+                tags: filter.tags.map(set),
                 age: filter.age.filter(|age| *age != IntRange::default()),
                 owner_id: filter.owner_id,
                 deleted: filter.deleted.unwrap_or_default(),
@@ -175,6 +175,13 @@ impl CustomerFilter {
         }
         Ok(())
     }
+}
+
+/// The values of a list, each once and in one order: however they are named, it is the same filter.
+fn set<T: Ord>(mut values: Vec<T>) -> Vec<T> {
+    values.sort();
+    values.dedup();
+    values
 }
 
 fn check_list<T: PartialEq>(name: &str, list: Option<&[T]>, unknown: &T) -> Result<(), Error> {

@@ -109,6 +109,8 @@ pub struct ListPlan {
     pub paging: Paging,
     /// Whether the route's total may be trusted.
     pub total: TotalKind,
+    /// The total may turn out to count the rows of a page, and then says nothing of what follows.
+    pub total_in_doubt: bool,
     /// How many rows from the start the CRM lets anybody reach.
     pub depth: Option<u64>,
     /// Changes whenever the adapter's file does. Part of every cursor's fingerprint.

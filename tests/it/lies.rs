@@ -29,7 +29,7 @@ enum Lie {
 }
 
 /// The number that a parameter holds.
-fn number(asked: &HashMap<String, String>, name: &str) -> Option<usize> {
+pub(super) fn number(asked: &HashMap<String, String>, name: &str) -> Option<usize> {
     asked.get(name).map(|text| text.parse().unwrap())
 }
 
@@ -69,9 +69,14 @@ async fn over(lie: Lie) -> (Asked, Crm) {
 }
 
 /// A gateway before a CRM, by a built-in adapter.
-fn before(crm: &Crm, name: &str) -> Asked {
+pub(super) fn before(crm: &Crm, name: &str) -> Asked {
     let manifest = adapter::built_in(name, &Problems::new()).unwrap();
-    let vars = [("base_url", crm.base.as_str()), ("api_key", "k")];
+    let key = if name == "flextell" {
+        "access_token"
+    } else {
+        "api_key"
+    };
+    let vars = [("base_url", crm.base.as_str()), (key, "k")];
     let site = Site {
         vars: vars.map(|(name, value)| (name.into(), value.into())).into(),
         settings: Settings::default(),
@@ -89,7 +94,7 @@ fn before(crm: &Crm, name: &str) -> Asked {
 }
 
 /// Walks to the end, or to the first error: the ids, the totals seen, and the error's code.
-async fn walk(
+pub(super) async fn walk(
     gateway: &Asked,
     more: &str,
     size: usize,
@@ -312,7 +317,7 @@ async fn a_row_that_was_pushed_onto_the_next_page_is_not_shown_again() {
 }
 
 /// A gateway before a CRM with this paging.
-fn behind(crm: &Crm, style: &str, sort: &str) -> Asked {
+pub(super) fn behind(crm: &Crm, style: &str, sort: &str) -> Asked {
     before_file(crm, &listing(style, sort))
 }
 

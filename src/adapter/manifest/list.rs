@@ -50,10 +50,8 @@ impl ListRoute {
 pub struct Gone {
     /// What to look at, in the record.
     pub path: JsonPath,
-    /// The value it is compared with.
-    pub value: Value,
-    /// Whether it must differ instead of being equal.
-    pub differs: bool,
+    /// The value that must stand there; `None` where any does that stands for something.
+    pub value: Option<Value>,
 }
 
 /// How a list pages: its style and what all styles share.

@@ -82,12 +82,9 @@ impl<'de> Record<'_, 'de> {
         unknown: T,
     ) -> Option<T> {
         if let Some((there, not_there)) = &reading.as_ref()?.field.present {
-            let word = if self.take(reading).is_some() {
-                there
-            } else {
-                not_there
-            };
-            return from_word(word);
+            let value = self.take(reading);
+            let is_there = value.is_some_and(|(_, leaf)| !leaf.is_nothing());
+            return from_word(if is_there { there } else { not_there });
         }
         let (reading, leaf) = self.take(reading)?;
         let found = match &reading.words {

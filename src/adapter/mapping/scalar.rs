@@ -58,7 +58,10 @@ pub(super) fn means_nothing(leaf: &Leaf<'_>, nothing: &[Value]) -> bool {
 }
 
 pub(super) fn is_gone(leaf: &Leaf<'_>, gone: &Gone) -> bool {
-    same_scalar(leaf, &gone.value) != gone.differs
+    match &gone.value {
+        Some(value) => same_scalar(leaf, value),
+        None => !leaf.is_nothing(),
+    }
 }
 
 /// A scalar as text; no floats, because an id or a key must not change on the way.

@@ -159,6 +159,11 @@ impl Pages {
         }
     }
 
+    /// Whether the total may turn out to count the rows of a page.
+    pub fn may_count_a_page(&self) -> bool {
+        self.paginator.total.is_some() && self.paginator.total_kind == TotalSaid::PageOrAll
+    }
+
     /// How many rows can be reached.
     pub fn depth(&self) -> Option<u64> {
         self.paginator.depth
@@ -245,7 +250,8 @@ impl Pages {
             } => {
                 let echo = self.number(echo.as_ref(), self.slots.echo, said);
                 let pages = self.number(pages.as_ref(), self.slots.pages, said);
-                page::read(*first, echo, pages, said, &mut page)?;
+                let exact = page.total.filter(|_| self.total_kind() == TotalKind::Exact);
+                page::read(*first, echo, (pages, exact), said, &mut page)?;
             }
             Style::Offset { echo, first, .. } => offset::read(
                 *first,
@@ -254,14 +260,10 @@ impl Pages {
                 &mut page,
             ),
             Style::Token(token) => {
-                page.next = token::next(
-                    token,
-                    self.leaf(Some(&token.next), self.slots.next, said),
-                    page.more,
-                );
-                page.prev = token.prev.as_ref().and_then(|prev| {
-                    token::prev(token, self.leaf(Some(prev), self.slots.prev, said))
-                });
+                let leaf = self.leaf(Some(&token.next), self.slots.next, said);
+                page.next = token::next(token, leaf, page.more)?;
+                let leaf = self.leaf(token.prev.as_ref(), self.slots.prev, said);
+                page.prev = token::prev(token, leaf)?;
             }
             Style::Link { next, prev, .. } => {
                 let from = said.asked.from.as_ref();
@@ -308,10 +310,14 @@ impl Pages {
 
     /// Whether the CRM gives fewer rows at once than were asked for, and gave all of those.
     fn is_cut(&self, said: &Said<'_, '_>, rows: usize) -> bool {
-        let size = self.number(self.paginator.size_echo.as_ref(), self.slots.size, said);
-        size.is_some_and(|size| {
+        self.size(said).is_some_and(|size| {
             size > 0 && size < u64::from(said.asked.size) && rows as u64 >= size
         })
+    }
+
+    /// The size that the CRM says its page has.
+    fn size(&self, said: &Said<'_, '_>) -> Option<u64> {
+        self.number(self.paginator.size_echo.as_ref(), self.slots.size, said)
     }
 
     fn total(&self, said: &Said<'_, '_>, rows: usize, cut: bool) -> Option<u64> {
@@ -321,7 +327,9 @@ impl Pages {
             TotalSaid::PageOrAll => {
                 let first = matches!(said.asked.at, Position::Start | Position::Index(0));
                 let more_than_page = total > rows as u64;
-                let short = rows < said.asked.size as usize && !cut;
+                // Where the size should be said and is not, a page may be short because its CRM gives no longer ones.
+                let silent = self.paginator.size_echo.is_some() && self.size(said).is_none();
+                let short = rows < said.asked.size as usize && !cut && !silent;
                 let whole_list = first && total == rows as u64 && short;
                 (more_than_page || whole_list).then_some(total)
             }

@@ -19,17 +19,21 @@ pub fn place(
 }
 
 /// Notices an answer that is not the page asked for: another number than asked, or beyond the number of pages. A page that stands
-/// by its number of pages and lies past its total is an error.
+/// by its number of pages and lies past its total is an error. A number of pages that has no room for an exact total says nothing:
+/// the rows decide which of the two is wrong.
 pub fn read(
     first: u64,
     echo: Option<u64>,
-    pages: Option<u64>,
+    (pages, exact): (Option<u64>, Option<u64>),
     said: &Said<'_, '_>,
     page: &mut Page,
 ) -> Result<(), SourceError> {
     let Some(asked) = number(first, said.asked.at, said.asked.size) else {
         return Ok(());
     };
+    let size = u64::from(said.asked.size).max(page.rows.len() as u64);
+    let holds = |pages: &u64| exact.is_none_or(|total| total <= pages.saturating_mul(size));
+    let pages = pages.filter(holds);
     let another = echo.is_some_and(|echo| echo != asked);
     let beyond = pages.is_some_and(|pages| asked - first >= pages) && asked > first;
     if another || beyond {

@@ -1,10 +1,11 @@
 //! An opaque token leads to the next page. What ends the walk is declared; a word that says "more" never brings a missing
 //! token back.
 
+use crate::adapter::faults::malformed;
 use crate::adapter::manifest::{EndSign, TokenStyle};
 use crate::adapter::pick::Leaf;
 use crate::adapter::request::{Draft, Unplaceable};
-use crate::source::Position;
+use crate::source::{Position, SourceError};
 use serde_json::Value;
 
 /// What stands before the text of a token where tokens that lead back are sent to a place of their own.
@@ -29,19 +30,31 @@ pub fn place(style: &TokenStyle, at: &Position, draft: &mut Draft<'_>) -> Result
 }
 
 /// The position of the next page; `None` where the walk ends.
-pub fn next(style: &TokenStyle, leaf: Leaf<'_>, more: Option<bool>) -> Option<Position> {
-    if more == Some(false) || ends(style, &leaf) {
-        return None;
+pub fn next(
+    style: &TokenStyle,
+    leaf: Leaf<'_>,
+    more: Option<bool>,
+) -> Result<Option<Position>, SourceError> {
+    if more == Some(false) {
+        return Ok(None);
     }
-    Some(Position::Token(marked(style, FORWARD, text(leaf)?)))
+    led(style, FORWARD, leaf)
 }
 
 /// The position of the page before.
-pub fn prev(style: &TokenStyle, leaf: Leaf<'_>) -> Option<Position> {
+pub fn prev(style: &TokenStyle, leaf: Leaf<'_>) -> Result<Option<Position>, SourceError> {
+    led(style, BACK, leaf)
+}
+
+/// Where a token leads. What is neither a token nor one of the declared ends says nothing, and an end is never guessed.
+fn led(style: &TokenStyle, mark: &str, leaf: Leaf<'_>) -> Result<Option<Position>, SourceError> {
     if ends(style, &leaf) {
-        return None;
+        return Ok(None);
     }
-    Some(Position::Token(marked(style, BACK, text(leaf)?)))
+    let token = text(leaf).ok_or(malformed(
+        "the CRM leads on with what is neither a token nor an end",
+    ))?;
+    Ok(Some(Position::Token(marked(style, mark, token))))
 }
 
 fn marked(style: &TokenStyle, mark: &str, token: Box<str>) -> Box<str> {
@@ -53,7 +66,7 @@ fn marked(style: &TokenStyle, mark: &str, token: Box<str>) -> Box<str> {
 
 fn ends(style: &TokenStyle, leaf: &Leaf<'_>) -> bool {
     let sign = match leaf {
-        Leaf::Absent => EndSign::Absent,
+        Leaf::Absent | Leaf::Misplaced => EndSign::Absent,
         Leaf::Null => EndSign::Null,
         Leaf::Bool(false) => EndSign::False,
         Leaf::Int(0) => EndSign::Zero,

@@ -33,6 +33,21 @@ impl Leaf<'_> {
         !matches!(self, Leaf::Absent | Leaf::Misplaced | Leaf::Null)
     }
 
+    /// Whether it stands for nothing: no value, or what systems write for none, `false`, 0 or something empty.
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Leaf::Absent | Leaf::Misplaced | Leaf::Null | Leaf::Bool(false) => true,
+            Leaf::Int(number) => *number == 0,
+            Leaf::Text(text) => text.is_empty(),
+            Leaf::Tree(tree) => match &**tree {
+                Value::Array(items) => items.is_empty(),
+                Value::Object(members) => members.is_empty(),
+                _ => false,
+            },
+            Leaf::Bool(true) | Leaf::Uint(_) | Leaf::Float(_) => false,
+        }
+    }
+
     /// Whether it is this value. A vendor that types a flag as text still means the flag.
     pub fn is(&self, wanted: &Value) -> bool {
         match (self, wanted) {

@@ -464,8 +464,8 @@ impl Reading {
         let equals = inner.value("equals").map(|item| json(&item));
         let present = inner.bool("present");
         let found = match (equals, present) {
-            (Some(value), None) => Some((value, false)),
-            (None, Some(true)) => Some((Value::Null, true)),
+            (Some(value), None) => Some(Some(value)),
+            (None, Some(true)) => Some(None),
             _ => {
                 inner.problem(
                     inner.place(),
@@ -475,11 +475,9 @@ impl Reading {
             }
         };
         inner.finish();
-        let (value, differs) = found?;
         Some(Gone {
             path: path?,
-            value,
-            differs,
+            value: found?,
         })
     }
 

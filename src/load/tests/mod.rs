@@ -131,6 +131,7 @@ impl CustomerSource for Told {
             numeric_ids: false,
             paging: Paging::Offset(Sizes { min: 1, max: 100 }),
             total: TotalKind::None,
+            total_in_doubt: false,
             depth: None,
             revision: 0,
         })

@@ -249,6 +249,7 @@ impl CustomerSource for MemorySource {
             numeric_ids: self.shape.numeric_ids,
             paging: self.shape.paging,
             total: self.shape.total,
+            total_in_doubt: false,
             depth: self.shape.depth,
             revision: self.shape.revision,
         })
