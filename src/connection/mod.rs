@@ -33,6 +33,7 @@ mod walk;
 mod whole;
 pub mod window;
 
+pub use arguments::DEFAULT_WINDOW;
 pub use error::ConnectionError;
 
 use crate::limits::Limits;
@@ -258,7 +259,7 @@ fn answer(
                 failed: failed.clone(),
                 edge: Some(source),
                 here,
-                onward: cut.clone().filter(|_| index == last),
+                onward: cut.as_ref().filter(|_| index == last).cloned(),
                 blank: false,
             })
         };
