@@ -20,13 +20,13 @@ pub mod writes;
 
 pub mod load;
 
-pub mod source;
-
 pub mod adapter;
 
 pub mod document;
 
 pub mod upstream;
+
+pub mod source;
 
 pub mod model;
 

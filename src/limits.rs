@@ -1,4 +1,4 @@
-//! Every ceiling, in one place: its name in `[limits]`, what it bounds, its default, its range, and who enforces it.
+//! Every ceiling that can be set, in one place: its name in `[limits]`, what it bounds, its default, its range, and who enforces it.
 
 /// Declares a ceiling: field, default, range, unit and the doc comment that becomes its documentation.
 macro_rules! limits {
@@ -65,7 +65,8 @@ limits! {
     document_tokens: usize = 15_000, 100 ..= 1_000_000;
     /// How deep selections, lists, objects and types may nest in a document. Enforced by `graphql`.
     document_depth: usize = 32, 4 ..= 64;
-    /// Field selections of an operation with every fragment spread out. Enforced by `graphql`.
+    /// Field selections of an operation with every fragment spread out; sixteen times as many in all operations of a document
+    /// together. Enforced by `graphql`.
     selections: usize = 2_000, 50 ..= 100_000;
     /// Root fields of an operation; each may cost upstream calls. Enforced by `graphql`.
     root_fields: usize = 20, 1 ..= 1_000;

@@ -31,12 +31,64 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 pub enum Denied {
     /// There are no credentials.
     Missing,
-    /// There are, and they are not good; the word is for the log.
-    Invalid(&'static str),
+    /// There are, and they are not good.
+    Invalid(Flaw),
     /// They are good, and name no tenant of this gateway.
     Tenant,
     /// Nobody can tell now: the issuer's keys cannot be fetched.
     Unavailable,
+}
+
+/// What is wrong with credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// There are two of them.
+    TwoCredentials,
+    /// They are not written as credentials are.
+    Malformed,
+    /// They are of another scheme than `Bearer`.
+    Scheme,
+    /// Nobody has this key.
+    Key,
+    /// The token says that an extension must be understood which nobody here does.
+    CriticalHeader,
+    /// No issuer signs like this.
+    Algorithm,
+    /// The issuer publishes no key of this name.
+    UnknownKey,
+    /// The key did not sign this.
+    Signature,
+    /// A claim is missing, or is not what it should be.
+    Claims,
+    /// The issuer is another one.
+    Issuer,
+    /// The token is for somebody else.
+    Audience,
+    /// The token was good until some time ago.
+    Expired,
+    /// The token will be good some time.
+    NotYet,
+}
+
+impl Flaw {
+    /// A word for the log.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::TwoCredentials => "two credentials",
+            Self::Malformed => "malformed",
+            Self::Scheme => "scheme",
+            Self::Key => "key",
+            Self::CriticalHeader => "critical header",
+            Self::Algorithm => "algorithm",
+            Self::UnknownKey => "unknown key",
+            Self::Signature => "signature",
+            Self::Claims => "claims",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::Expired => "expired",
+            Self::NotYet => "not valid yet",
+        }
+    }
 }
 
 impl Denied {
@@ -44,7 +96,7 @@ impl Denied {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Missing => "no credentials",
-            Self::Invalid(word) => word,
+            Self::Invalid(flaw) => flaw.word(),
             Self::Tenant => "no such tenant",
             Self::Unavailable => "no keys",
         }
@@ -53,7 +105,7 @@ impl Denied {
     /// Whether somebody may be trying credentials out. What was good once is no try, nor is nothing.
     pub const fn is_try(self) -> bool {
         match self {
-            Self::Invalid(word) => !matches!(word.as_bytes(), b"expired" | b"not valid yet"),
+            Self::Invalid(flaw) => !matches!(flaw, Flaw::Expired | Flaw::NotYet),
             Self::Missing | Self::Tenant | Self::Unavailable => false,
         }
     }
@@ -62,7 +114,7 @@ impl Denied {
     fn nearer(self, other: Self) -> Self {
         let rank = |denied| match denied {
             Self::Missing => 0,
-            Self::Invalid("issuer" | "algorithm" | "signature") => 1,
+            Self::Invalid(Flaw::Issuer | Flaw::Algorithm | Flaw::Signature) => 1,
             Self::Invalid(_) => 2,
             Self::Unavailable => 3,
             Self::Tenant => 4,
@@ -125,7 +177,9 @@ impl Access {
             return Ok(Arc::clone(&self.anybody));
         };
         let caller = match credential(headers)? {
-            Credential::Key(key) => key::holder(&known.keys, key).ok_or(Denied::Invalid("key"))?,
+            Credential::Key(key) => {
+                key::holder(&known.keys, key).ok_or(Denied::Invalid(Flaw::Key))?
+            }
             Credential::Token(token) => Arc::new(token::caller(&known.issuers, token).await?),
         };
         if known.tenants.contains(&caller.tenant) {
@@ -151,15 +205,19 @@ fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Denied> {
     let (bearer, value) = match (given.next(), given.next()) {
         (None, _) => return Err(Denied::Missing),
         (Some(only), None) => only,
-        (Some(_), Some(_)) => return Err(Denied::Invalid("two credentials")),
+        (Some(_), Some(_)) => return Err(Denied::Invalid(Flaw::TwoCredentials)),
     };
-    let text = value.to_str().map_err(|_| Denied::Invalid("malformed"))?;
+    let text = value
+        .to_str()
+        .map_err(|_| Denied::Invalid(Flaw::Malformed))?;
     if !bearer {
         return Ok(Credential::Key(text.trim()));
     }
-    let (scheme, text) = text.split_once(' ').ok_or(Denied::Invalid("malformed"))?;
+    let (scheme, text) = text
+        .split_once(' ')
+        .ok_or(Denied::Invalid(Flaw::Malformed))?;
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Denied::Invalid("scheme"));
+        return Err(Denied::Invalid(Flaw::Scheme));
     }
     let text = text.trim();
     if token::is_token(text) {

@@ -4,7 +4,7 @@
 //! However many tokens with invented key ids come, the issuer is asked once in [`PAUSE`] at most, and by one request at a time.
 //! How to fetch is handed in; this knows no HTTP.
 
-use super::{Algorithm, Denied};
+use super::{Algorithm, Denied, Flaw};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
@@ -97,7 +97,7 @@ impl Published {
         match now.key(kid) {
             Some(key) if fresh => Ok(key),
             // Nobody can say so of a key that may have been published since the issuer answered last.
-            None if fresh && answered => Err(Denied::Invalid("unknown key")),
+            None if fresh && answered => Err(Denied::Invalid(Flaw::UnknownKey)),
             _ => old.ok_or(Denied::Unavailable),
         }
     }

@@ -4,7 +4,7 @@
 //! before its signature is looked at. Nothing of a token is repeated in an answer or a log.
 
 use super::published::Published;
-use super::{Caller, Denied, Scopes};
+use super::{Caller, Denied, Flaw, Scopes};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, Validation};
 use serde_json::{Map, Value};
@@ -161,7 +161,7 @@ impl Issuer {
     fn claims(&self, token: &str, key: &DecodingKey) -> Result<Map<String, Value>, Denied> {
         jsonwebtoken::decode(token, key, &self.validation)
             .map(|token| token.claims)
-            .map_err(|error| Denied::Invalid(reason(error.kind())))
+            .map_err(|error| Denied::Invalid(flaw(error.kind())))
     }
 }
 
@@ -181,12 +181,13 @@ pub(super) fn is_token(text: &str) -> bool {
 
 /// The caller that a token names. Of the issuers only those with the token's algorithm are asked.
 pub(super) async fn caller(issuers: &[Issuer], token: &str) -> Result<Caller, Denied> {
-    let header = jsonwebtoken::decode_header(token).map_err(|_| Denied::Invalid("malformed"))?;
+    let header =
+        jsonwebtoken::decode_header(token).map_err(|_| Denied::Invalid(Flaw::Malformed))?;
     // Nobody here understands an extension that the issuer says must be understood.
     if header.crit.is_some() {
-        return Err(Denied::Invalid("critical header"));
+        return Err(Denied::Invalid(Flaw::CriticalHeader));
     }
-    let mut denied = Denied::Invalid("algorithm");
+    let mut denied = Denied::Invalid(Flaw::Algorithm);
     for issuer in issuers
         .iter()
         .filter(|issuer| issuer.algorithm == header.alg)
@@ -200,15 +201,15 @@ pub(super) async fn caller(issuers: &[Issuer], token: &str) -> Result<Caller, De
 }
 
 /// Why a token is refused, for the log; a fixed word.
-const fn reason(kind: &ErrorKind) -> &'static str {
+const fn flaw(kind: &ErrorKind) -> Flaw {
     match kind {
-        ErrorKind::ExpiredSignature => "expired",
-        ErrorKind::ImmatureSignature => "not valid yet",
-        ErrorKind::InvalidIssuer => "issuer",
-        ErrorKind::InvalidAudience => "audience",
-        ErrorKind::InvalidSignature => "signature",
-        ErrorKind::InvalidAlgorithm => "algorithm",
-        ErrorKind::MissingRequiredClaim(_) | ErrorKind::InvalidClaimFormat(_) => "claims",
-        _ => "malformed",
+        ErrorKind::ExpiredSignature => Flaw::Expired,
+        ErrorKind::ImmatureSignature => Flaw::NotYet,
+        ErrorKind::InvalidIssuer => Flaw::Issuer,
+        ErrorKind::InvalidAudience => Flaw::Audience,
+        ErrorKind::InvalidSignature => Flaw::Signature,
+        ErrorKind::InvalidAlgorithm => Flaw::Algorithm,
+        ErrorKind::MissingRequiredClaim(_) | ErrorKind::InvalidClaimFormat(_) => Flaw::Claims,
+        _ => Flaw::Malformed,
     }
 }

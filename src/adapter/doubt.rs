@@ -35,7 +35,8 @@ impl Adapter {
             let alone = ids.chunks(1).map(|id| self.fetch_in_one(call, id));
             for read in join_all(alone).await {
                 // What fails here is this one's own, and costs no other.
-                again.push(read.and_then(|mut read| read.pop().unwrap_or(Ok(None))));
+                let broken_off = || Err(SourceError::broken_off());
+                again.push(read.and_then(|mut read| read.pop().unwrap_or_else(broken_off)));
             }
             if !again.iter().any(is_found) {
                 break;

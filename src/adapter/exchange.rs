@@ -74,7 +74,7 @@ impl Adapter {
             let outcome = self
                 .signed(call, &draft, follow.as_ref(), deadline, tried)
                 .await;
-            let pause = self.pause(&outcome, draft.refusals(), repeat, tried, deadline);
+            let pause = self.leave_to_repeat(&outcome, draft.refusals(), repeat, tried, deadline);
             let good = matches!(&outcome, Ok(reply) if reply.status < 400);
             let doubtful = match &outcome {
                 Ok(reply) => reply.status >= 500,
@@ -91,8 +91,8 @@ impl Adapter {
         }
     }
 
-    /// How long to wait before the next try; `None` where there shall be none.
-    fn pause(
+    /// How long to wait before the next try, which is taken from what the source may still repeat; `None` where there shall be none.
+    fn leave_to_repeat(
         &self,
         outcome: &Tried,
         own: &RouteErrors,
@@ -104,7 +104,7 @@ impl Adapter {
             return None;
         }
         let pause = upstream::wait(tried, self.worth_repeating(outcome, own, repeat)?);
-        let in_time = Instant::now() + pause < deadline;
+        let in_time = self.upstream.in_time(Instant::now() + pause, deadline);
         (in_time && self.upstream.spend()).then_some(pause)
     }
 
@@ -244,7 +244,7 @@ impl Adapter {
     /// Waits until the CRM's rate limit lets calls through again, where there is time for that.
     async fn await_quota(&self, deadline: Instant) -> Result<(), Failed> {
         while let Some(wait) = self.upstream.closed() {
-            if Instant::now() + wait >= deadline {
+            if !self.upstream.in_time(Instant::now() + wait, deadline) {
                 let kind = SourceErrorKind::Throttled;
                 let mut error = SourceError::new(kind, faults::sentence(kind));
                 error.retry_after = Some(wait);

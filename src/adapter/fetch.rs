@@ -2,7 +2,7 @@
 
 use super::Adapter;
 use super::exchange::{Failed, Repeat};
-use super::faults::malformed;
+use super::faults::{self, malformed};
 use super::filter::push_ids;
 use super::judge::{Judge, refused_read};
 use super::list::{Batch, refused_list};
@@ -88,10 +88,7 @@ impl Adapter {
 
     pub(super) async fn fetch_one(&self, call: &Call, id: &LocalId) -> Fetched {
         if !self.id_is_possible(id) {
-            return Err(SourceError::new(
-                SourceErrorKind::InvalidId,
-                "no customer of this source can have this id",
-            ));
+            return Err(impossible_id());
         }
         match (&self.manifest.get, &self.get) {
             (Some(Get::Route { route, .. }), Some((prepared, single))) => {
@@ -121,7 +118,8 @@ impl Adapter {
             (Some(Get::ViaList), _) => {
                 let only = std::slice::from_ref(id);
                 let rows = Box::pin(self.listed_rows(call, only)).await?;
-                spread(only, rows).pop().unwrap_or(Ok(None))
+                let found = spread(only, rows).pop();
+                found.unwrap_or_else(|| Err(SourceError::broken_off()))
             }
             _ => Err(SourceError::new(
                 SourceErrorKind::Unsupported,
@@ -140,19 +138,14 @@ impl Adapter {
                 Box::pin(self.fetch_batch(call, &possible)).await
             };
             let mut found = found.into_iter();
-            let refused = || {
-                Err(SourceError::new(
-                    SourceErrorKind::InvalidId,
-                    "no customer of this source can have this id",
-                ))
-            };
+            let broken_off = || Err(SourceError::broken_off());
             return ids
                 .iter()
                 .map(|id| {
                     if self.id_is_possible(id) {
-                        found.next().unwrap_or_else(refused)
+                        found.next().unwrap_or_else(broken_off)
                     } else {
-                        refused()
+                        Err(impossible_id())
                     }
                 })
                 .collect();
@@ -354,4 +347,9 @@ impl Single {
             Err(reason) => Err(unlike(reason)),
         }
     }
+}
+
+fn impossible_id() -> SourceError {
+    let kind = SourceErrorKind::InvalidId;
+    SourceError::new(kind, faults::sentence(kind))
 }

@@ -1,7 +1,6 @@
 //! A batch that is refused for the sake of one id is asked for again in halves, so that the others are read.
 
 use super::Adapter;
-use super::faults::malformed;
 use super::fetch::Fetched;
 use super::list::NO_SUCH_LIST;
 use crate::model::LocalId;
@@ -85,7 +84,7 @@ fn told(parts: Vec<Option<Part>>) -> Vec<Fetched> {
         Some(Part::Read(read)) => read,
         Some(Part::RefusedAlone(error)) if answered && error.detail == NO_SUCH_LIST => Ok(None),
         Some(Part::RefusedAlone(error) | Part::Refused(error)) => Err(error),
-        None => Err(malformed("an id of a batch was left out")),
+        None => Err(SourceError::broken_off()),
     };
     parts.into_iter().map(one).collect()
 }

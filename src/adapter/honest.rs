@@ -4,7 +4,9 @@
 //! against it. Rows that the gateway checks again itself are not judged here: those are left out, and nothing is wrong.
 
 use super::faults::malformed;
-use crate::model::{Customer, CustomerOrderField, DateTime, Filter, Order, OrderDirection};
+use crate::model::{
+    Customer, CustomerOrderField, DateTime, DeletedFilter, Filter, Order, OrderDirection,
+};
 use crate::source::{ListPlan, Page, Row, SourceError};
 
 /// Customers who may be found by an address or a time that they do not show.
@@ -91,7 +93,14 @@ fn promised(asked: &Filter, residual: &Filter) -> Filter {
         email: left(&asked.email, &residual.email),
         created_at: left(&asked.created_at, &residual.created_at),
         updated_at: left(&asked.updated_at, &residual.updated_at),
-        ..Filter::default()
+        // What proves nothing, however a record looks.
+        search: None,
+        phone: None,
+        tags: None,
+        age: None,
+        parent_id: None,
+        operator_id: None,
+        deleted: DeletedFilter::default(),
     }
 }
 

@@ -59,8 +59,12 @@ fn issuer(config: &IssuerConfig, problems: &Problems) -> Option<Issuer> {
             verifier?
         }
         VerifierConfig::Jwks(url) => {
-            let published = Published::new(config.algorithm, fetching(url)?);
-            Verifier::published(published)
+            let fetch = fetching(url)
+                .map_err(|error| {
+                    problems.note(&config.at, format!("nothing can be fetched: {error}"));
+                })
+                .ok()?;
+            Verifier::published(Published::new(config.algorithm, fetch))
         }
     };
     let issuer = Issuer::new(
@@ -75,16 +79,16 @@ fn issuer(config: &IssuerConfig, problems: &Problems) -> Option<Issuer> {
 }
 
 /// Fetches a key set, within bounds.
-fn fetching(url: &Url) -> Option<Fetch> {
+fn fetching(url: &Url) -> anyhow::Result<Fetch> {
     let settings = Settings {
         attempt: PATIENCE,
         concurrency: 1,
         answer_bytes: KEY_SET_BYTES,
         ..Settings::default()
     };
-    let upstream = Arc::new(Upstream::new(settings).ok()?);
+    let upstream = Arc::new(Upstream::new(settings)?);
     let url = url.clone();
-    Some(Box::new(move || {
+    Ok(Box::new(move || {
         let request = Request {
             method: Method::GET,
             url: url.clone(),

@@ -15,47 +15,52 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest answer it may give.
 const ANSWER_BYTES: usize = 65_536;
 
-/// Makes spans as configured, and tells what has to run beside for them to arrive.
-pub fn tracer(config: &Config) -> (Tracer, Option<Queue>, Option<Sending>) {
+/// What makes spans, keeps them until they are sent, and has to run beside for them to arrive.
+pub type Tracing = (Tracer, Option<Queue>, Option<Sending>);
+
+/// Makes spans as configured.
+///
+/// # Errors
+/// Nothing can be sent to the collector that is configured.
+pub fn tracer(config: &Config) -> anyhow::Result<Tracing> {
     let telemetry = &config.telemetry;
     let percent = u64::from(telemetry.sample_percent);
     let pass = telemetry.traceparent;
-    let collector = telemetry.otlp.as_ref();
-    let deliver = collector.and_then(|url| deliver(url, headers(&telemetry.headers)?));
-    let Some(deliver) = deliver else {
-        return (Tracer::new(pass, percent, None), None, None);
+    let Some(collector) = &telemetry.otlp else {
+        return Ok((Tracer::new(pass, percent, None), None, None));
     };
+    let deliver = deliver(collector, headers(&telemetry.headers)?)?;
     let (queue, waiting) = Queue::new(config.limits.waiting_spans);
     let sending = trace::export(queue.clone(), waiting, deliver).boxed();
     let tracer = Tracer::new(pass, percent, Some(queue.clone()));
-    (tracer, Some(queue), Some(sending))
+    Ok((tracer, Some(queue), Some(sending)))
 }
 
 /// Runs until nobody makes spans any more.
 pub type Sending = futures_util::future::BoxFuture<'static, ()>;
 
-/// What every message carries. Configured headers are checked, so none is left out.
-fn headers(configured: &Secrets) -> Option<HeaderMap> {
+/// What every message carries.
+fn headers(configured: &Secrets) -> anyhow::Result<HeaderMap> {
     let json = HeaderValue::from_static("application/json");
     let mut headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
     for (name, value) in configured.iter() {
-        let mut value: HeaderValue = value.expose_secret().parse().ok()?;
+        let mut value: HeaderValue = value.expose_secret().parse()?;
         value.set_sensitive(true);
-        headers.insert(name.parse::<HeaderName>().ok()?, value);
+        headers.insert(name.parse::<HeaderName>()?, value);
     }
-    Some(headers)
+    Ok(headers)
 }
 
-fn deliver(url: &Url, headers: HeaderMap) -> Option<Deliver> {
+fn deliver(url: &Url, headers: HeaderMap) -> anyhow::Result<Deliver> {
     let settings = Settings {
         attempt: PATIENCE,
         concurrency: 1,
         answer_bytes: ANSWER_BYTES,
         ..Settings::default()
     };
-    let upstream = Arc::new(Upstream::new(settings).ok()?);
+    let upstream = Arc::new(Upstream::new(settings)?);
     let url = url.clone();
-    Some(Box::new(move |body| {
+    Ok(Box::new(move |body| {
         let request = Request {
             method: Method::POST,
             url: url.clone(),

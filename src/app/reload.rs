@@ -7,7 +7,7 @@ use crate::graphql::Gateway;
 use crate::http::{Readiness, Swap};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Between two looks at the files. A change counts once it has stood still for one look, so that no half-written file is read.
 const LOOK: Duration = Duration::from_secs(2);
@@ -22,18 +22,20 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Begins to watch these files, and to listen for SIGHUP, which no longer ends the process.
+    /// Begins to watch these files, which were read since then, and to listen for SIGHUP, which no longer ends the process.
     ///
     /// # Errors
     /// The system refuses the signal.
-    pub fn new(files: &[PathBuf]) -> io::Result<Self> {
-        Ok(Self {
+    pub fn new(files: &[PathBuf], began: SystemTime) -> io::Result<Self> {
+        let mut changes = Self {
             #[cfg(unix)]
             hangup: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
-            seen: config::stamps(files),
-            files: files.to_vec(),
+            seen: Vec::new(),
+            files: Vec::new(),
             moving: None,
-        })
+        };
+        changes.watch(files, began);
+        Ok(changes)
     }
 
     /// Waits for the next reason to read again.
@@ -51,12 +53,18 @@ impl Changes {
         }
     }
 
-    /// From now on watches these.
-    fn watch(&mut self, files: &[PathBuf]) {
-        if self.files != files {
-            self.seen = config::stamps(files);
-            self.files = files.to_vec();
-        }
+    /// From now on watches these, which were read since then. One that was known is as it was seen before; a new one that was
+    /// changed meanwhile may have been read as it was before, and so counts as never seen.
+    fn watch(&mut self, files: &[PathBuf], began: SystemTime) {
+        let known = |file: &PathBuf| self.files.iter().position(|known| known == file);
+        let stamps = files.iter().zip(config::stamps(files));
+        let seen = stamps.map(|(file, now)| match known(file) {
+            Some(place) => self.seen.get(place).copied().flatten(),
+            None => now.filter(|(changed, _)| *changed < began),
+        });
+        self.seen = seen.collect();
+        self.files = files.to_vec();
+        self.moving = None;
     }
 
     fn have_changed(&mut self) -> bool {
@@ -112,12 +120,12 @@ impl Live {
 
     /// Reads the configuration again. One that is wrong changes nothing but which files are watched: what it misses may come.
     pub fn reload(&mut self, file: &Path, why: &str, readiness: &Readiness, changes: &mut Changes) {
-        let problems = Problems::new();
+        let (problems, began) = (Problems::new(), SystemTime::now());
         // A text that cannot be read names none; then those of the last reading are watched on.
         let mut files = changes.files.clone();
         let before = Some(&self.serving);
         let loaded = Serving::load(file, &problems, readiness, before, &mut files);
-        changes.watch(&files);
+        changes.watch(&files, began);
         let serving = match loaded {
             Ok(Some(serving)) => serving,
             Ok(None) => {
@@ -148,5 +156,38 @@ impl Live {
         for gateway in self.retired.iter().chain([&self.serving.gateway]) {
             gateway.written().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+    use tempfile::NamedTempFile;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    /// Two looks: what has changed counts once it has stood still.
+    fn is_noticed(changes: &mut Changes) -> bool {
+        changes.have_changed() || changes.have_changed()
+    }
+
+    #[tokio::test]
+    async fn a_change_between_reading_a_file_and_watching_it_is_noticed() {
+        let (mut one, two) = (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
+        let files = [&one, &two].map(|file| file.path().to_owned());
+        let (old, new) = (SystemTime::now() + HOUR, SystemTime::now() - HOUR);
+        let changes = |began| Changes::new(&files[..1], began).unwrap();
+        assert!(!is_noticed(&mut changes(old)), "it is older than that");
+        assert!(is_noticed(&mut changes(new)), "it is newer");
+
+        let mut known = changes(old);
+        one.write_all(b"changed").unwrap();
+        known.watch(&files, old);
+        assert!(
+            is_noticed(&mut known),
+            "what is known is not looked at anew"
+        );
+        assert!(!is_noticed(&mut known), "and noticed once");
     }
 }

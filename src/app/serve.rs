@@ -21,7 +21,7 @@ use anyhow::Context as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 
 /// How long one call to an emulated CRM may take in all.
@@ -29,7 +29,7 @@ const TOTAL: Duration = Duration::from_secs(20);
 
 /// The gateway of a configuration.
 pub fn serve(file: &Path) -> anyhow::Result<Exit> {
-    let problems = Problems::new();
+    let (problems, began) = (Problems::new(), SystemTime::now());
     let readiness = Readiness::new();
     let mut files = Vec::new();
     let Some(mut serving) = Serving::load(file, &problems, &readiness, None, &mut files)? else {
@@ -47,7 +47,7 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
         if let Some(sending) = serving.sending.take() {
             tokio::spawn(sending);
         }
-        let changes = Changes::new(&files).context("signals")?;
+        let changes = Changes::new(&files, began).context("signals")?;
         let live = Box::new(Live::new(serving));
         let routes = live.routes();
         let file = file.to_owned();

@@ -55,7 +55,7 @@ impl Serving {
     /// also where it is refused.
     ///
     /// # Errors
-    /// The cursor key cannot be kept, or the schema is broken.
+    /// The cursor key cannot be kept, the schema is broken, or nothing can be sent to the collector.
     pub fn load(
         file: &Path,
         problems: &Problems,
@@ -87,7 +87,8 @@ impl Serving {
         let (spans, sending) = match before {
             Some(before) => (before.spans.clone(), None),
             None => {
-                let (tracer, queue, sending) = collector::tracer(&config);
+                let (tracer, queue, sending) =
+                    collector::tracer(&config).context("the collector")?;
                 ((tracer, queue), sending)
             }
         };

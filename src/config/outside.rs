@@ -81,7 +81,7 @@ impl Outside<'_> {
         bounded(path, TEXT_BYTES)
     }
 
-    /// The value that `{ env = … }` or `{ file = … }` stands for. `path` is the key's, for messages.
+    /// The value that `{ env = … }` or `{ file = … }` stands for.
     pub(super) fn resolve(&self, mut table: Table<'_>) -> Option<SecretString> {
         let (env, file) = (table.string("env"), table.string("file"));
         let value = match (&env, &file) {

@@ -4,7 +4,7 @@ use super::place::Way;
 use super::{Asked, ConnectionError};
 
 /// Rows of a window nobody asked a size for.
-const DEFAULT_WINDOW: u32 = 20;
+pub const DEFAULT_WINDOW: u32 = 20;
 
 /// A window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

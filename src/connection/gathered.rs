@@ -11,6 +11,7 @@ use super::strip::Found;
 use super::{ConnectionError, Report, ReportError};
 use crate::model::{SourceFailurePolicy, SourceOutcome};
 use crate::source::{SourceError, SourceErrorKind, TotalKind};
+use futures_util::future::join_all;
 use std::sync::Arc;
 
 /// What to read.
@@ -34,6 +35,7 @@ pub(super) struct Tally {
     error: Option<SourceError>,
     failed: bool,
     truncated: bool,
+    read: bool,
     unsupported: Option<ReportError>,
     total: Option<u64>,
     unreadable: Vec<u64>,
@@ -142,6 +144,7 @@ impl Gathered {
     pub(super) fn note(&mut self, source: usize, run: &Run) {
         self.drifted |= run.drifted;
         self.tally(source, |tally| {
+            tally.read = true;
             tally.unreadable.extend(&run.unreadable);
             tally.total = run.total.or(tally.total);
         });
@@ -228,41 +231,40 @@ impl Gathered {
     pub(super) fn is_failed(&self, source: usize) -> bool {
         self.tallies.get(source).is_some_and(|tally| tally.failed)
     }
+
+    /// Whether one more call can tell how many rows the source has. One that was read and did not tell, never will.
+    fn is_uncounted(&self, source: usize) -> bool {
+        let tally = self.tallies.get(source);
+        tally.is_some_and(|tally| tally.total.is_none() && !tally.read)
+    }
 }
 
-/// The sum of all totals, where every part is exact. Sources that were not read yet are asked.
+/// The sum of all totals, where every part is exact. Sources that were not read yet are asked, all at once.
 pub(super) async fn count(
     lists: &[Listed<'_>],
     gathered: &mut Gathered,
     policy: SourceFailurePolicy,
 ) -> Result<(), ConnectionError> {
     let unknowable = |(source, listed)| is_unknowable(listed, gathered, source);
-    if gathered.tallies.iter().any(|tally| tally.failed) || lists.iter().enumerate().any(unknowable)
-    {
+    let left_out = |tally: &Tally| tally.failed || tally.unsupported.is_some();
+    if gathered.tallies.iter().any(left_out) || lists.iter().enumerate().any(unknowable) {
         return Ok(());
     }
-    for (source, listed) in lists.iter().enumerate() {
-        let Ok(list) = &listed.list else {
-            return Ok(());
-        };
-        if gathered
-            .tallies
-            .get(source)
-            .is_some_and(|tally| tally.unsupported.is_some())
-        {
-            return Ok(());
-        }
-        let known = gathered
-            .tallies
-            .get(source)
-            .is_none_or(|tally| tally.failed || tally.total.is_some());
-        if known || !countable(list) {
-            continue;
-        }
-        match list.read(&Gap::Start, Way::Forward, 0, true).await {
+    let uncounted: Vec<(usize, &List<'_>)> = (0..)
+        .zip(lists)
+        .filter_map(|(source, listed)| Some((source, listed.list.as_ref().ok()?)))
+        .filter(|(source, _)| gathered.is_uncounted(*source))
+        .collect();
+    let counts = uncounted
+        .iter()
+        .map(|(_, list)| list.read(&Gap::Start, Way::Forward, 0, true));
+    let counts = join_all(counts).await;
+    for ((source, list), count) in uncounted.into_iter().zip(counts) {
+        match count {
             Ok(run) => gathered.tally(source, |tally| tally.total = run.total),
             Err(halt) => {
-                gathered.fail(source, &listed.entry.key, lists.len() == 1, policy, halt)?;
+                let key = &list.reader.entry.key;
+                gathered.fail(source, key, lists.len() == 1, policy, halt)?;
             }
         }
     }
@@ -284,12 +286,4 @@ fn is_unknowable(listed: &Listed<'_>, gathered: &Gathered, source: usize) -> boo
         list.check.is_none() && matches!(list.plan.total, TotalKind::Exact | TotalKind::Capped(_))
     };
     !counted && !listed.list.as_ref().is_ok_and(tells)
-}
-
-/// Whether one more call can tell how many rows there are.
-fn countable(list: &List<'_>) -> bool {
-    list.check.is_none()
-        && matches!(list.plan.total, TotalKind::Exact | TotalKind::Capped(_))
-        && list.reader.call.calls() == 0
-        && !list.reader.call.has_read()
 }

@@ -2,7 +2,9 @@
 //!
 //! A source that fails is left out and named, or ends it all, as asked. Where a window ends exactly with a source, the
 //! next ones are asked for one row, so that `hasNextPage` is a fact. A source that does not answer may take all the time
-//! there is, but not alone: after its share the next ones are read as if it had failed, and used if it does.
+//! there is, but not alone: after its share the next ones are read as if it had failed, and used if it does. Where a
+//! search found nothing in some sources, as many of the next are asked together: it costs no more calls in vain than it
+//! spares in waiting.
 
 use super::ConnectionError;
 use super::cursor::Gaps;
@@ -13,6 +15,7 @@ use super::plan::Listed;
 use super::run::{Rest, Run};
 use crate::model::SourceFailurePolicy;
 use futures_util::future::{Either, FutureExt as _, select};
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
@@ -111,27 +114,87 @@ fn visits<'a>(
 ) -> Pin<Box<dyn Future<Output = Visits> + Send + 'a>> {
     Box::pin(async move {
         let mut visits = Visits::new();
-        for (place, turn) in turns.iter().enumerate() {
-            if want.full && !reading.look {
-                break;
-            }
-            let rest = turns.get(place + 1..).unwrap_or_default();
-            let (outcome, others) = visit(turn, rest, want, reading).await;
-            let ended = match &outcome {
-                Ok(run) => {
-                    want = want.after(run);
-                    !matches!(run.rest, Rest::End)
+        let mut ended = false;
+        while !ended && visits.len() < turns.len() && (!want.full || reading.look) {
+            let (_, next) = turns.split_at(visits.len());
+            let (came, others) = step(next, vain(turns, &visits), want, reading).await;
+            ended = others.is_some();
+            for (_, outcome) in &came {
+                match outcome {
+                    Ok(run) => {
+                        want = want.after(run);
+                        ended |= !matches!(run.rest, Rest::End);
+                    }
+                    Err(halt) => ended |= ends_all(halt, reading),
                 }
-                Err(halt) => ends_all(halt, reading) || others.is_some(),
-            };
-            visits.push((turn.source, outcome));
-            visits.extend(others.into_iter().flatten());
-            if ended {
-                break;
             }
+            visits.extend(came.into_iter().chain(others.into_iter().flatten()));
         }
         visits
     })
+}
+
+/// How many of the sources that were read last were searched from their edge and had nothing.
+fn vain(turns: &[Turn<'_>], visits: &Visits) -> usize {
+    let read = visits.iter().zip(turns).rev();
+    read.take_while(|((_, outcome), turn)| {
+        is_vain(outcome) && matches!(turn.from, Gap::Start | Gap::End)
+    })
+    .count()
+}
+
+fn is_vain(outcome: &Result<Run, Halt>) -> bool {
+    matches!(outcome, Ok(run) if run.taken == 0 && run.rest == Rest::End)
+}
+
+/// Reads the next source, or the next few where so many had nothing before them. Where it failed, and others were read
+/// meanwhile, what they gave instead.
+async fn step(
+    next: &[Turn<'_>],
+    vain: usize,
+    want: Want,
+    reading: Reading,
+) -> (Visits, Option<Visits>) {
+    let few = next.iter().take(vain + 1);
+    let few = few.take_while(|turn| is_searched(turn.list)).count();
+    if few > 1 && reading.on_failure == SourceFailurePolicy::Skip {
+        let came = sift(next, few, want, reading).await;
+        if !came.is_empty() {
+            return (came, None);
+        }
+    }
+    let Some((turn, rest)) = next.split_first() else {
+        return (Visits::new(), None);
+    };
+    let (outcome, others) = visit(turn, rest, want, reading).await;
+    (vec![(turn.source, outcome)], others)
+}
+
+/// Whether the CRM itself looks for rows in this list; where the gateway does, one window reads many pages.
+fn is_searched(list: &List<'_>) -> bool {
+    !list.plan.filter.is_empty() && list.check.is_none()
+}
+
+/// Asks the first few sources at once, up to the one that has something. Who takes longer than its share is left to its turn.
+async fn sift(next: &[Turn<'_>], few: usize, want: Want, reading: Reading) -> Visits {
+    let (few, others) = next.split_at(few);
+    let asks = few.iter().map(|turn| {
+        let share = share(turn, few.len() + others.len() - 1);
+        tokio::time::timeout(share, ask(turn, want, reading))
+    });
+    let mut answers: FuturesOrdered<_> = asks.collect();
+    let mut came = Visits::new();
+    for turn in few {
+        let Some(Ok(outcome)) = answers.next().await else {
+            break;
+        };
+        let vain = is_vain(&outcome);
+        came.push((turn.source, outcome));
+        if !vain {
+            break;
+        }
+    }
+    came
 }
 
 /// Reads one source. Where it failed, and others were read meanwhile, what they gave instead.

@@ -3,6 +3,7 @@
 //! It owns the loop and its bounds; how rows of a paging style are fetched stands in `index` and `walk`. It does not
 //! know that there are other sources.
 
+use super::drift::SLACK;
 use super::key::Comparison;
 use super::memory::Memory;
 use super::place::{Gap, Way};
@@ -19,7 +20,7 @@ use crate::source::{
 use std::sync::Arc;
 
 /// Rows read around a window: slack on both sides, and the row of the cursor.
-const ROUND_A_WINDOW: u32 = 9;
+const ROUND_A_WINDOW: u32 = 2 * SLACK as u32 + 1;
 
 /// Takes pages of one source. The one place where pages come in.
 #[derive(Clone)]

@@ -34,6 +34,7 @@ mod walk;
 mod whole;
 pub mod window;
 
+pub use arguments::DEFAULT_WINDOW;
 pub use error::ConnectionError;
 
 use crate::limits::Limits;
@@ -259,7 +260,7 @@ fn answer(
                 failed: failed.clone(),
                 edge: Some(source),
                 here,
-                onward: cut.clone().filter(|_| index == last),
+                onward: cut.as_ref().filter(|_| index == last).cloned(),
                 blank: false,
             })
         };

@@ -1,4 +1,5 @@
-//! The public error codes, and the one place where failures of sources and connections become them.
+//! The public error codes, and how failures of sources and connections become them. The word of a source's failure is also
+//! that of its kind, as it is kept and logged; a test holds both to be the same.
 //!
 //! Messages are fixed text of ours. No upstream URL, body, token or personal data stands in one.
 
@@ -32,9 +33,9 @@ codes! {
     InvalidInput = "INVALID_INPUT",
     /// The id is not one of this gateway's, or names a source that is not configured.
     InvalidId = "INVALID_ID",
-    /// The cursor is not one of this gateway's.
+    /// The cursor is not one of this gateway's, or was sealed with another key.
     InvalidCursor = "INVALID_CURSOR",
-    /// The cursor belongs to a list with other sources, another filter or another order.
+    /// The cursor belongs to a list with other sources, another filter or another order, or an adapter file has changed since.
     CursorMismatch = "CURSOR_MISMATCH",
     /// The CRM no longer knows this position; start again from the first page.
     CursorExpired = "CURSOR_EXPIRED",
@@ -64,7 +65,7 @@ codes! {
     SourceCredentials = "SOURCE_CREDENTIALS",
     /// The CRM's rate limit is used up; wait.
     SourceRateLimited = "SOURCE_RATE_LIMITED",
-    /// The CRM did not answer in time.
+    /// The CRM did not answer in time, or the whole operation took too long.
     SourceTimeout = "SOURCE_TIMEOUT",
     /// The CRM cannot be reached or is failing.
     SourceUnavailable = "SOURCE_UNAVAILABLE",
@@ -72,9 +73,9 @@ codes! {
     SourceInvalidResponse = "SOURCE_INVALID_RESPONSE",
     /// The operation asks for too much at once.
     TooComplex = "TOO_COMPLEX",
-    /// The request is too large.
+    /// The request is too large, or the cursors of a list over so many sources would be.
     TooLarge = "TOO_LARGE",
-    /// The gateway has too much to do; wait.
+    /// The gateway has too much to do, or too many credentials from this address were refused; wait.
     Overloaded = "OVERLOADED",
     /// The gateway failed.
     Internal = "INTERNAL",
@@ -262,5 +263,18 @@ fn listed(names: &[String]) -> String {
         "nothing".to_owned()
     } else {
         names.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_of_failure_has_the_word_of_its_code() {
+        for kind in SourceErrorKind::ALL {
+            assert_eq!(ErrorCode::from(*kind).as_str(), kind.code());
+            assert_eq!(SourceErrorKind::of_code(kind.code()), Some(*kind));
+        }
     }
 }

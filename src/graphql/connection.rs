@@ -65,7 +65,7 @@ pub struct SourceReport {
     pub(super) outcome: SourceOutcome,
     /// Why it gave less than asked.
     pub(super) error: Option<SourceErrorFields>,
-    /// Upstream calls that this list started at the source. Joining a call that was under way counts nothing.
+    /// Upstream calls that this list started at the source. A call of somebody else that was joined is not counted.
     pub(super) upstream_calls: i32,
 }
 

@@ -124,13 +124,14 @@ impl CustomerFields {
         >,
         #[graphql(desc = "In which order.")] order_by: Option<CustomerOrder>,
         #[graphql(
-            desc = "So many from the start, or after a cursor; 20 where neither this nor `last` is given, at most 100."
+            desc = "How many rows, from the start or after a cursor; 20 where neither this nor `last` is given, at most as many as the gateway allows (`limits.window`, usually 100)."
         )]
         first: Option<i32>,
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
-        #[graphql(desc = "So many from the end, or before a cursor; at most 100.")] last: Option<
-            i32,
-        >,
+        #[graphql(
+            desc = "How many rows, from the end or before a cursor; at most as many as the gateway allows (`limits.window`, usually 100)."
+        )]
+        last: Option<i32>,
         #[graphql(desc = "Only what stands before this cursor.")] before: Option<String>,
     ) -> Result<Option<CustomerConnection>, Error> {
         let relates = |name: &str| {

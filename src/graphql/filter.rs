@@ -82,33 +82,49 @@ impl Decoded {
     /// INVALID_INPUT for values that can hold for nobody, INVALID_ID for ids that name nothing.
     pub fn new(filter: CustomerFilter, sources: &Sources, most_ids: usize) -> Result<Self, Error> {
         filter.check(most_ids)?;
+        let CustomerFilter {
+            search,
+            ids,
+            email,
+            phone,
+            tier,
+            status,
+            kind,
+            gender,
+            tags,
+            age,
+            owner_id,
+            parent_id,
+            operator_id,
+            deleted,
+            created_at,
+            updated_at,
+        } = filter;
         let customer = |id: ID| id::customer(sources, &id);
         Ok(Self {
-            ids: filter
-                .ids
+            ids: ids
                 .map(|ids| ids.into_iter().map(customer).collect::<Result<_, _>>())
                 .transpose()?,
-            parent: filter.parent_id.map(customer).transpose()?,
-            operator: filter.operator_id.map(customer).transpose()?,
+            parent: parent_id.map(customer).transpose()?,
+            operator: operator_id.map(customer).transpose()?,
             common: Filter {
-                search: filter.search,
-                email: filter.email,
-                phone: filter.phone,
-                tier: filter.tier.map(set),
-                status: filter.status.map(set),
-                kind: filter.kind.map(set),
-                gender: filter.gender.map(set),
-                tags: filter.tags.map(set),
-                age: filter.age.filter(|age| *age != IntRange::default()),
-                owner_id: filter.owner_id,
-                deleted: filter.deleted.unwrap_or_default(),
-                created_at: filter
-                    .created_at
-                    .filter(|range| *range != TimeRange::default()),
-                updated_at: filter
-                    .updated_at
-                    .filter(|range| *range != TimeRange::default()),
-                ..Filter::default()
+                search,
+                email,
+                phone,
+                tier: tier.map(set),
+                status: status.map(set),
+                kind: kind.map(set),
+                gender: gender.map(set),
+                tags: tags.map(set),
+                age: age.filter(|age| *age != IntRange::default()),
+                owner_id,
+                deleted: deleted.unwrap_or_default(),
+                created_at: created_at.filter(|range| *range != TimeRange::default()),
+                updated_at: updated_at.filter(|range| *range != TimeRange::default()),
+                // Those of one source; see `of`.
+                ids: None,
+                parent_id: None,
+                operator_id: None,
             },
         })
     }

@@ -52,64 +52,26 @@ pub struct Wanted {
 /// A change, or all that is wrong with it.
 pub type Checked = Result<Wanted, Vec<Problem>>;
 
-/// Declares an input with the writable fields of a customer, so that create and update cannot drift apart.
+/// Declares the inputs that carry the writable fields of a customer. These stand here once, each with the field of a change
+/// that it becomes, so that neither create and update nor what is told and what is sent can drift apart.
+macro_rules! customer_inputs {
+    (every $fields:tt $($(#[$doc:meta])* $name:ident $own:tt)+) => {
+        $(customer_input! { $(#[$doc])* $name $own $fields })+
+    };
+}
+
+/// Declares one of them.
 macro_rules! customer_input {
-    ($(#[$doc:meta])* $name:ident { $($(#[$own_doc:meta])* $own:ident: $own_type:ty,)+ }) => {
+    (
+        $(#[$doc:meta])* $name:ident
+        { $($(#[$own_doc:meta])* $own:ident: $own_type:ty,)+ }
+        { $($(#[$field_doc:meta])* $field:ident: $field_type:ty => $write:ident,)+ }
+    ) => {
         $(#[$doc])*
         #[derive(InputObject, Clone, Debug)]
         pub struct $name {
             $($(#[$own_doc])* pub $own: $own_type,)+
-            /// The single name, in CRMs that have one name field.
-            pub name: MaybeUndefined<String>,
-            /// The first name.
-            pub first_name: MaybeUndefined<String>,
-            /// The last name.
-            pub last_name: MaybeUndefined<String>,
-            /// The e-mail address.
-            pub email: MaybeUndefined<String>,
-            /// The phone number.
-            pub phone: MaybeUndefined<PhoneNumberInput>,
-            /// The company the customer works for or is.
-            pub company: MaybeUndefined<String>,
-            /// The job title.
-            pub job_title: MaybeUndefined<String>,
-            /// The number the company gave this customer.
-            pub customer_number: MaybeUndefined<String>,
-            /// The id of this customer in another system of the company.
-            pub external_id: MaybeUndefined<String>,
-            /// What kind of customer this is.
-            #[graphql(name = "type")]
-            pub kind: MaybeUndefined<CustomerType>,
-            /// How the customer is ranked.
-            pub tier: MaybeUndefined<CustomerTier>,
-            /// Where the record is in its life.
-            pub status: MaybeUndefined<CustomerStatus>,
-            /// The gender.
-            pub gender: MaybeUndefined<Gender>,
-            /// The birth date.
-            pub birth_date: MaybeUndefined<Date>,
-            /// The tags, all of them.
-            pub tags: MaybeUndefined<Vec<String>>,
-            /// The street address.
-            pub address: MaybeUndefined<String>,
-            /// The city; some CRMs take its id.
-            pub city: MaybeUndefined<String>,
-            /// The country, as the CRM writes it.
-            pub country: MaybeUndefined<String>,
-            /// The national identity number. Sensitive.
-            pub identity_number: MaybeUndefined<String>,
-            /// Where a picture of the customer is.
-            pub avatar_url: MaybeUndefined<String>,
-            /// An internal note. Sensitive.
-            pub note: MaybeUndefined<String>,
-            /// Whether the customer does not want to be written to.
-            pub unsubscribed: MaybeUndefined<bool>,
-            /// The colleague this customer is assigned to, by id in the CRM.
-            pub owner_id: MaybeUndefined<String>,
-            /// The customer this one belongs to, of the same source.
-            pub parent_id: MaybeUndefined<ID>,
-            /// Fields the company added to its CRM.
-            pub custom_fields: MaybeUndefined<Json<serde_json::Value>>,
+            $($(#[$field_doc])* pub $field: MaybeUndefined<$field_type>,)+
             /// Fields that only the vendor knows, by the names in `capabilities.nativeFields`.
             pub native: Option<Json<serde_json::Value>>,
             /// The same key never writes twice: a repeat is answered what the first one was answered. With another input it
@@ -123,46 +85,74 @@ macro_rules! customer_input {
             /// The fields that are given, in the order of the schema.
             fn given(&self, entry: &SourceEntry, sources: &Sources, problems: &mut Vec<Problem>) -> Vec<(WriteField, FieldValue)> {
                 let mut given = Given { entry, sources, problems, fields: Vec::new() };
-                given.take(WriteField::Name, &self.name);
-                given.take(WriteField::FirstName, &self.first_name);
-                given.take(WriteField::LastName, &self.last_name);
-                given.take(WriteField::Email, &self.email);
-                given.take(WriteField::Phone, &self.phone);
-                given.take(WriteField::Company, &self.company);
-                given.take(WriteField::JobTitle, &self.job_title);
-                given.take(WriteField::CustomerNumber, &self.customer_number);
-                given.take(WriteField::ExternalId, &self.external_id);
-                given.take(WriteField::Type, &self.kind);
-                given.take(WriteField::Tier, &self.tier);
-                given.take(WriteField::Status, &self.status);
-                given.take(WriteField::Gender, &self.gender);
-                given.take(WriteField::BirthDate, &self.birth_date);
-                given.take(WriteField::Tags, &self.tags);
-                given.take(WriteField::Address, &self.address);
-                given.take(WriteField::City, &self.city);
-                given.take(WriteField::Country, &self.country);
-                given.take(WriteField::IdentityNumber, &self.identity_number);
-                given.take(WriteField::AvatarUrl, &self.avatar_url);
-                given.take(WriteField::Note, &self.note);
-                given.take(WriteField::Unsubscribed, &self.unsubscribed);
-                given.take(WriteField::OwnerId, &self.owner_id);
-                given.take(WriteField::ParentId, &self.parent_id);
-                given.take(WriteField::CustomFields, &self.custom_fields);
+                $(given.take(WriteField::$write, &self.$field);)+
                 given.fields
             }
         }
     };
 }
 
-customer_input! {
+customer_inputs! {
+    every {
+        /// The single name, in CRMs that have one name field.
+        name: String => Name,
+        /// The first name.
+        first_name: String => FirstName,
+        /// The last name.
+        last_name: String => LastName,
+        /// The e-mail address.
+        email: String => Email,
+        /// The phone number.
+        phone: PhoneNumberInput => Phone,
+        /// The company the customer works for or is.
+        company: String => Company,
+        /// The job title.
+        job_title: String => JobTitle,
+        /// The number the company gave this customer.
+        customer_number: String => CustomerNumber,
+        /// The id of this customer in another system of the company.
+        external_id: String => ExternalId,
+        /// What kind of customer this is.
+        #[graphql(name = "type")]
+        kind: CustomerType => Type,
+        /// How the customer is ranked.
+        tier: CustomerTier => Tier,
+        /// Where the record is in its life.
+        status: CustomerStatus => Status,
+        /// The gender.
+        gender: Gender => Gender,
+        /// The birth date.
+        birth_date: Date => BirthDate,
+        /// The tags; they replace those there are.
+        tags: Vec<String> => Tags,
+        /// The street address.
+        address: String => Address,
+        /// The city; some CRMs take its id.
+        city: String => City,
+        /// The country, as the CRM writes it.
+        country: String => Country,
+        /// The national identity number. Sensitive.
+        identity_number: String => IdentityNumber,
+        /// Where a picture of the customer is.
+        avatar_url: String => AvatarUrl,
+        /// An internal note. Sensitive.
+        note: String => Note,
+        /// Whether the customer does not want to be written to.
+        unsubscribed: bool => Unsubscribed,
+        /// The colleague this customer is assigned to, by id in the CRM.
+        owner_id: String => OwnerId,
+        /// The customer this one belongs to, of the same source.
+        parent_id: ID => ParentId,
+        /// Fields the company added to its CRM.
+        custom_fields: Json<serde_json::Value> => CustomFields,
+    }
+
     /// A customer to make. What a source takes and needs stands in its `capabilities`.
     CreateCustomerInput {
-        /// The key of the source that shall hold the customer.
+        /// The key of the source that is to hold the customer.
         source: String,
     }
-}
 
-customer_input! {
     /// A customer and what to change. A field that is left out is left alone; a null clears it.
     UpdateCustomerInput {
         /// The global id of the customer.
@@ -374,6 +364,113 @@ impl Writable for ID {
             Ok((of, id)) if of.rank == entry.rank => Ok(FieldValue::Id(id)),
             Ok(_) => Err("a customer can only belong to a customer of the same source"),
             Err(_) => Err("this is no customer's id of this gateway"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::memory::{MemorySource, Shape};
+    use crate::source::{Paging, SourceEntry};
+    use async_graphql::{InputType, Value, value};
+
+    /// A value of each writable field as a caller sends it, and as it goes to the source.
+    fn sample(field: WriteField, customer: &ID) -> (Value, FieldValue) {
+        let text = |text: &str| (Value::from(text), FieldValue::Text(text.to_owned()));
+        let word = |word: &str| Value::Enum(async_graphql::Name::new(word));
+        match field {
+            WriteField::Phone => {
+                let phone = FieldValue::Phone {
+                    number: "12".to_owned(),
+                    calling_code: Some("45".to_owned()),
+                };
+                (value!({ "number": "12", "callingCode": "+45" }), phone)
+            }
+            WriteField::Type => (word("BUSINESS"), FieldValue::Type(CustomerType::Business)),
+            WriteField::Tier => (word("GOLD"), FieldValue::Tier(CustomerTier::Gold)),
+            WriteField::Status => (word("ACTIVE"), FieldValue::Status(CustomerStatus::Active)),
+            WriteField::Gender => (word("OTHER"), FieldValue::Gender(Gender::Other)),
+            WriteField::BirthDate => {
+                let date = Date("2001-02-03".parse().unwrap());
+                (value!("2001-02-03"), FieldValue::Date(date))
+            }
+            WriteField::Tags => (value!(["t"]), FieldValue::Texts(vec!["t".to_owned()])),
+            WriteField::Unsubscribed => (value!(true), FieldValue::Bool(true)),
+            WriteField::ParentId => {
+                let id = FieldValue::Id(LocalId::new("7").unwrap());
+                (Value::from(customer.as_str()), id)
+            }
+            WriteField::CustomFields => {
+                let json = serde_json::json!({ "a": [1] });
+                (value!({ "a": [1] }), FieldValue::Json(json))
+            }
+            WriteField::Name
+            | WriteField::FirstName
+            | WriteField::LastName
+            | WriteField::Email
+            | WriteField::Company
+            | WriteField::JobTitle
+            | WriteField::CustomerNumber
+            | WriteField::ExternalId
+            | WriteField::Address
+            | WriteField::City
+            | WriteField::Country
+            | WriteField::IdentityNumber
+            | WriteField::AvatarUrl
+            | WriteField::Note
+            | WriteField::OwnerId => text(field.name()),
+        }
+    }
+
+    fn one_source() -> Sources {
+        Sources::new(vec![Arc::new(SourceEntry {
+            key: "crm".into(),
+            name: "memory".into(),
+            adapter: "memory".into(),
+            rank: 0,
+            source: Arc::new(MemorySource::new(Shape::new(Paging::None), [])),
+        })])
+    }
+
+    /// A field that is in the schema and goes nowhere would be lost without a word.
+    #[test]
+    fn every_writable_field_reaches_the_change_under_its_own_name() {
+        let sources = one_source();
+        let customer = id::of_customer(&sources.all()[0], &LocalId::new("7").unwrap());
+        for field in WriteField::ALL {
+            let (sent, expected) = sample(*field, &customer);
+            let Value::Object(mut input) = value!({ "id": customer.as_str() }) else {
+                unreachable!("it is an object");
+            };
+            input.insert(async_graphql::Name::new(field.name()), sent.clone());
+            let update = UpdateCustomerInput::parse(Some(Value::Object(input)))
+                .ok()
+                .unwrap();
+            let Ok(Wanted {
+                change: Change::Update { fields, .. },
+                ..
+            }) = update.change(&sources)
+            else {
+                panic!("{field:?}");
+            };
+            assert_eq!(fields, [(*field, expected.clone())]);
+
+            let Value::Object(mut input) = value!({ "source": "crm" }) else {
+                unreachable!("it is an object");
+            };
+            input.insert(async_graphql::Name::new(field.name()), sent);
+            let create = CreateCustomerInput::parse(Some(Value::Object(input)))
+                .ok()
+                .unwrap();
+            let Ok(Wanted {
+                change: Change::Create { fields, .. },
+                ..
+            }) = create.change(&sources)
+            else {
+                panic!("{field:?}");
+            };
+            assert_eq!(fields, [(*field, expected)]);
         }
     }
 }

@@ -249,11 +249,10 @@ fn user_error(entry: &SourceEntry, problem: &WriteProblem, change: &Change) -> U
     let code = ErrorCode::from(problem.error.kind);
     let about_id =
         matches!(code, ErrorCode::NotFound | ErrorCode::InvalidId) && written_id(change).is_some();
-    let about_key = code == ErrorCode::Conflict && problem.error.upstream_status.is_none();
     let field = match &problem.field {
-        None if about_key => path(&["idempotencyKey"]),
         Some(WriteProblemField::Common(field)) => path(&[field.name()]),
         Some(WriteProblemField::Native(name)) => path(&["native", name]),
+        Some(WriteProblemField::IdempotencyKey) => path(&["idempotencyKey"]),
         None if about_id => path(&["id"]),
         None => None,
     };

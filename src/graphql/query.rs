@@ -11,7 +11,7 @@ use crate::access::Scope;
 use crate::limits::Limits;
 use crate::load::{Load, Loaded};
 use crate::model::{LocalId, SourceFailurePolicy, UnsupportedFilterPolicy};
-use crate::source::SourceEntry;
+use crate::source::{SourceEntry, SourceError};
 use async_graphql::{Context, Error, ID, Interface, Object};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, HashMap};
@@ -111,13 +111,14 @@ impl Query {
         #[graphql(desc = "Which customers.")] filter: Option<CustomerFilter>,
         #[graphql(desc = "In which order.")] order_by: Option<CustomerOrder>,
         #[graphql(
-            desc = "So many from the start, or after a cursor; 20 where neither this nor `last` is given, at most 100."
+            desc = "How many rows, from the start or after a cursor; 20 where neither this nor `last` is given, at most as many as the gateway allows (`limits.window`, usually 100)."
         )]
         first: Option<i32>,
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
-        #[graphql(desc = "So many from the end, or before a cursor; at most 100.")] last: Option<
-            i32,
-        >,
+        #[graphql(
+            desc = "How many rows, from the end or before a cursor; at most as many as the gateway allows (`limits.window`, usually 100)."
+        )]
+        last: Option<i32>,
         #[graphql(desc = "Only what stands before this cursor.")] before: Option<String>,
         #[graphql(
             desc = "What to do when a source fails.",
@@ -228,13 +229,16 @@ fn slot(named: Result<Named, Error>, found: &Found) -> NodeSlot {
     match named {
         Err(error) => Some(Err(error)),
         Ok(Named::Source(entry)) => Some(Ok(Node::Source(SourceNode(entry)))),
-        Ok(Named::Customer(entry, id)) => match found.get(&entry.rank)?.get(&id)? {
-            Ok(None) => None,
-            Ok(Some(fetched)) => Some(Ok(Node::Customer(CustomerNode::new(
-                Arc::clone(&entry),
-                fetched.clone(),
-            )))),
-            Err(error) => Some(Err(of_source(&entry.key, error))),
-        },
+        Ok(Named::Customer(entry, id)) => {
+            let loaded = found.get(&entry.rank).and_then(|found| found.get(&id));
+            match loaded.cloned() {
+                Some(Ok(None)) => None,
+                Some(Ok(Some(fetched))) => {
+                    Some(Ok(Node::Customer(CustomerNode::new(entry, fetched))))
+                }
+                Some(Err(error)) => Some(Err(of_source(&entry.key, &error))),
+                None => Some(Err(of_source(&entry.key, &SourceError::broken_off()))),
+            }
+        }
     }
 }

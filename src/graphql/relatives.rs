@@ -1,5 +1,5 @@
-//! Relatives of a whole list, loaded before its rows are resolved: one call for all parents and operators of a page
-//! instead of whatever a timer happens to gather.
+//! Relatives of a whole list, loaded before its rows are resolved: one call for all parents and operators of a page, in
+//! whatever order its rows are resolved then.
 
 use super::customer::CustomerNode;
 use crate::load::Load;

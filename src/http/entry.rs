@@ -5,7 +5,7 @@
 use super::Shared;
 use super::parameters::Malformed;
 use super::policy::Policy;
-use crate::access::{Caller, Denied, Peer};
+use crate::access::{Caller, Denied, Flaw, Peer};
 use crate::graphql::Brought;
 use axum::http::{HeaderMap, StatusCode};
 use std::sync::Arc;
@@ -66,7 +66,7 @@ fn sent_away(wait: Duration) -> Malformed {
 fn refusal(denied: Denied) -> Malformed {
     let (status, message) = match denied {
         Denied::Missing => (StatusCode::UNAUTHORIZED, "credentials are needed"),
-        Denied::Invalid("expired") => (StatusCode::UNAUTHORIZED, "the token has expired"),
+        Denied::Invalid(Flaw::Expired) => (StatusCode::UNAUTHORIZED, "the token has expired"),
         Denied::Invalid(_) => (StatusCode::UNAUTHORIZED, "the credentials are not valid"),
         Denied::Tenant => {
             let message = "the credentials belong to no tenant of this gateway";

@@ -6,7 +6,7 @@
 
 use super::Loaded;
 use crate::model::LocalId;
-use crate::source::{Call, Operation, SourceEntry};
+use crate::source::{Call, Operation, SourceEntry, SourceError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use std::collections::HashMap;
@@ -148,7 +148,8 @@ impl Future for Turn {
 }
 
 fn found(batch: &HashMap<LocalId, Loaded>, id: &LocalId) -> Loaded {
-    batch.get(id).cloned().unwrap_or(Ok(None))
+    let loaded = batch.get(id).cloned();
+    loaded.unwrap_or_else(|| Err(SourceError::broken_off()))
 }
 
 /// The lock, also after a panic elsewhere: what it guards is whole at every point where it is let go.

@@ -64,7 +64,7 @@ impl Load {
     pub async fn customer(&self, entry: &Arc<SourceEntry>, id: LocalId) -> Loaded {
         match self.loader(entry) {
             Some(loader) => loader.one(id).await,
-            None => Ok(None),
+            None => Err(SourceError::broken_off()),
         }
     }
 
@@ -75,7 +75,9 @@ impl Load {
     pub async fn only(&self, entry: &Arc<SourceEntry>, id: LocalId) -> Loaded {
         let call = Call::new(Arc::clone(&self.operation));
         let mut found = entry.source.fetch(&call, &[id]).await;
-        found.pop().unwrap_or(Ok(None))
+        found
+            .pop()
+            .unwrap_or_else(|| Err(SourceError::broken_off()))
     }
 
     /// Several customers of one source at once. Asking for one of them later costs nothing.
@@ -86,7 +88,10 @@ impl Load {
     ) -> HashMap<LocalId, Loaded> {
         match self.loader(entry) {
             Some(loader) => loader.many(ids).await,
-            None => HashMap::new(),
+            None => {
+                let broken_off = |id| (id, Err(SourceError::broken_off()));
+                ids.into_iter().map(broken_off).collect()
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //! Estimates, made to be near what the process really takes; a test holds them to their bound.
 
 use super::cache::{Key, PageKey, Said};
-use crate::model::{Customer, LocalId, Native};
+use crate::model::{Customer, Filter, LocalId, Native};
 use crate::source::{Page, Position, Row};
 
 /// What an entry costs beside its contents: its place in the table, its nodes in the queues and the timer. Measured: 300,000
@@ -29,23 +29,45 @@ pub fn of(key: &Key, said: &Said) -> u32 {
 }
 
 fn page_key(key: &PageKey) -> usize {
-    let filter = &key.filter;
-    let texts = [
-        &filter.search,
-        &filter.email,
-        &filter.phone,
-        &filter.owner_id,
+    let Filter {
+        search,
+        ids,
+        email,
+        phone,
+        tier,
+        status,
+        kind,
+        gender,
+        tags,
+        age: _,
+        owner_id,
+        parent_id,
+        operator_id,
+        deleted: _,
+        created_at: _,
+        updated_at: _,
+    } = &key.filter;
+    let texts = [search, email, phone, owner_id].into_iter().flatten();
+    let texts = texts.map(String::len);
+    let words = [
+        tier.as_ref().map(Vec::len),
+        status.as_ref().map(Vec::len),
+        kind.as_ref().map(Vec::len),
+        gender.as_ref().map(Vec::len),
     ];
-    let texts = texts.into_iter().flatten().map(String::len);
-    let tags = filter.tags.iter().flatten();
+    let words = words.into_iter().flatten().map(|many| many + ALLOCATION);
+    let tags = tags.iter().flatten();
     let tags = tags.map(|tag| tag.len() + size_of::<String>() + ALLOCATION);
-    let ids = filter.ids.iter().flatten();
+    let relatives = [parent_id, operator_id].into_iter().flatten();
+    let relatives = relatives.map(|id| id.as_str().len() + ALLOCATION);
+    let ids = ids.iter().flatten();
     let ids = ids.map(|id| id.as_str().len() + size_of::<LocalId>() + ALLOCATION);
     let position = match &key.position {
         Position::Start | Position::Index(_) => 0,
         Position::Token(text) | Position::After(text) | Position::Before(text) => text.len(),
     };
-    size_of::<PageKey>() + ALLOCATION + position + texts.chain(tags).chain(ids).sum::<usize>()
+    let filter = texts.chain(words).chain(tags).chain(ids).chain(relatives);
+    size_of::<PageKey>() + ALLOCATION + position + filter.sum::<usize>()
 }
 
 fn page(page: &Page) -> usize {

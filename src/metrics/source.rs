@@ -45,9 +45,9 @@ words! {
 words! {
     /// Why a call was not sent.
     Unsent {
-        /// Too many wait already.
+        /// Too many wait already, or it got no place while there was time for it.
         QueueFull = "queue_full",
-        /// It waited for a place until it was too late.
+        /// No time was left when it was to be made.
         TooLate = "too_late",
         /// The CRM keeps failing and is left alone.
         LeftAlone = "left_alone",

@@ -189,7 +189,7 @@ pub enum Change {
 pub enum WriteOutcome {
     /// The CRM did it.
     Applied,
-    /// The CRM did not do it; it can be tried again.
+    /// The CRM did not do it; `userErrors` says why.
     NotApplied,
     /// Nobody can know: the request may or may not have reached the CRM. Look before trying again.
     Unknown,

@@ -79,23 +79,41 @@ impl Filter {
 
     /// The names of the parts that are given, as in adapter files; `deleted` only where it is not the default.
     pub fn parts(&self) -> Vec<&'static str> {
+        let Self {
+            search,
+            ids,
+            email,
+            phone,
+            tier,
+            status,
+            kind,
+            gender,
+            tags,
+            age,
+            owner_id,
+            parent_id,
+            operator_id,
+            deleted,
+            created_at,
+            updated_at,
+        } = self;
         let given = [
-            (self.search.is_some(), "search"),
-            (self.ids.is_some(), "id"),
-            (self.email.is_some(), "email"),
-            (self.phone.is_some(), "phone"),
-            (self.tier.is_some(), "tier"),
-            (self.status.is_some(), "status"),
-            (self.kind.is_some(), "type"),
-            (self.gender.is_some(), "gender"),
-            (self.tags.is_some(), "tags"),
-            (self.age.is_some(), "age"),
-            (self.owner_id.is_some(), "owner"),
-            (self.parent_id.is_some(), "parent"),
-            (self.operator_id.is_some(), "operator"),
-            (self.deleted != DeletedFilter::default(), "deleted"),
-            (self.created_at.is_some(), "createdAt"),
-            (self.updated_at.is_some(), "updatedAt"),
+            (search.is_some(), "search"),
+            (ids.is_some(), "id"),
+            (email.is_some(), "email"),
+            (phone.is_some(), "phone"),
+            (tier.is_some(), "tier"),
+            (status.is_some(), "status"),
+            (kind.is_some(), "type"),
+            (gender.is_some(), "gender"),
+            (tags.is_some(), "tags"),
+            (age.is_some(), "age"),
+            (owner_id.is_some(), "owner"),
+            (parent_id.is_some(), "parent"),
+            (operator_id.is_some(), "operator"),
+            (*deleted != DeletedFilter::default(), "deleted"),
+            (created_at.is_some(), "createdAt"),
+            (updated_at.is_some(), "updatedAt"),
         ];
         given
             .into_iter()
@@ -124,5 +142,84 @@ impl Filter {
             _ => return false,
         }
         true
+    }
+}
+
+#[cfg(test)]
+impl Filter {
+    /// Each part alone, by its name.
+    pub fn each_part() -> Vec<(&'static str, Self)> {
+        let mut rest = Self::every_part();
+        let deleted = Self {
+            deleted: std::mem::take(&mut rest.deleted),
+            ..Self::default()
+        };
+        let mut each = Vec::new();
+        for name in rest.parts() {
+            let mut one = Self::default();
+            assert!(rest.move_part(name, &mut one), "{name}");
+            each.push((name, one));
+        }
+        assert!(rest.is_empty(), "{rest:?}");
+        each.push(("deleted", deleted));
+        each
+    }
+
+    /// Every part is given, and no bare customer has what it asks for. Without `..`: no new part can be forgotten here.
+    fn every_part() -> Self {
+        let text = || Some("a@b.c".to_owned());
+        let id = || LocalId::new("other").ok();
+        let times = Some(TimeRange {
+            gte: Some(DateTime(jiff::Timestamp::MAX)),
+            lt: None,
+        });
+        Self {
+            search: text(),
+            ids: Some(id().into_iter().collect()),
+            email: text(),
+            phone: text(),
+            tier: Some(vec![CustomerTier::Gold]),
+            status: Some(vec![CustomerStatus::Active]),
+            kind: Some(vec![CustomerType::Private]),
+            gender: Some(vec![Gender::Other]),
+            tags: Some(vec!["tag".to_owned()]),
+            age: Some(IntRange {
+                gte: Some(1),
+                lte: None,
+            }),
+            owner_id: text(),
+            parent_id: id(),
+            operator_id: id(),
+            deleted: DeletedFilter::Only,
+            created_at: times,
+            updated_at: times,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Customer;
+
+    #[test]
+    fn every_part_is_named_can_be_moved_and_is_no_empty_filter() {
+        let each = Filter::each_part();
+        assert_eq!(each.len(), 16);
+        for (name, part) in each {
+            assert_eq!(part.parts(), [name]);
+            assert!(!part.is_empty());
+        }
+    }
+
+    /// A customer that tells nothing matches no part. Whether one is deleted is told by its row.
+    #[test]
+    fn every_part_is_checked() {
+        let bare = Customer::bare(LocalId::new("1").unwrap());
+        let today = jiff::civil::date(2024, 1, 1);
+        for (name, part) in Filter::each_part() {
+            let checked = !part.matches(&bare, today);
+            assert_eq!(checked, name != "deleted", "{name}");
+        }
     }
 }

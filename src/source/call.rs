@@ -171,8 +171,6 @@ pub enum Known {
 struct Used {
     /// Upstream calls that were started.
     started: AtomicU32,
-    /// Pages that were read, wherever they came from.
-    pages: AtomicU32,
     /// When the oldest and the newest of the pages were asked for, in milliseconds before the operation began; pages that
     /// it asked for itself are of age zero.
     oldest: AtomicU64,
@@ -192,7 +190,6 @@ impl Call {
             operation,
             used: Arc::new(Used {
                 started: AtomicU32::new(0),
-                pages: AtomicU32::new(0),
                 oldest: AtomicU64::new(0),
                 newest: AtomicU64::new(u64::MAX),
             }),
@@ -326,7 +323,6 @@ impl Call {
     pub fn read_page(&self, asked_for: Instant) {
         let age = self.operation.started.saturating_duration_since(asked_for);
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        self.used.pages.fetch_add(1, Ordering::Relaxed);
         self.used.oldest.fetch_max(age, Ordering::Relaxed);
         self.used.newest.fetch_min(age, Ordering::Relaxed);
     }
@@ -335,11 +331,6 @@ impl Call {
     pub fn forget_ages(&self) {
         self.used.oldest.store(0, Ordering::Relaxed);
         self.used.newest.store(u64::MAX, Ordering::Relaxed);
-    }
-
-    /// Whether a page was read that is kept for others, be it from a cache or not.
-    pub fn has_read(&self) -> bool {
-        self.used.pages.load(Ordering::Relaxed) > 0
     }
 
     /// Whether some of the pages are so much older than others that rows may have moved in between.

@@ -68,6 +68,11 @@ impl SourceError {
         }
     }
 
+    /// No answer came for something that was asked. That it is absent is for the CRM alone to say.
+    pub fn broken_off() -> Self {
+        Self::new(SourceErrorKind::Unavailable, "the read broke off")
+    }
+
     /// The same failure with the CRM's HTTP status.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
@@ -89,7 +94,7 @@ impl SourceError {
 
 impl SourceErrorKind {
     /// Every kind.
-    const ALL: &'static [Self] = &[
+    pub const ALL: &'static [Self] = &[
         Self::Credentials,
         Self::Unauthenticated,
         Self::Forbidden,

@@ -275,6 +275,8 @@ pub enum WriteProblemField {
     Common(WriteField),
     /// A vendor field inside `native`.
     Native(String),
+    /// The caller's key, under which the write was to happen once.
+    IdempotencyKey,
 }
 
 /// What a source cannot serve.

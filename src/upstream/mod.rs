@@ -81,6 +81,11 @@ impl Default for Settings {
 /// each in its own way, and that is theirs to say.
 pub const ADDRESS_BYTES: usize = 65_534;
 
+/// The least time that an exchange needs to be worth starting, and its part of the time one may take, if that is less. What is
+/// sent with nothing left is in vain: a read takes a place from those that still have time, a write leaves everybody in doubt.
+const LEAST_TIME: Duration = Duration::from_millis(50);
+const LEAST_PART: u32 = 20;
+
 /// A request, ready to go.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -117,7 +122,7 @@ pub struct Reply {
 pub enum Fault {
     /// Too many exchanges are open or waiting; this one was not started.
     Saturated,
-    /// The answer was no longer wanted before the exchange could be started.
+    /// No time was left for the exchange before it could be started.
     Late,
     /// It cannot be sent by anybody: nothing was, and nothing is said of the CRM.
     Unsendable,
@@ -215,7 +220,7 @@ impl Upstream {
     /// Waits for a place among the open exchanges, first come, first served.
     ///
     /// # Errors
-    /// There was none before `deadline`, or too many wait already.
+    /// There was none while there was time for an exchange before `deadline`, or too many wait already.
     pub async fn place(&self, deadline: Instant) -> Result<Place<'_>, Fault> {
         let place = self.find_place(deadline).await;
         match place {
@@ -226,8 +231,14 @@ impl Upstream {
         place
     }
 
+    /// Whether an exchange that is started then has time to be answered.
+    pub fn in_time(&self, start: Instant, deadline: Instant) -> bool {
+        let least = LEAST_TIME.min(self.settings.attempt / LEAST_PART);
+        start + least <= deadline
+    }
+
     async fn find_place(&self, deadline: Instant) -> Result<Place<'_>, Fault> {
-        if deadline <= Instant::now() {
+        if !self.in_time(Instant::now(), deadline) {
             return Err(Fault::Late);
         }
         let permit = match self.line.open.try_acquire() {
@@ -243,6 +254,10 @@ impl Upstream {
         if let Some(spacing) = self.settings.spacing {
             let turn = self.turn(spacing, deadline).await?;
             tokio::time::sleep_until(turn.into()).await;
+        }
+        // All who wait may give up at the same moment: each place that comes free then would go to one after the other.
+        if !self.in_time(Instant::now(), deadline) {
+            return Err(Fault::Saturated);
         }
         Ok(place)
     }
@@ -260,7 +275,7 @@ impl Upstream {
     async fn turn(&self, spacing: Duration, deadline: Instant) -> Result<Instant, Fault> {
         let mut next = self.line.next_start.lock().await;
         let turn = (*next).max(Instant::now());
-        if turn >= deadline {
+        if !self.in_time(turn, deadline) {
             return Err(Fault::Saturated);
         }
         *next = turn + spacing;
@@ -426,13 +441,9 @@ impl Place<'_> {
     /// # Errors
     /// [`Fault`] says why there is no answer, and so whether the request may have arrived.
     pub async fn send(self, request: Request, deadline: Instant) -> Result<Reply, Fault> {
-        let now = tokio::time::Instant::now();
-        let deadline = tokio::time::Instant::from_std(deadline);
-        if deadline <= now {
-            return Err(Fault::Saturated);
-        }
         self.upstream.quota.take();
-        let limit = deadline.min(now + self.upstream.settings.attempt);
+        let attempt = tokio::time::Instant::now() + self.upstream.settings.attempt;
+        let limit = attempt.min(deadline.into());
         self.upstream.counted(Purpose::Data, limit, request).await
     }
 }

@@ -1,7 +1,7 @@
 //! The ledger of writes with a key: what was begun and how it ended, kept over a restart, for a day.
 //!
-//! It holds hashes of keys and contents, ids of customers and codes of problems; no name, no value, nothing that a caller
-//! sent. An entry that was begun and has no end stands for a write whose fate nobody knows.
+//! It holds hashes of keys and contents, ids of customers, and of problems their codes, statuses, the fields of the schema they
+//! are about and texts of ours; no name, no value, nothing that a caller sent. An entry that was begun and has no end stands for a write whose fate nobody knows.
 
 use super::{Asked, print};
 use crate::model::{LocalId, WriteField, WriteOutcome};
@@ -65,11 +65,18 @@ pub(super) enum Begun {
     Ended(Ended),
 }
 
+/// What is kept of a key. Files outlive versions: fields may be added, with a default, and none may change its meaning.
 #[derive(Serialize, Deserialize)]
 struct Entry {
     content: [u8; 32],
     at: i64,
     ended: Option<Ended>,
+}
+
+/// When an entry was made, which is known even where the rest of it cannot be read.
+#[derive(Deserialize)]
+struct Age {
+    at: i64,
 }
 
 /// How a write ended.
@@ -115,6 +122,28 @@ impl Ledger {
     #[cfg(test)]
     pub(super) fn with_clock(self, clock: fn() -> i64) -> Self {
         Self { clock, ..self }
+    }
+
+    /// Makes what is kept of every key unreadable, from this text on.
+    #[cfg(test)]
+    pub(super) async fn spoil(&self, from: &'static str) {
+        let opened = self.opened().await.unwrap();
+        let change = opened.database.begin_write().unwrap();
+        {
+            let mut table = change.open_table(KEYS).unwrap();
+            let spoiled = |bytes: &[u8]| {
+                let text = std::str::from_utf8(bytes).unwrap();
+                text.replace(from, "\"other\":").into_bytes()
+            };
+            let kept = table.iter().unwrap().map(|kept| {
+                let (name, bytes) = kept.unwrap();
+                (name.value(), spoiled(bytes.value()))
+            });
+            for (name, bytes) in kept.collect::<Vec<_>>() {
+                table.insert(name, bytes.as_slice()).unwrap();
+            }
+        }
+        change.commit().unwrap();
     }
 
     /// Notes that a write begins, unless its key is known; and the name of the key.
@@ -236,14 +265,19 @@ impl Opened {
         let known = {
             let mut table = change.open_table(KEYS)?;
             let lives = |bytes: &[u8]| {
-                serde_json::from_slice::<Entry>(bytes)
-                    .ok()
-                    .filter(|known| known.at + LIFE > entry.at)
+                let age: Result<Age, _> = serde_json::from_slice(bytes);
+                age.map(|age| age.at + LIFE > entry.at)
             };
-            let known = table.get(name)?.and_then(|bytes| lives(bytes.value()));
+            // An entry that cannot be read is no new key: what it stands for may have been done.
+            let known: Option<Entry> = match table.get(name)? {
+                Some(bytes) if lives(bytes.value())? => {
+                    Some(serde_json::from_slice(bytes.value())?)
+                }
+                _ => None,
+            };
             if known.is_none() {
                 if table.len()? >= most {
-                    table.retain(|_, bytes| lives(bytes).is_some())?;
+                    table.retain(|_, bytes| lives(bytes).unwrap_or(true))?;
                 }
                 if table.len()? >= most {
                     return Ok(None);
@@ -296,18 +330,15 @@ impl Opened {
 
 impl Entry {
     fn begun(self, asked: &Self) -> Begun {
-        let doubt = self
-            .ended
-            .as_ref()
-            .is_none_or(|ended| ended.outcome == Outcome::Unknown);
+        if self.content != asked.content {
+            return Begun::Other;
+        }
         match self.ended {
-            _ if self.content != asked.content => Begun::Other,
-            ended if doubt => Begun::Doubt {
+            Some(ended) if ended.outcome != Outcome::Unknown => Begun::Ended(ended),
+            ended => Begun::Doubt {
                 since: Timestamp::from_second(self.at).unwrap_or(Timestamp::MIN),
                 ended,
             },
-            Some(ended) => Begun::Ended(ended),
-            None => Begun::Other,
         }
     }
 }
@@ -365,8 +396,8 @@ impl Problem {
     fn of(problem: &WriteProblem) -> Self {
         let field = match &problem.field {
             Some(WriteProblemField::Common(field)) => Some(field.name().into()),
-            // Its name is the caller's.
-            Some(WriteProblemField::Native(_)) | None => None,
+            // The name of a vendor's field is the caller's.
+            Some(WriteProblemField::Native(_) | WriteProblemField::IdempotencyKey) | None => None,
         };
         Self {
             field,

@@ -255,15 +255,7 @@ impl<'c> Wanted<'c> {
             found.is_some_and(|found| !said.is_empty() && found.ends_with(&said))
         });
         let texts = self.texts.iter().all(|(field, text)| {
-            same(
-                text,
-                match field {
-                    WriteField::Name => customer.name.as_deref(),
-                    WriteField::FirstName => customer.first_name.as_deref(),
-                    WriteField::LastName => customer.last_name.as_deref(),
-                    _ => customer.external_id.as_deref(),
-                },
-            )
+            matches!(customer.value_of(*field), Some(FieldValue::Text(found)) if same(text, Some(&found)))
         });
         new && email && phone && texts
     }

@@ -19,7 +19,9 @@ pub use ledger::{Keep, Ledger};
 use crate::load::Load;
 use crate::metrics::{Counts, KeyUse};
 use crate::model::{Change, LocalId, WriteOutcome};
-use crate::source::{Call, SourceEntry, SourceError, SourceErrorKind, WriteProblem, Written};
+use crate::source::{
+    Call, SourceEntry, SourceError, SourceErrorKind, WriteProblem, WriteProblemField, Written,
+};
 use jiff::Timestamp;
 use ledger::{Begun, Ended};
 use look::{Look, Seen};
@@ -111,10 +113,7 @@ impl Writes {
                 self.end(asked, name, &written).await;
                 written
             }
-            Begun::Other => not_applied(SourceError::new(
-                SourceErrorKind::Conflict,
-                "this idempotency key was used for another write; nothing was sent",
-            )),
+            Begun::Other => clashing(),
             Begun::Doubt { since, ended } => {
                 let Some(found) = self.look_again(load, asked, since, name).await else {
                     let crashed = || {
@@ -219,6 +218,15 @@ async fn shown(load: &Load, asked: &Asked<'_>, mut written: Written) -> Written 
             written.read_back = Some(SourceError::new(SourceErrorKind::NotFound, text));
         }
         Err(error) => written.read_back = Some(error),
+    }
+    written
+}
+
+fn clashing() -> Written {
+    let text = "this idempotency key was used for another write; nothing was sent";
+    let mut written = not_applied(SourceError::new(SourceErrorKind::Conflict, text));
+    for problem in &mut written.problems {
+        problem.field = Some(WriteProblemField::IdempotencyKey);
     }
     written
 }

@@ -130,6 +130,33 @@ async fn a_key_lasts_a_day_and_only_then_makes_room() {
     ));
 }
 
+static LATER: AtomicI64 = AtomicI64::new(1_000_000);
+
+/// An entry of another version, or a damaged one, stands for a write that may have been done.
+#[tokio::test]
+async fn a_key_whose_entry_cannot_be_read_is_no_new_key() {
+    let (entry, change) = (entry("a"), change("n"));
+    let asked = Asked {
+        entry: &entry,
+        change: &change,
+        tenant: "",
+        key: None,
+    };
+    for (spoilt, ends) in [("\"content\":", true), ("\"at\":", false)] {
+        let ledger =
+            Ledger::new(Keep::Memory, 2, [1; 32]).with_clock(|| LATER.load(Ordering::SeqCst));
+        let begins = async |key| ledger.begin(&asked, key).await.is_ok();
+        let (_, name) = begin(&ledger, "", "a", "k", "n").await;
+        ledger.end(name, Ended::of(&applied()), None).await;
+        ledger.spoil(spoilt).await;
+        assert!(!begins("k").await, "{spoilt}");
+        assert!(begins("k2").await, "{spoilt}: another one");
+        assert!(!begins("k3").await, "{spoilt}: it is not forgotten");
+        LATER.fetch_add(LIFE, Ordering::SeqCst);
+        assert_eq!(begins("k").await, ends, "{spoilt}: after a day");
+    }
+}
+
 #[test]
 fn only_the_crms_own_word_is_kept_of_what_was_not_done() {
     for (kind, status, kept) in [

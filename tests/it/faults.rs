@@ -7,12 +7,14 @@ use crate::support::process::{ask, configuration, spawn};
 use crate::support::proxy::{Proxy, Spoil};
 use crmql::adapter::{Adapter, TokenStore};
 use crmql::limits::Limits;
+use crmql::metrics::SourceMeter;
 use crmql::model::{Change, FieldValue, SourceHealth, WriteField, WriteOutcome};
 use crmql::source::{Call, CallBudget, CustomerSource, SourceError, SourceErrorKind};
 use crmql::upstream::{ADDRESS_BYTES, BreakerSettings, Fault, Request, Settings, Upstream};
 use crmql::writes::Keep;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const WRITES: &str = "[get]\nrequest = \"GET /c/{id}\"\nitem = \"\"\n[create]\nrequest = \"POST /c\"\nreturns = { item = \"\" }\n";
@@ -366,6 +368,35 @@ async fn a_full_queue_refuses_at_once_and_sends_nothing() {
         "{kinds:?}"
     );
     assert_eq!(crm.seen().len(), 3);
+}
+
+/// What is sent with no time left would only be given up: a read for nothing, a write in doubt.
+#[tokio::test]
+async fn a_place_that_comes_free_too_late_is_not_taken() {
+    let meter = Arc::new(SourceMeter::default());
+    let upstream = Upstream::new(Settings {
+        concurrency: 1,
+        attempt: Duration::from_secs(1),
+        meter: Arc::clone(&meter),
+        ..Settings::default()
+    })
+    .unwrap();
+    let unsent = || -> Vec<_> { meter.unsent.all().filter(|(_, count)| *count > 0).collect() };
+    let deadline = Instant::now() + Duration::from_millis(400);
+    let held = upstream.place(deadline).await.unwrap();
+    let waiting = upstream.place(deadline);
+    let freeing = async {
+        tokio::time::sleep(Duration::from_millis(370)).await;
+        drop(held);
+    };
+    let (place, ()) = tokio::join!(waiting, freeing);
+    assert_eq!(place.err(), Some(Fault::Saturated));
+    assert_eq!(unsent(), [("queue_full", 1)]);
+    let late = upstream.place(deadline).await;
+    assert_eq!(late.err(), Some(Fault::Late));
+    assert_eq!(unsent(), [("queue_full", 1), ("too_late", 1)]);
+    let deadline = Instant::now() + Duration::from_millis(400);
+    assert!(upstream.place(deadline).await.is_ok(), "it is free again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

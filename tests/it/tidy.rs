@@ -197,6 +197,32 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// `src/lib.rs` and the readme tell the modules from above to below, and so it is.
+#[test]
+fn a_module_uses_only_those_that_stand_below_it() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs"));
+    let text = text.unwrap();
+    let modules: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+        .collect();
+    let place = |name: &str| modules.iter().position(|known| *known == name).unwrap();
+    for (module, used) in MAY_USE.iter().filter(|(module, _)| *module != "main") {
+        for name in *used {
+            assert!(place(name) > place(module), "`{module}` uses `{name}`");
+        }
+    }
+    let readme = super::readme::readme();
+    let row = |name: &&str| {
+        let row = [format!("`src/{name}/` |"), format!("`src/{name}.rs` |")];
+        let at = row.iter().find_map(|row| readme.find(row));
+        at.unwrap_or_else(|| panic!("the readme does not tell `{name}`"))
+    };
+    let wired = |name: &&&str| !matches!(**name, "app" | "cli");
+    let rows = modules.iter().filter(wired).map(row);
+    assert!(rows.is_sorted(), "the readme tells them in another order");
+}
+
 #[test]
 fn a_planted_import_is_found() {
     for (file, text, problem) in PLANTED {

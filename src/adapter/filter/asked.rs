@@ -126,3 +126,21 @@ fn gte(from: Option<TimeRange>, to: &mut Option<TimeRange>) {
 fn lt(from: Option<TimeRange>, to: &mut Option<TimeRange>) {
     to.get_or_insert_default().lt = from.and_then(|range| range.lt);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_of_a_filter_must_be_served_and_can_be_copied() {
+        for (name, part) in Filter::each_part() {
+            let asked = asked(&part, true);
+            assert_eq!(asked.len(), 1, "{name}");
+            let mut copy = Filter::default();
+            for key in asked.iter().flat_map(|asked| asked.keys) {
+                copy_part(*key, &part, &mut copy);
+            }
+            assert_eq!(copy, part, "{name}");
+        }
+    }
+}

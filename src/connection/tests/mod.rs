@@ -5,6 +5,7 @@ mod bounds;
 mod budgets;
 mod drift;
 mod forward;
+mod grouped;
 mod keys;
 mod liars;
 mod merged;

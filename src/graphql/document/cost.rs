@@ -5,13 +5,14 @@
 //! at: this is an upper bound. What is not multiplied is bounded by the ceiling on selections.
 
 use super::error::RequestError;
+use crate::connection::DEFAULT_WINDOW;
 use apollo_compiler::ast::Value;
 use apollo_compiler::executable::{Field, Operation, Selection, SelectionSet};
 use apollo_compiler::{ExecutableDocument, Node};
 use serde_json::{Map, Value as Json};
 
-/// Rows of a connection that asks for no number. Held to be the schema's by a test.
-const DEFAULT_ROWS: u64 = 20;
+/// Rows of a connection that asks for no number.
+const DEFAULT_ROWS: u64 = DEFAULT_WINDOW as u64;
 /// Entries of a list whose length nobody can tell before.
 const SOME: u64 = 10;
 /// Fields in the answer to a question for the whole schema, and for one of its types.

@@ -35,7 +35,12 @@ use async_graphql::parser::types as executor;
 use async_graphql::{ServerError, Value};
 use shape::Shape;
 use std::sync::Arc;
-use tokens::Tokens;
+use tokens::{Kind, Tokens};
+
+/// The fields that tell what an operation itself cost or found; the next one with the same text would tell another thing.
+const OF_ONE_OPERATION: [&str; 2] = ["upstreamCalls", "fromCache"];
+/// The type whose fields tell how things are at the moment.
+const OF_ONE_MOMENT: &str = "SourceStatus";
 
 /// An operation that may run.
 #[derive(Clone)]
@@ -181,7 +186,7 @@ impl Documents {
     /// # Errors
     /// What is wrong with it; at least one entry.
     pub(super) fn examine(&self, text: &str) -> Result<(), Vec<RequestError>> {
-        let document = self.parse(text)?;
+        let (document, _) = self.parse(text)?;
         let named: Vec<&str> = document
             .operations
             .named
@@ -229,7 +234,7 @@ impl Documents {
     }
 
     fn check(&self, text: &str, name: Option<&str>) -> Result<Checked, Vec<RequestError>> {
-        let document = self.parse(text)?;
+        let (document, directed) = self.parse(text)?;
         let operation = operation(&document, name).map_err(|error| vec![error])?;
         if introspection::check_max_depth(&document, &operation).is_err() {
             return Err(vec![RequestError::complex(
@@ -247,10 +252,11 @@ impl Documents {
             .root_fields(&document)
             .any(|field| matches!(field.name.as_str(), "__schema" | "__type"));
         let repeatable = !operation.all_fields(&document).any(|field| {
-            matches!(field.name.as_str(), "upstreamCalls" | "fromCache")
-                || field.ty().inner_named_type() == "SourceStatus"
+            let (name, ty) = (field.name.as_str(), field.ty().inner_named_type().as_str());
+            OF_ONE_OPERATION.contains(&name) || ty == OF_ONE_MOMENT
         });
-        let ready = if text.contains('@') {
+        // What a directive leaves out may hang on a variable.
+        let ready = if directed {
             None
         } else {
             let ready = Ready::of(&self.schema, &document, &operation, &Variables::new());
@@ -283,7 +289,8 @@ impl Documents {
         })
     }
 
-    fn parse(&self, text: &str) -> Result<Valid<ExecutableDocument>, Vec<RequestError>> {
+    /// The document, and whether there is a directive in it.
+    fn parse(&self, text: &str) -> Result<(Valid<ExecutableDocument>, bool), Vec<RequestError>> {
         let Limits {
             document_depth,
             document_tokens,
@@ -312,8 +319,13 @@ impl Documents {
             return Err(vec![flaw]);
         }
         measure::check(&document, &self.limits).map_err(|error| vec![error])?;
+        let directed = tokens
+            .kept
+            .iter()
+            .any(|token| token.kind == Kind::Mark(b'@'));
         document
             .to_executable_validate(&self.schema)
+            .map(|document| (document, directed))
             .map_err(|failed| error::from_diagnostics(&failed.errors, errors))
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! It knows how a customer is kept and nothing of how it is read.
 
-use super::{Batch, Cached, Found, broken_off, landed, may_be_stale, note_kept, serves, stale};
+use super::{Batch, Cached, Found, landed, may_be_stale, note_kept, serves, stale};
 use crate::load::cache::{Kept, Key, Said};
 use crate::metrics::Read;
 use crate::model::{Customer, LocalId};
-use crate::source::{Call, CustomerRef, Known, Operation, SourceErrorKind};
+use crate::source::{Call, CustomerRef, Known, Operation, SourceError, SourceErrorKind};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,13 +48,15 @@ impl Cached {
             let mut read = self.fly_customers(call, &missing, known).await.into_iter();
             let slots = found.iter_mut().zip(kept);
             for (slot, kept) in slots.filter(|(slot, _)| slot.is_none()) {
-                let read = read.next().unwrap_or_else(|| Err(broken_off()));
+                let read = read
+                    .next()
+                    .unwrap_or_else(|| Err(SourceError::broken_off()));
                 *slot = Some(self.settled(operation, read, kept));
             }
         }
         let found = found.into_iter();
         found
-            .map(|found| found.unwrap_or_else(|| Err(broken_off())))
+            .map(|found| found.unwrap_or_else(|| Err(SourceError::broken_off())))
             .collect()
     }
 
@@ -134,7 +136,8 @@ impl Cached {
                 .await
                 .and_then(|batch| {
                     let read = id_of(key).and_then(|id| batch.get(id));
-                    read.cloned().unwrap_or_else(|| Err(broken_off()))
+                    read.cloned()
+                        .unwrap_or_else(|| Err(SourceError::broken_off()))
                 });
             found.push(read);
         }

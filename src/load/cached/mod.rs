@@ -251,7 +251,7 @@ async fn landed<V: Clone>(
     flight: Flight<V>,
 ) -> Result<V, SourceError> {
     match tokio::time::timeout_at(call.within(in_all).into(), flight).await {
-        Ok(answer) => answer.ok_or_else(broken_off),
+        Ok(answer) => answer.ok_or_else(SourceError::broken_off),
         Err(_) => Err(SourceError::new(
             SourceErrorKind::Timeout,
             "the CRM did not answer in time",
@@ -281,8 +281,4 @@ fn stale(customer: &CustomerRef) -> CustomerRef {
         stale: true,
         ..(**customer).clone()
     })
-}
-
-fn broken_off() -> SourceError {
-    SourceError::new(SourceErrorKind::Unavailable, "the read broke off")
 }

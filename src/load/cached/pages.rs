@@ -2,7 +2,7 @@
 //!
 //! It knows how a page is kept and nothing of how it is read.
 
-use super::{Cached, PageRead, broken_off, landed, may_be_stale, note_kept, serves, stale};
+use super::{Cached, PageRead, landed, may_be_stale, note_kept, serves, stale};
 use crate::load::cache::{Kept, Key, PageKey, Said, Scope};
 use crate::metrics::Read;
 use crate::source::{
@@ -98,14 +98,14 @@ impl Cached {
             .join(&keys, call.not_before(), landed_since, |mut keys, began| {
                 from = Read::Sent;
                 async move {
-                    let key = keys.pop().ok_or_else(broken_off)?;
+                    let key = keys.pop().ok_or_else(SourceError::broken_off)?;
                     this.read_page(&own, &plan, &at, key, began).await
                 }
             });
         self.meter.pages.add(from);
         let read = match flights.into_iter().next() {
             Some(flight) => landed(call, self.caching.patience, flight).await,
-            None => Err(broken_off()),
+            None => Err(SourceError::broken_off()),
         };
         (read.flatten(), from)
     }
@@ -130,7 +130,7 @@ impl Cached {
         let (this, plan, at) = (Arc::clone(self), plan.clone(), at.clone());
         let renew = |mut keys: Vec<Key>, began| async move {
             let _leave = leave;
-            let key = keys.pop().ok_or_else(broken_off)?;
+            let key = keys.pop().ok_or_else(SourceError::broken_off)?;
             this.read_page(&own, &plan, &at, key, began).await
         };
         // A flight goes on without anybody who waits for it.
@@ -147,7 +147,7 @@ impl Cached {
     ) -> PageRead {
         let operation = call.operation();
         let Key::Page(asked) = &key else {
-            return Err(broken_off());
+            return Err(SourceError::broken_off());
         };
         let page = Arc::new(self.inner.list(call, plan, at, asked.size).await?);
         if page.complete {

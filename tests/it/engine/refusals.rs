@@ -32,6 +32,7 @@ fn told(written: &Written) -> Vec<String> {
         let field = match &problem.field {
             Some(WriteProblemField::Common(field)) => field.name(),
             Some(WriteProblemField::Native(name)) => name,
+            Some(WriteProblemField::IdempotencyKey) => "idempotencyKey",
             None => "-",
         };
         format!("{field} {}", problem.error.kind.code())

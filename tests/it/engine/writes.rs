@@ -374,6 +374,7 @@ async fn refusals_say_what_and_where_without_the_crms_words() {
         let named = problem.field.as_ref().map(|field| match field {
             crmql::source::WriteProblemField::Common(field) => field.name(),
             crmql::source::WriteProblemField::Native(_) => "native",
+            crmql::source::WriteProblemField::IdempotencyKey => "idempotencyKey",
         });
         assert_eq!(
             (problem.error.upstream_status, named),

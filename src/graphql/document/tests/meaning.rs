@@ -1,6 +1,7 @@
 //! What documents and variables mean.
 
 use super::{ask, ask_vars, code};
+use crate::graphql::document::{Documents, OF_ONE_MOMENT, OF_ONE_OPERATION};
 use crate::graphql::{RequestCode, toy};
 use crate::limits::Limits;
 use serde_json::{Value, json};
@@ -364,4 +365,37 @@ async fn a_scalar_that_refuses_its_value_is_about_input() {
     }
     let answer = ask_vars("query($v: Even!) { even(value: $v) }", json!({"v": 4})).await;
     assert_eq!(answer["data"]["even"], 4);
+}
+
+/// Only what a variable may leave out has to wait for the variables: an address in a text is no directive.
+#[test]
+fn an_operation_without_directives_is_made_ready_once() {
+    let sdl = crate::graphql::sdl().unwrap();
+    let documents = Documents::new(&sdl, &Limits::default()).unwrap();
+    let ready = |text: &str| documents.check(text, None).unwrap().direct.is_some();
+    assert!(ready(
+        "{ customers(filter: { email: \"a@b.c\" }) { nodes { sourceId } } }"
+    ));
+    assert!(ready("{ customers { nodes { sourceId } } } # @skip"));
+    assert!(!ready(
+        "query($s: Boolean!) { customers { nodes { sourceId email @skip(if: $s) } } }"
+    ));
+}
+
+/// An answer is kept for the next request with the same text unless it tells of the operation it was made for: each field of
+/// these types has to be one or the other.
+#[test]
+fn it_is_decided_for_every_field_whether_it_tells_of_one_operation() {
+    let sdl = crate::graphql::sdl().unwrap();
+    let documents = Documents::new(&sdl, &Limits::default()).unwrap();
+    let lasting = |ty: &str| -> Vec<&str> {
+        let fields = documents.schema.get_object(ty).unwrap().fields.keys();
+        let fields = fields.map(|name| name.as_str());
+        fields
+            .filter(|name| !OF_ONE_OPERATION.contains(name))
+            .collect()
+    };
+    assert_eq!(lasting("SourceReport"), ["source", "outcome", "error"]);
+    assert_eq!(lasting("Freshness"), ["fetchedAt", "stale"]);
+    assert!(documents.schema.get_object(OF_ONE_MOMENT).is_some());
 }
