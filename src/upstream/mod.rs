@@ -6,8 +6,10 @@
 
 mod breaker;
 mod clock;
+mod connect;
 mod quota;
 mod retry;
+mod trouble;
 
 pub use breaker::{BreakerSettings, Condition, Leave, Sign, Turn};
 pub use quota::{QuotaView, Said};
@@ -20,8 +22,8 @@ use clock::Clock;
 use http::{HeaderMap, Method};
 use quota::Quota;
 use retry::RetryBudget;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use url::Url;
@@ -152,6 +154,7 @@ struct Line {
     next_start: Mutex<Instant>,
     budget: RetryBudget,
     clock: Clock,
+    trouble: std::sync::Mutex<Option<&'static str>>,
 }
 
 /// A place among the open exchanges. It is given back when this is dropped.
@@ -179,6 +182,7 @@ impl Upstream {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .connect_timeout(settings.connect)
+            .connector_layer(connect::layer())
             .pool_idle_timeout(Duration::from_secs(60))
             .tcp_nodelay(true)
             .user_agent(concat!("crmql/", env!("CARGO_PKG_VERSION")))
@@ -190,6 +194,7 @@ impl Upstream {
             next_start: Mutex::new(Instant::now()),
             budget: RetryBudget::new(),
             clock: Clock::default(),
+            trouble: std::sync::Mutex::default(),
         };
         Ok(Self::over(Arc::new(line), settings))
     }
@@ -304,6 +309,21 @@ impl Upstream {
         self.line.clock.ahead()
     }
 
+    /// Why the last exchange did not come about, as far as it can be told: fixed words for whoever runs the gateway.
+    pub fn trouble(&self) -> Option<&'static str> {
+        let trouble = self.line.trouble.lock();
+        *trouble.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, trouble: Option<&'static str>) {
+        let mut noted = self
+            .line
+            .trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *noted = trouble;
+    }
+
     /// Notes what an answer says about the rate limit.
     pub fn hear(&self, said: &Said) {
         self.quota.hear(said);
@@ -347,9 +367,12 @@ impl Upstream {
             return Err(Fault::Unsendable);
         }
         let started = Instant::now();
-        let outcome = tokio::time::timeout_at(limit, self.exchange(request))
+        let exchange = connect::hurrying(limit, self.exchange(request));
+        let outcome = tokio::time::timeout_at(limit, exchange)
             .await
-            .unwrap_or(Err(Fault::Timeout));
+            .unwrap_or(Err((Fault::Timeout, None)));
+        self.note(outcome.as_ref().err().and_then(|(_, trouble)| *trouble));
+        let outcome = outcome.map_err(|(fault, _)| fault);
         if let Ok(reply) = &outcome {
             self.line.clock.hear(&reply.headers, started);
         }
@@ -360,24 +383,24 @@ impl Upstream {
         outcome
     }
 
-    async fn exchange(&self, request: Request) -> Result<Reply, Fault> {
+    async fn exchange(&self, request: Request) -> Result<Reply, Failure> {
         // The builder makes a header of credentials that stand in the address.
         let asked = self.line.client.request(request.method, request.url);
-        let mut sent = asked.build().map_err(|error| fault(&error))?;
+        let mut sent = asked.build().map_err(|error| failure(&error))?;
         let headers = std::mem::replace(sent.headers_mut(), request.headers);
         for (name, value) in headers.iter() {
             sent.headers_mut().entry(name).or_insert(value.clone());
         }
         *sent.body_mut() = request.body.map(reqwest::Body::from);
         let answered = self.line.client.execute(sent).await;
-        let mut response = answered.map_err(|error| fault(&error))?;
+        let mut response = answered.map_err(|error| failure(&error))?;
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         if response
             .content_length()
             .is_some_and(|length| length > self.settings.answer_bytes as u64)
         {
-            return Err(Fault::TooLarge);
+            return Err((Fault::TooLarge, None));
         }
         let body = self.body(&mut response).await?;
         Ok(Reply {
@@ -388,13 +411,13 @@ impl Upstream {
     }
 
     /// Reads the body chunk by chunk, so that an endless one is cut off.
-    async fn body(&self, response: &mut reqwest::Response) -> Result<Bytes, Fault> {
-        let Some(first) = response.chunk().await.map_err(|error| fault(&error))? else {
+    async fn body(&self, response: &mut reqwest::Response) -> Result<Bytes, Failure> {
+        let Some(first) = response.chunk().await.map_err(|error| failure(&error))? else {
             return Ok(Bytes::new());
         };
-        let Some(second) = response.chunk().await.map_err(|error| fault(&error))? else {
+        let Some(second) = response.chunk().await.map_err(|error| failure(&error))? else {
             return if first.len() > self.settings.answer_bytes {
-                Err(Fault::TooLarge)
+                Err((Fault::TooLarge, None))
             } else {
                 Ok(first)
             };
@@ -402,14 +425,14 @@ impl Upstream {
         let mut whole = BytesMut::with_capacity(first.len() + second.len());
         whole.extend_from_slice(&first);
         whole.extend_from_slice(&second);
-        while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
             if whole.len() + chunk.len() > self.settings.answer_bytes {
-                return Err(Fault::TooLarge);
+                return Err((Fault::TooLarge, None));
             }
             whole.extend_from_slice(&chunk);
         }
         if whole.len() > self.settings.answer_bytes {
-            Err(Fault::TooLarge)
+            Err((Fault::TooLarge, None))
         } else {
             Ok(whole.freeze())
         }
@@ -448,6 +471,13 @@ fn answered(outcome: &Result<Reply, Fault>) -> Option<Answered> {
         Err(Fault::Broken) => Answered::Broken,
         Err(Fault::TooLarge) => Answered::TooLarge,
     })
+}
+
+/// A fault, and why, as far as it can be told.
+type Failure = (Fault, Option<&'static str>);
+
+fn failure(error: &reqwest::Error) -> Failure {
+    (fault(error), trouble::of(error))
 }
 
 fn fault(error: &reqwest::Error) -> Fault {
