@@ -262,7 +262,8 @@ async fn run(
     }
     drop(stop);
     // The operation's deadline ends a write whose caller has left; the process does not wait longer than for callers.
-    let until = tokio::time::Instant::now() + Duration::from_millis(limits.drain_ms);
+    let patience = Duration::from_millis(limits.notice_ms + limits.drain_ms);
+    let until = tokio::time::Instant::now() + patience;
     let ending = async {
         let served = serving.await.unwrap_or(false);
         let written = tokio::time::timeout_at(until, beside.written()).await;
@@ -271,7 +272,7 @@ async fn run(
     tokio::select! {
         finished = ending => {
             tracing::info!(finished, "stopped");
-            Ok(Exit::Fine)
+            Ok(if finished { Exit::Fine } else { Exit::Failed })
         }
         signal = signals.next() => {
             tracing::warn!(signal, "stopped at once");

@@ -234,6 +234,7 @@ fn stay(config: &mut Config, before: &Config) {
             "limits.idempotency_keys",
             limits.idempotency_keys != old.idempotency_keys,
         ),
+        ("limits.notice_ms", limits.notice_ms != old.notice_ms),
         ("limits.drain_ms", limits.drain_ms != old.drain_ms),
         // Bodies are given the new time at once; heads are read before anybody knows which gateway they are for.
         ("limits.receive_ms", limits.receive_ms != old.receive_ms),
