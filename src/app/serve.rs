@@ -43,6 +43,7 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
         let address = listener.local_addr()?;
         let limits = serving.config.limits.clone();
         let sources = serving.config.sources.len();
+        serving.writes.open().await;
         tracing::info!(%address, sources, "listening");
         if let Some(sending) = serving.sending.take() {
             tokio::spawn(sending);

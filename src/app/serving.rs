@@ -36,7 +36,7 @@ pub struct Serving {
     /// Its operations.
     pub gateway: Gateway,
     /// What makes writes happen once. It keeps a file open, so it goes on through every reload.
-    writes: Arc<Writes>,
+    pub writes: Arc<Writes>,
     /// Counts requests, likewise.
     meter: Arc<RequestMeter>,
     /// Counts refused credentials, likewise.
@@ -161,7 +161,8 @@ fn policy(config: &Config, access: Access) -> Policy {
 /// Writes that are noted in the state folder. Without one, idempotency keys are refused.
 fn writes(config: &Config) -> anyhow::Result<Arc<Writes>> {
     let keep = match config::ledger_file(config) {
-        Ok(file) => Keep::File(file),
+        Ok((file, true)) => Keep::File(file),
+        Ok((file, false)) => Keep::Known(file),
         Err(error) => {
             tracing::warn!(%error, "no folder for idempotency keys: they are refused");
             Keep::Nowhere
