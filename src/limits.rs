@@ -43,7 +43,10 @@ limits! {
     /// Milliseconds an HTTP/2 connection may stay open while no request is in work; one of HTTP/1 has `receive_ms`. Enforced
     /// by `http`.
     idle_ms: u64 = 60_000, 100 ..= 3_600_000;
-    /// Milliseconds that running requests get to finish after SIGTERM. Enforced by `http`.
+    /// Milliseconds after SIGTERM in which requests are still taken while `/readyz` says 503, so that what stands in front
+    /// learns of it before connections are refused. Enforced by `http`.
+    notice_ms: u64 = 0, 0 ..= 600_000;
+    /// Milliseconds that running requests get to finish after SIGTERM and `notice_ms`. Enforced by `http`.
     drain_ms: u64 = 20_000, 0 ..= 600_000;
     /// Milliseconds past `request_ms` in which an operation may still answer what it has, before it is given up. Enforced by
     /// `graphql`.

@@ -192,7 +192,8 @@ impl Adapter {
         let outcome = place.send(request, deadline).await;
         let status = outcome.as_ref().map_or(0, |reply| reply.status);
         let source = &*self.upstream.settings().source;
-        tracing::debug!(source, adapter = %self.manifest.id, %method, status, ms = started.elapsed().as_millis(), request = %call.operation().request_id, "upstream call");
+        let why = outcome.as_ref().err().and(self.upstream.trouble());
+        tracing::debug!(source, adapter = %self.manifest.id, %method, status, why, ms = started.elapsed().as_millis(), request = %call.operation().request_id, "upstream call");
         if let Some(span) = &mut span {
             span.tell("http.response.status_code", u64::from(status));
             if !matches!(status, 200..400) {
@@ -300,7 +301,8 @@ impl Adapter {
         match turn {
             Some(Turn::Down) => {
                 settings.meter.turns.add(Away::Down);
-                tracing::warn!(source, kind = kind.code(), request, "source down");
+                let why = self.upstream.trouble();
+                tracing::warn!(source, kind = kind.code(), why, request, "source down");
             }
             Some(Turn::Back) => {
                 settings.meter.turns.add(Away::Back);

@@ -22,6 +22,7 @@ pub fn of(upstream: &Upstream) -> SourceStatus {
         open,
         waiting,
         ahead: upstream.ahead(),
+        trouble: upstream.trouble(),
     }
 }
 

@@ -123,9 +123,11 @@ async fn live(entry: &SourceEntry) -> (String, bool) {
             ),
             true,
         ),
-        Err(error) => (
-            format!("{}: {} ({})", entry.key, error, error.kind.code()),
-            false,
-        ),
+        Err(error) => {
+            let trouble = entry.source.status().trouble;
+            let why = trouble.map_or_else(String::new, |why| format!(": {why}"));
+            let code = error.kind.code();
+            (format!("{}: {error}{why} ({code})", entry.key), false)
+        }
     }
 }

@@ -43,6 +43,7 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
         let address = listener.local_addr()?;
         let limits = serving.config.limits.clone();
         let sources = serving.config.sources.len();
+        serving.writes.open().await;
         tracing::info!(%address, sources, "listening");
         if let Some(sending) = serving.sending.take() {
             tokio::spawn(sending);
@@ -262,7 +263,8 @@ async fn run(
     }
     drop(stop);
     // The operation's deadline ends a write whose caller has left; the process does not wait longer than for callers.
-    let until = tokio::time::Instant::now() + Duration::from_millis(limits.drain_ms);
+    let patience = Duration::from_millis(limits.notice_ms + limits.drain_ms);
+    let until = tokio::time::Instant::now() + patience;
     let ending = async {
         let served = serving.await.unwrap_or(false);
         let written = tokio::time::timeout_at(until, beside.written()).await;
@@ -271,7 +273,7 @@ async fn run(
     tokio::select! {
         finished = ending => {
             tracing::info!(finished, "stopped");
-            Ok(Exit::Fine)
+            Ok(if finished { Exit::Fine } else { Exit::Failed })
         }
         signal = signals.next() => {
             tracing::warn!(signal, "stopped at once");

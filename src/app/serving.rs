@@ -36,7 +36,7 @@ pub struct Serving {
     /// Its operations.
     pub gateway: Gateway,
     /// What makes writes happen once. It keeps a file open, so it goes on through every reload.
-    writes: Arc<Writes>,
+    pub writes: Arc<Writes>,
     /// Counts requests, likewise.
     meter: Arc<RequestMeter>,
     /// Counts refused credentials, likewise.
@@ -162,7 +162,8 @@ fn policy(config: &Config, access: Access) -> Policy {
 /// Writes that are noted in the state folder. Without one, idempotency keys are refused.
 fn writes(config: &Config) -> anyhow::Result<Arc<Writes>> {
     let keep = match config::ledger_file(config) {
-        Ok(file) => Keep::File(file),
+        Ok((file, true)) => Keep::File(file),
+        Ok((file, false)) => Keep::Known(file),
         Err(error) => {
             tracing::warn!(%error, "no folder for idempotency keys: they are refused");
             Keep::Nowhere
@@ -235,6 +236,7 @@ fn stay(config: &mut Config, before: &Config) {
             "limits.idempotency_keys",
             limits.idempotency_keys != old.idempotency_keys,
         ),
+        ("limits.notice_ms", limits.notice_ms != old.notice_ms),
         ("limits.drain_ms", limits.drain_ms != old.drain_ms),
         // Bodies are given the new time at once; heads are read before anybody knows which gateway they are for.
         ("limits.receive_ms", limits.receive_ms != old.receive_ms),

@@ -218,7 +218,7 @@ fn manifest(source: &SourceConfig, problems: &Problems) -> Option<Arc<Manifest>>
             adapter::built_in(name, problems).map(Arc::new)
         }
         config::Adapter::File(path) => {
-            let text = config::read_text(path, problems)?;
+            let text = config::read_named(path, &source.adapter_at, problems)?;
             adapter::read(&path.display().to_string(), &text, problems).map(Arc::new)
         }
     }

@@ -60,6 +60,16 @@ pub fn read_text(path: &Path, problems: &Problems) -> Option<String> {
         .ok()
 }
 
+/// Reads a text file that is named there, which is where the problem stands.
+pub fn read_named(path: &Path, at: &Place, problems: &Problems) -> Option<String> {
+    bounded(path, TEXT_BYTES)
+        .map_err(|error| {
+            let message = format!("the file `{}` cannot be read: {error}", path.display());
+            problems.note(at, message);
+        })
+        .ok()
+}
+
 fn bounded(path: &Path, most: u64) -> io::Result<String> {
     let mut text = String::new();
     let read = File::open(path)?.take(most + 1).read_to_string(&mut text)?;

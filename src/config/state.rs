@@ -31,15 +31,16 @@ pub fn state_dir(config: &Config) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// The file of the ledger of idempotency keys, made empty where it is missing.
+/// The file of the ledger of idempotency keys, made empty where it is missing; and whether it was.
 ///
 /// # Errors
 /// The state folder or the file cannot be made.
-pub fn ledger_file(config: &Config) -> io::Result<PathBuf> {
+pub fn ledger_file(config: &Config) -> io::Result<(PathBuf, bool)> {
     let file = state_dir(config)?.join(LEDGER_FILE);
     match write_private(&file, &[]) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(about(&file, &error)),
-        _ => Ok(file),
+        Ok(()) => Ok((file, true)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok((file, false)),
+        Err(error) => Err(about(&file, &error)),
     }
 }
 

@@ -95,7 +95,12 @@ impl List<'_> {
         self.reader.call.forget_ages();
         let run = self.read_once(gap, way, need, look).await;
         let changed = run.as_ref().is_ok_and(|run| run.changed);
-        let call = match (changed, self.reader.call.has_read_apart()) {
+        // What was kept and what is new may only contradict each other.
+        let malformed = |error: &SourceError| error.kind == SourceErrorKind::Malformed;
+        let doubtful = matches!(&run, Err(Halt::Source(error)) if malformed(error))
+            && self.reader.call.has_read_kept();
+        let apart = doubtful || self.reader.call.has_read_apart();
+        let call = match (changed, apart) {
             (true, _) => self.reader.call.from_now(),
             (false, true) => self.reader.call.anew(),
             (false, false) => return run,

@@ -31,11 +31,14 @@ const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long to wait after the system refused a connection (most often: no file descriptor left).
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Between two looks at a first line that is not complete.
+/// Between the first two looks at a first line that is not complete; twice as long before each further one.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Serves until `shutdown` ends, then stops accepting and gives running requests `drain_ms`. Sets `readiness` to ready when it
-/// starts and to not ready when it drains. Answers whether every request could finish.
+/// The longest time between two looks.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
+
+/// Serves until `shutdown` ends and for `notice_ms` more, then stops accepting and gives running requests `drain_ms`. Sets
+/// `readiness` to ready when it starts and to not ready when `shutdown` ends. Answers whether every request could finish.
 pub async fn serve(
     listener: TcpListener,
     routes: impl Into<Swap>,
@@ -52,28 +55,15 @@ pub async fn serve(
         idle: Duration::from_millis(limits.idle_ms),
         draining: drained,
     };
-    let mut shutdown = std::pin::pin!(shutdown);
     readiness.set(true);
-    loop {
-        let (stream, address) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    sleep(PAUSE).await;
-                    continue;
-                }
-            },
-            () = &mut shutdown => break,
-        };
-        // No permit: the stream is dropped, and so closed.
-        if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
-            let connection = server.clone();
-            let held = (permit, readiness.connect());
-            tokio::spawn(connection.run(stream, address.ip(), held));
-        }
-    }
+    server
+        .accept(&listener, &permits, readiness, shutdown)
+        .await;
     readiness.set(false);
+    if limits.notice_ms > 0 {
+        let noticed = sleep(Duration::from_millis(limits.notice_ms));
+        server.accept(&listener, &permits, readiness, noticed).await;
+    }
     drop((listener, server));
     draining.send_replace(true);
     let patience = Duration::from_millis(limits.drain_ms);
@@ -113,6 +103,36 @@ struct Server {
 }
 
 impl Server {
+    /// Accepts connections until then.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+        permits: &Arc<Semaphore>,
+        readiness: &Readiness,
+        end: impl Future<Output = ()>,
+    ) {
+        let mut end = std::pin::pin!(end);
+        loop {
+            let (stream, address) = tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        sleep(PAUSE).await;
+                        continue;
+                    }
+                },
+                () = &mut end => return,
+            };
+            // No permit: the stream is dropped, and so closed.
+            if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+                let connection = self.clone();
+                let held = (permit, readiness.connect());
+                tokio::spawn(connection.run(stream, address.ip(), held));
+            }
+        }
+    }
+
     async fn run(
         self,
         stream: TcpStream,
@@ -204,7 +224,7 @@ fn told(ended: Result<(), BoxError>) {
 /// Waits for enough first bytes to tell the protocol; `None` where the caller left.
 async fn is_http2(stream: &TcpStream) -> Option<bool> {
     let mut first = [0; HTTP2.len()];
-    loop {
+    for pause in looks() {
         let seen = stream
             .peek(&mut first)
             .await
@@ -218,6 +238,27 @@ async fn is_http2(stream: &TcpStream) -> Option<bool> {
             return Some(true);
         }
         // Peeking returns at once as long as anything is there.
-        sleep(LOOK).await;
+        sleep(pause).await;
+    }
+    None
+}
+
+/// The times between looks. They grow, or a few bytes that nobody goes on with would cost a look every moment.
+fn looks() -> impl Iterator<Item = Duration> {
+    std::iter::successors(Some(LOOK), |look| Some((*look * 2).min(LONGEST_LOOK)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_line_that_does_not_go_on_is_looked_at_a_few_times_only() {
+        let mut waited = Duration::ZERO;
+        let looks = looks().take_while(|look| {
+            waited += *look;
+            waited < Duration::from_secs(10)
+        });
+        assert_eq!(looks.count(), 16);
     }
 }

@@ -333,6 +333,11 @@ impl Call {
         self.used.newest.store(u64::MAX, Ordering::Relaxed);
     }
 
+    /// Whether some of the pages were kept from before the operation.
+    pub fn has_read_kept(&self) -> bool {
+        self.used.oldest.load(Ordering::Relaxed) > 0
+    }
+
     /// Whether some of the pages are so much older than others that rows may have moved in between.
     pub fn has_read_apart(&self) -> bool {
         let oldest = self.used.oldest.load(Ordering::Relaxed);

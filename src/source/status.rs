@@ -18,6 +18,8 @@ pub struct SourceStatus {
     pub waiting: usize,
     /// How far its clock is ahead of ours; negative where it is behind.
     pub ahead: jiff::SignedDuration,
+    /// Why its last call did not come about, as far as it can be told: fixed words for whoever runs the gateway.
+    pub trouble: Option<&'static str>,
 }
 
 /// What is left of a rate limit.

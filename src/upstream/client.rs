@@ -3,6 +3,7 @@
 //! Over HTTP/1.1 an exchange that times out ends its connection. Over HTTP/2 many exchanges share one, and it may be dead
 //! without anybody being told: then the next ones must not go the same way.
 
+use super::connect;
 use reqwest::{Response, Version};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -61,11 +62,12 @@ impl Client {
 }
 
 impl Connections {
-    fn new(connect: Duration) -> Result<Self, reqwest::Error> {
+    fn new(timeout: Duration) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .connect_timeout(connect)
+            .connect_timeout(timeout)
+            .connector_layer(connect::layer())
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
             .user_agent(concat!("crmql/", env!("CARGO_PKG_VERSION")))

@@ -7,8 +7,10 @@
 mod breaker;
 mod client;
 mod clock;
+mod connect;
 mod quota;
 mod retry;
+mod trouble;
 
 pub use breaker::{BreakerSettings, Condition, Leave, Sign, Turn};
 pub use quota::{QuotaView, Said};
@@ -22,8 +24,8 @@ use clock::Clock;
 use http::{HeaderMap, Method};
 use quota::Quota;
 use retry::RetryBudget;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use url::Url;
@@ -162,6 +164,7 @@ struct Line {
     next_start: Mutex<Instant>,
     budget: RetryBudget,
     clock: Clock,
+    trouble: std::sync::Mutex<Option<&'static str>>,
 }
 
 /// A place among the open exchanges. It is given back when this is dropped.
@@ -192,6 +195,7 @@ impl Upstream {
             next_start: Mutex::new(Instant::now()),
             budget: RetryBudget::new(),
             clock: Clock::default(),
+            trouble: std::sync::Mutex::default(),
         };
         Ok(Self::over(Arc::new(line), settings))
     }
@@ -316,6 +320,21 @@ impl Upstream {
         self.line.clock.ahead()
     }
 
+    /// Why the last exchange did not come about, as far as it can be told: fixed words for whoever runs the gateway.
+    pub fn trouble(&self) -> Option<&'static str> {
+        let trouble = self.line.trouble.lock();
+        *trouble.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, trouble: Option<&'static str>) {
+        let mut noted = self
+            .line
+            .trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *noted = trouble;
+    }
+
     /// Notes what an answer says about the rate limit.
     pub fn hear(&self, said: &Said) {
         self.quota.hear(said);
@@ -360,9 +379,12 @@ impl Upstream {
         }
         let started = Instant::now();
         let connections = self.line.client.current();
-        let outcome = tokio::time::timeout_at(limit, self.exchange(&connections, request))
+        let exchange = connect::hurrying(limit, self.exchange(&connections, request));
+        let outcome = tokio::time::timeout_at(limit, exchange)
             .await
-            .unwrap_or(Err(Fault::Timeout));
+            .unwrap_or(Err((Fault::Timeout, None)));
+        self.note(outcome.as_ref().err().and_then(|(_, trouble)| *trouble));
+        let outcome = outcome.map_err(|(fault, _)| fault);
         let fair = FAIR_CHANCE.min(self.settings.attempt);
         if matches!(outcome, Err(Fault::Timeout)) && started.elapsed() >= fair {
             self.line.client.give_up(&connections);
@@ -377,18 +399,22 @@ impl Upstream {
         outcome
     }
 
-    async fn exchange(&self, connections: &Connections, request: Request) -> Result<Reply, Fault> {
+    async fn exchange(
+        &self,
+        connections: &Connections,
+        request: Request,
+    ) -> Result<Reply, Failure> {
         // The builder makes a header of credentials that stand in the address.
         let client = &connections.client;
         let asked = client.request(request.method, request.url);
-        let mut sent = asked.build().map_err(|error| fault(&error))?;
+        let mut sent = asked.build().map_err(|error| failure(&error))?;
         let headers = std::mem::replace(sent.headers_mut(), request.headers);
         for (name, value) in headers.iter() {
             sent.headers_mut().entry(name).or_insert(value.clone());
         }
         *sent.body_mut() = request.body.map(reqwest::Body::from);
         let answered = client.execute(sent).await;
-        let mut response = answered.map_err(|error| fault(&error))?;
+        let mut response = answered.map_err(|error| failure(&error))?;
         connections.hear(&response);
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
@@ -396,7 +422,7 @@ impl Upstream {
             .content_length()
             .is_some_and(|length| length > self.settings.answer_bytes as u64)
         {
-            return Err(Fault::TooLarge);
+            return Err((Fault::TooLarge, None));
         }
         let body = self.body(&mut response).await?;
         Ok(Reply {
@@ -407,13 +433,13 @@ impl Upstream {
     }
 
     /// Reads the body chunk by chunk, so that an endless one is cut off.
-    async fn body(&self, response: &mut reqwest::Response) -> Result<Bytes, Fault> {
-        let Some(first) = response.chunk().await.map_err(|error| fault(&error))? else {
+    async fn body(&self, response: &mut reqwest::Response) -> Result<Bytes, Failure> {
+        let Some(first) = response.chunk().await.map_err(|error| failure(&error))? else {
             return Ok(Bytes::new());
         };
-        let Some(second) = response.chunk().await.map_err(|error| fault(&error))? else {
+        let Some(second) = response.chunk().await.map_err(|error| failure(&error))? else {
             return if first.len() > self.settings.answer_bytes {
-                Err(Fault::TooLarge)
+                Err((Fault::TooLarge, None))
             } else {
                 Ok(first)
             };
@@ -421,14 +447,14 @@ impl Upstream {
         let mut whole = BytesMut::with_capacity(first.len() + second.len());
         whole.extend_from_slice(&first);
         whole.extend_from_slice(&second);
-        while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
             if whole.len() + chunk.len() > self.settings.answer_bytes {
-                return Err(Fault::TooLarge);
+                return Err((Fault::TooLarge, None));
             }
             whole.extend_from_slice(&chunk);
         }
         if whole.len() > self.settings.answer_bytes {
-            Err(Fault::TooLarge)
+            Err((Fault::TooLarge, None))
         } else {
             Ok(whole.freeze())
         }
@@ -463,6 +489,13 @@ fn answered(outcome: &Result<Reply, Fault>) -> Option<Answered> {
         Err(Fault::Broken) => Answered::Broken,
         Err(Fault::TooLarge) => Answered::TooLarge,
     })
+}
+
+/// A fault, and why, as far as it can be told.
+type Failure = (Fault, Option<&'static str>);
+
+fn failure(error: &reqwest::Error) -> Failure {
+    (fault(error), trouble::of(error))
 }
 
 fn fault(error: &reqwest::Error) -> Fault {

@@ -8,11 +8,13 @@ use crate::model::{LocalId, WriteField, WriteOutcome};
 use crate::source::{SourceError, SourceErrorKind, WriteProblem, WriteProblemField, Written};
 use jiff::Timestamp;
 use redb::backends::InMemoryBackend;
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+use redb::{
+    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, TableError,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::OnceCell;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 /// How long a key lasts, in seconds.
 pub(super) const LIFE: i64 = 86_400;
@@ -29,25 +31,38 @@ const SALT: TableDefinition<'_, u8, [u8; 32]> = TableDefinition::new("salt");
 pub enum Keep {
     /// As long as the process lives.
     Memory,
-    /// In this file, which no other process may use meanwhile.
+    /// In this file, which no other process may use meanwhile. It is made where it is missing or empty.
     File(PathBuf),
+    /// In this file, which was there before: an empty one has lost what it held.
+    Known(PathBuf),
     /// Nowhere: keys are refused.
     Nowhere,
 }
 
-/// The ledger. It is opened when the first key comes.
+/// The ledger. It is opened when it is first used, and anew after it failed.
 pub struct Ledger {
     keep: Keep,
     /// The most keys it holds.
     most: usize,
     fresh_salt: [u8; 32],
-    opened: OnceCell<Arc<Opened>>,
+    opened: Arc<RwLock<Option<Opened>>>,
     clock: fn() -> i64,
 }
+
+/// The store, which nobody closes meanwhile.
+type InUse = OwnedRwLockReadGuard<Option<Opened>, Opened>;
 
 struct Opened {
     database: Database,
     salt: [u8; 32],
+}
+
+/// A write whose key was not taken.
+pub(super) struct Refused {
+    /// Unknown where the key may have been used before.
+    pub(super) outcome: WriteOutcome,
+    /// Why.
+    pub(super) error: SourceError,
 }
 
 /// What the ledger says of a write that is asked for.
@@ -106,6 +121,11 @@ struct Problem {
 /// A failure of the store itself.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// A key that was read to be new could not be noted.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unwritten(Failure);
+
 impl Ledger {
     /// A ledger of at most so many keys. `salt` is random, and taken where none is kept yet.
     pub fn new(keep: Keep, most: usize, salt: [u8; 32]) -> Self {
@@ -113,7 +133,7 @@ impl Ledger {
             keep,
             most,
             fresh_salt: salt,
-            opened: OnceCell::new(),
+            opened: Arc::default(),
             clock: || Timestamp::now().as_second(),
         }
     }
@@ -146,6 +166,24 @@ impl Ledger {
         change.commit().unwrap();
     }
 
+    /// A ledger that is open over another place, until that fails.
+    #[cfg(test)]
+    pub(super) fn over(self, place: impl redb::StorageBackend) -> Self {
+        let database = Database::builder().create_with_backend(place).unwrap();
+        let opened = Opened::over(database, self.fresh_salt).unwrap();
+        Self {
+            opened: Arc::new(RwLock::new(Some(opened))),
+            ..self
+        }
+    }
+
+    /// Opens it, and says it where that cannot be: whoever starts the gateway shall hear of it before a caller does.
+    pub(super) async fn open(&self) {
+        if let Err(error) = self.opened().await {
+            tracing::error!(%error, "idempotency keys cannot be kept: writes with one are not sent");
+        }
+    }
+
     /// Notes that a write begins, unless its key is known; and the name of the key.
     ///
     /// # Errors
@@ -154,17 +192,15 @@ impl Ledger {
         &self,
         asked: &Asked<'_>,
         key: &str,
-    ) -> Result<(Begun, [u8; 32]), SourceError> {
+    ) -> Result<(Begun, [u8; 32]), Refused> {
         if matches!(self.keep, Keep::Nowhere) {
             let text = "this gateway has no folder to keep idempotency keys in (server.state_dir); nothing was sent";
-            return Err(SourceError::new(SourceErrorKind::Unsupported, text));
+            return Err(Refused {
+                outcome: WriteOutcome::NotApplied,
+                error: SourceError::new(SourceErrorKind::Unsupported, text),
+            });
         }
-        let unusable = |error: Failure| {
-            tracing::error!(%error, "idempotency keys cannot be kept");
-            let text = "idempotency keys cannot be kept now; nothing was sent";
-            SourceError::new(SourceErrorKind::Saturated, text)
-        };
-        let opened = self.opened().await.map_err(unusable)?;
+        let opened = self.opened().await.map_err(|error| Refused::by(&error))?;
         let name = print::keyed(&opened.salt, asked, key);
         let entry = Entry {
             content: print::content(&opened.salt, asked.change),
@@ -172,13 +208,16 @@ impl Ledger {
             ended: None,
         };
         let most = self.most as u64;
-        let begun = blocking(move || opened.begin(name, &entry, most)).await;
-        match begun.map_err(unusable)? {
+        let begun = self.done(opened, move |opened| opened.begin(name, &entry, most));
+        match begun.await.map_err(|error| Refused::by(&error))? {
             Some(begun) => Ok((begun, name)),
-            None => Err(SourceError::new(
-                SourceErrorKind::Saturated,
-                "too many idempotency keys are kept (limits.idempotency_keys); nothing was sent",
-            )),
+            None => Err(Refused {
+                outcome: WriteOutcome::NotApplied,
+                error: SourceError::new(
+                    SourceErrorKind::Saturated,
+                    "too many idempotency keys are kept (limits.idempotency_keys); nothing was sent",
+                ),
+            }),
         }
     }
 
@@ -196,7 +235,8 @@ impl Ledger {
         let noted = match self.opened().await {
             Ok(opened) => {
                 let made = made.map(|(source, id)| print::customer(&opened.salt, source, id));
-                blocking(move || opened.end(name, ended, made, most)).await
+                let end = move |opened: &Opened| opened.end(name, ended, made, most);
+                self.done(opened, end).await
             }
             Err(error) => Err(error),
         };
@@ -213,19 +253,62 @@ impl Ledger {
         let maker = match self.opened().await {
             Ok(opened) => {
                 let customer = print::customer(&opened.salt, source, id);
-                blocking(move || opened.maker(customer)).await
+                self.done(opened, move |opened| opened.maker(customer))
+                    .await
             }
             Err(error) => Err(error),
         };
         maker.is_ok_and(|maker| maker.is_some_and(|maker| maker != *name))
     }
 
-    async fn opened(&self) -> Result<Arc<Opened>, Failure> {
-        let open = || async {
+    async fn opened(&self) -> Result<InUse, Failure> {
+        let opened = Arc::clone(&self.opened).read_owned().await;
+        if let Ok(opened) = OwnedRwLockReadGuard::try_map(opened, Option::as_ref) {
+            return Ok(opened);
+        }
+        let mut opened = Arc::clone(&self.opened).write_owned().await;
+        if opened.is_none() {
             let (keep, salt) = (self.keep.clone(), self.fresh_salt);
-            blocking(move || Opened::new(&keep, salt).map(Arc::new)).await
+            *opened = Some(blocking(move || Opened::new(&keep, salt)).await?);
+        }
+        let opened = OwnedRwLockWriteGuard::downgrade(opened);
+        OwnedRwLockReadGuard::try_map(opened, Option::as_ref).map_err(|_| "it was closed".into())
+    }
+
+    /// Does this with the store. One that failed says nothing any more until it is opened anew, so it is closed.
+    async fn done<T: Send + 'static>(
+        &self,
+        opened: InUse,
+        work: impl FnOnce(&Opened) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let done = blocking(move || work(&opened)).await;
+        if done.is_err() && !matches!(self.keep, Keep::Memory) {
+            let mut opened = Arc::clone(&self.opened).write_owned().await;
+            // Waits for the disk, too.
+            let close = move || {
+                *opened = None;
+                Ok(())
+            };
+            blocking(close).await?;
+        }
+        done
+    }
+}
+
+impl Refused {
+    fn by(error: &Failure) -> Self {
+        tracing::error!(%error, "idempotency keys cannot be kept");
+        let (outcome, text) = if error.is::<Unwritten>() {
+            let text = "idempotency keys cannot be kept now; nothing was sent";
+            (WriteOutcome::NotApplied, text)
+        } else {
+            let text = "idempotency keys cannot be read now, so nobody knows whether this one was used; nothing was sent now";
+            (WriteOutcome::Unknown, text)
         };
-        self.opened.get_or_try_init(open).await.cloned()
+        Self {
+            outcome,
+            error: SourceError::new(SourceErrorKind::Saturated, text),
+        }
     }
 }
 
@@ -240,54 +323,69 @@ impl Opened {
     fn new(keep: &Keep, fresh: [u8; 32]) -> Result<Self, Failure> {
         let database = match keep {
             Keep::File(path) => Database::builder().create(path)?,
+            Keep::Known(path) => Database::builder().open(path)?,
             Keep::Memory | Keep::Nowhere => {
                 Database::builder().create_with_backend(InMemoryBackend::new())?
             }
         };
-        let change = database.begin_write()?;
-        let salt = {
+        Self::over(database, fresh)
+    }
+
+    /// Writes only where nothing is kept yet: what is kept can be read while the disk is full.
+    fn over(database: Database, fresh: [u8; 32]) -> Result<Self, Failure> {
+        let kept = match database.begin_read()?.open_table(SALT) {
+            Ok(table) => table.get(0)?.map(|kept| kept.value()),
+            Err(TableError::TableDoesNotExist(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if kept.is_none() {
+            let change = database.begin_write()?;
             change.open_table(KEYS)?;
             change.open_table(MADE)?;
-            let mut table = change.open_table(SALT)?;
-            let kept = table.get(0)?.map(|kept| kept.value());
-            if kept.is_none() {
-                table.insert(0, fresh)?;
-            }
-            kept.unwrap_or(fresh)
-        };
-        change.commit()?;
+            change.open_table(SALT)?.insert(0, fresh)?;
+            change.commit()?;
+        }
+        let salt = kept.unwrap_or(fresh);
         Ok(Self { database, salt })
     }
 
-    /// `None` where there is no room for another key.
+    /// `None` where there is no room for another key. The same key comes one at a time.
     fn begin(&self, name: [u8; 32], entry: &Entry, most: u64) -> Result<Option<Begun>, Failure> {
-        let change = self.database.begin_write()?;
-        let known = {
-            let mut table = change.open_table(KEYS)?;
-            let lives = |bytes: &[u8]| {
-                let age: Result<Age, _> = serde_json::from_slice(bytes);
-                age.map(|age| age.at + LIFE > entry.at)
-            };
-            // An entry that cannot be read is no new key: what it stands for may have been done.
-            let known: Option<Entry> = match table.get(name)? {
-                Some(bytes) if lives(bytes.value())? => {
-                    Some(serde_json::from_slice(bytes.value())?)
-                }
-                _ => None,
-            };
-            if known.is_none() {
-                if table.len()? >= most {
-                    table.retain(|_, bytes| lives(bytes).unwrap_or(true))?;
-                }
-                if table.len()? >= most {
-                    return Ok(None);
-                }
-                table.insert(name, serde_json::to_vec(entry)?.as_slice())?;
+        if let Some(known) = self.known(name, entry.at)? {
+            return Ok(Some(known.begun(entry)));
+        }
+        let noted = self.note(name, entry, most);
+        let noted = noted.map_err(Unwritten)?;
+        Ok(noted.then_some(Begun::Fresh))
+    }
+
+    fn known(&self, name: [u8; 32], now: i64) -> Result<Option<Entry>, Failure> {
+        let reading = self.database.begin_read()?;
+        let table = reading.open_table(KEYS)?;
+        // An entry that cannot be read is no new key: what it stands for may have been done.
+        match table.get(name)? {
+            Some(bytes) if is_alive(bytes.value(), now)? => {
+                Ok(Some(serde_json::from_slice(bytes.value())?))
             }
-            known
-        };
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether there was room.
+    fn note(&self, name: [u8; 32], entry: &Entry, most: u64) -> Result<bool, Failure> {
+        let change = self.database.begin_write()?;
+        {
+            let mut table = change.open_table(KEYS)?;
+            if table.len()? >= most {
+                table.retain(|_, bytes| is_alive(bytes, entry.at).unwrap_or(true))?;
+            }
+            if table.len()? >= most {
+                return Ok(false);
+            }
+            table.insert(name, serde_json::to_vec(entry)?.as_slice())?;
+        }
         change.commit()?;
-        Ok(Some(known.map_or(Begun::Fresh, |known| known.begun(entry))))
+        Ok(true)
     }
 
     fn end(
@@ -326,6 +424,12 @@ impl Opened {
         let makers = reading.open_table(MADE)?;
         Ok(makers.get(customer)?.map(|maker| maker.value()))
     }
+}
+
+/// Whether what is kept of a key still counts; its age is read apart, so that nothing else in it matters.
+fn is_alive(bytes: &[u8], now: i64) -> Result<bool, serde_json::Error> {
+    let age: Age = serde_json::from_slice(bytes)?;
+    Ok(age.at + LIFE > now)
 }
 
 impl Entry {

@@ -71,6 +71,11 @@ impl Writes {
         self.keys.all()
     }
 
+    /// Opens the place where keys are kept; where that cannot be, the log says so.
+    pub async fn open(&self) {
+        self.ledger.open().await;
+    }
+
     /// Makes a change, at most once for its key.
     pub async fn write(&self, load: &Load, asked: &Asked<'_>) -> Written {
         let Some(key) = asked.key else {
@@ -87,9 +92,9 @@ impl Writes {
         };
         match self.ledger.begin(asked, key).await {
             Ok((begun, name)) => self.go_on(load, asked, begun, &name).await,
-            Err(refusal) => {
+            Err(refused) => {
                 self.keys.add(KeyUse::Refused);
-                not_applied(refusal)
+                nothing(refused.outcome, refused.error)
             }
         }
     }

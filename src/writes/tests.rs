@@ -5,9 +5,14 @@ use super::{Asked, not_applied, unknown};
 use crate::model::{Change, FieldValue, WriteField, WriteOutcome};
 use crate::source::memory::{MemorySource, Shape};
 use crate::source::{SourceEntry, SourceError, SourceErrorKind, Written};
+use redb::StorageBackend;
+use redb::backends::FileBackend;
 use serde_json::json;
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 fn entry(key: &str) -> Arc<SourceEntry> {
     Arc::new(SourceEntry {
@@ -43,7 +48,21 @@ async fn begin(
         tenant,
         key: Some(key),
     };
-    ledger.begin(&asked, key).await.unwrap()
+    ledger.begin(&asked, key).await.ok().unwrap()
+}
+
+/// How a key is refused.
+async fn refused(ledger: &Ledger, key: &str) -> WriteOutcome {
+    let (entry, change) = (entry("a"), change("n"));
+    let asked = Asked {
+        entry: &entry,
+        change: &change,
+        tenant: "",
+        key: Some(key),
+    };
+    let refused = ledger.begin(&asked, key).await.err().unwrap();
+    assert_eq!(refused.error.kind, SourceErrorKind::Saturated);
+    refused.outcome
 }
 
 fn applied() -> Written {
@@ -96,6 +115,93 @@ async fn a_key_is_of_one_tenant_and_one_source() {
     }
 }
 
+/// A file on a disk that may be full.
+#[derive(Debug)]
+struct Disk {
+    file: FileBackend,
+    full: Arc<AtomicBool>,
+}
+
+impl Disk {
+    #[expect(clippy::disallowed_methods, reason = "it stands for the disk")]
+    fn of(path: &Path) -> Self {
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        Self {
+            file: FileBackend::new(file.unwrap()).unwrap(),
+            full: Arc::default(),
+        }
+    }
+
+    fn room(&self) -> io::Result<()> {
+        match self.full.load(Ordering::SeqCst) {
+            true => Err(io::ErrorKind::StorageFull.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.room().and_then(|()| self.file.set_len(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.room().and_then(|()| self.file.sync_data())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.room().and_then(|()| self.file.write(offset, data))
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_was_full_for_a_moment_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("writes");
+    let keep = Keep::File(path.clone());
+    let ledger = Ledger::new(keep.clone(), 10, [1; 32]);
+    begin(&ledger, "", "a", "old", "n").await;
+    drop(ledger);
+    let disk = Disk::of(&path);
+    let full = Arc::clone(&disk.full);
+    let ledger = Ledger::new(keep, 10, [2; 32]).over(disk);
+    full.store(true, Ordering::SeqCst);
+    let old = begin(&ledger, "", "a", "old", "n").await.0;
+    assert!(matches!(old, Begun::Doubt { .. }), "reading needs no room");
+    // The key was read to be new.
+    assert_eq!(refused(&ledger, "new").await, WriteOutcome::NotApplied);
+    full.store(false, Ordering::SeqCst);
+    let new = begin(&ledger, "", "a", "newer", "n").await.0;
+    assert!(matches!(new, Begun::Fresh));
+    let old = begin(&ledger, "", "a", "old", "n").await.0;
+    assert!(matches!(old, Begun::Doubt { .. }));
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_looked_up_may_have_been_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("writes");
+    let ledger = Ledger::new(Keep::File(path.clone()), 10, [1; 32]);
+    begin(&ledger, "", "a", "k", "n").await;
+    let second = Ledger::new(Keep::Known(path.clone()), 10, [2; 32]);
+    let refusal = refused(&second, "k").await;
+    assert_eq!(refusal, WriteOutcome::Unknown, "another process has it");
+    drop(ledger);
+    let found = begin(&second, "", "a", "k", "n").await.0;
+    assert!(
+        matches!(found, Begun::Doubt { .. }),
+        "it is free, and was read"
+    );
+}
+
 static NOW: AtomicI64 = AtomicI64::new(1_000_000);
 
 #[tokio::test]
@@ -110,15 +216,7 @@ async fn a_key_lasts_a_day_and_only_then_makes_room() {
         begin(&ledger, "", "a", "k1", "n").await.0,
         Begun::Ended(_)
     ));
-    let (entry, change) = (entry("a"), change("n"));
-    let asked = Asked {
-        entry: &entry,
-        change: &change,
-        tenant: "",
-        key: Some("k3"),
-    };
-    let refused = ledger.begin(&asked, "k3").await;
-    assert_eq!(refused.err().unwrap().kind, SourceErrorKind::Saturated);
+    assert_eq!(refused(&ledger, "k3").await, WriteOutcome::NotApplied);
     NOW.fetch_add(1, Ordering::SeqCst);
     assert!(matches!(
         begin(&ledger, "", "a", "k1", "other").await.0,

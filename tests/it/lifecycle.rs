@@ -315,6 +315,66 @@ async fn running_requests_finish_and_a_second_signal_ends_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_that_cannot_be_read_is_told_at_the_start_and_leaves_its_keys_in_doubt() {
+    let demo = small_demo().await;
+    for lost in ["", "this is no ledger"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (text, environment) = configuration(&demo);
+        std::fs::write(folder.path().join("crmql.toml"), &text).unwrap();
+        std::fs::create_dir(folder.path().join("state")).unwrap();
+        std::fs::write(folder.path().join("state/writes.redb"), lost).unwrap();
+        let mut process = spawn(folder.path(), &["serve"], &environment);
+        let address = served(&process).await;
+        let said = process.err();
+        assert!(said.contains("idempotency keys cannot be kept"), "{said}");
+        let query = "mutation { createCustomer(input: { source: \"gtateth\", firstName: \"Ada\", idempotencyKey: \"k\" }) { outcome } }";
+        let answer = ask(&address, query, json!({})).await;
+        let made = &answer["data"]["createCustomer"];
+        assert_eq!(made["outcome"], "UNKNOWN", "{answer:#}");
+        process.signal("TERM");
+        assert_eq!(process.ended().await, Some(0), "{}", process.err());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_check_says_why_a_crm_cannot_be_reached() {
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let cases = [(format!("http://{closed}"), "it refuses connections")];
+    for (base, why) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let adapter = file(
+            "",
+            "[[list]]\nrequest = \"GET /c\"\nitems = \"\"\norder = \"stable\"\npage = { kind = \"none\" }\n[fields]\nid = \"/id\"\n",
+        );
+        std::fs::write(folder.path().join("acme.toml"), adapter).unwrap();
+        let config = format!(
+            "[[source]]\nkey = \"acme\"\nadapter = \"./acme.toml\"\nretries = 0\nvars = {{ base_url = {base:?} }}\n"
+        );
+        std::fs::write(folder.path().join("crmql.toml"), config).unwrap();
+        let (code, out, err) = check(folder.path(), &["check", "--live"], &[]).await;
+        assert_eq!(code, Some(1), "{out}{err}");
+        assert!(
+            out.contains(&format!(": {why} (SOURCE_UNAVAILABLE)")),
+            "{out}{err}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_adapter_file_that_is_not_there_is_told_where_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[[source]]\nkey = \"a\"\nadapter = \"./nope.toml\"\n";
+    std::fs::write(folder.path().join("crmql.toml"), config).unwrap();
+    let (code, _, err) = check(folder.path(), &["check"], &[]).await;
+    assert_eq!(code, Some(64));
+    let said = "crmql.toml:3:1: the file `./nope.toml` cannot be read: No such file";
+    assert!(err.contains(said), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_port_that_is_taken_is_a_failure_that_says_so() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

@@ -83,7 +83,7 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("reqwest", &["upstream"]),
     ("subtle", &["access"]),
     ("toml", &["document"]),
-    ("tower", &["http", "demo"]),
+    ("tower", &["http", "upstream", "demo"]),
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["app"]),
 ];

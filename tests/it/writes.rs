@@ -182,20 +182,27 @@ async fn a_gateway_that_can_keep_no_key_refuses_it_and_sends_nothing() {
         idempotency_keys: 1,
         ..Limits::default()
     };
-    for (keep, limits, code) in [
-        (Keep::Nowhere, Limits::default(), "OPERATION_NOT_SUPPORTED"),
+    for (keep, limits, outcome, code) in [
+        (
+            Keep::Nowhere,
+            Limits::default(),
+            "NOT_APPLIED",
+            "OPERATION_NOT_SUPPORTED",
+        ),
+        // Nobody knows which keys it held.
         (
             Keep::File("/proc/nowhere".into()),
             Limits::default(),
+            "UNKNOWN",
             "OVERLOADED",
         ),
-        (Keep::Memory, full, "OVERLOADED"),
+        (Keep::Memory, full, "NOT_APPLIED", "OVERLOADED"),
     ] {
         let gateway = start_before(demo_of(4).await, limits, keep).await;
         drop(create(&gateway, creating("gtateth", "one", "k1")).await);
         gateway.forget();
         let refused = create(&gateway, creating("gtateth", "two", "k2")).await;
-        assert_eq!(refused["outcome"], "NOT_APPLIED");
+        assert_eq!(refused["outcome"], outcome);
         assert_eq!(refusals(&refused), [(String::new(), code.to_owned())]);
         assert_eq!(gateway.call_count(), 0);
         let unkeyed = create(&gateway, creating("gtateth", "two", "")).await;

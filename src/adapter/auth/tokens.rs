@@ -55,6 +55,15 @@ impl State {
         let (value, until) = self.token.as_ref()?;
         (*until > Instant::now()).then(|| (value.clone(), Used(self.generation)))
     }
+
+    /// The last failure, where the CRM said that nothing shall be sent before a time that is still to come.
+    fn held(&self) -> Option<(Duration, SourceError)> {
+        let (at, error) = self.failure.as_ref()?;
+        let left = error.retry_after?.checked_sub(at.elapsed())?;
+        let mut error = error.clone();
+        error.retry_after = Some(left);
+        (!left.is_zero()).then_some((left, error))
+    }
 }
 
 #[derive(Deserialize)]
@@ -133,24 +142,38 @@ impl Tokens {
         fetching.await.unwrap_or_else(|_| Err(unreadable().into()))
     }
 
-    /// Only one fetches; the others wait for the lock and find its token, or its failure.
+    /// Only one fetches; the others wait for the lock and find its token, or its failure. Nobody does before the time that the
+    /// CRM asked for.
     async fn fetched(
         &self,
         upstream: &Upstream,
         (since, deadline): (Instant, Instant),
     ) -> Result<(HeaderValue, Used), Unsigned> {
-        let mut state = self.state.lock().await;
-        if let Some(found) = state.current() {
-            return Ok(found);
-        }
-        if let Some((at, error)) = &state.failure
-            && *at >= since
-        {
-            return Err(Unsigned {
-                error: error.clone(),
+        let shared = |error| {
+            Err(Unsigned {
+                error,
                 shared: true,
-            });
-        }
+            })
+        };
+        let mut state = loop {
+            let state = self.state.lock().await;
+            if let Some(found) = state.current() {
+                return Ok(found);
+            }
+            if let Some((at, error)) = &state.failure
+                && *at >= since
+            {
+                return shared(error.clone());
+            }
+            let Some((left, error)) = state.held() else {
+                break state;
+            };
+            if Instant::now() + left >= deadline {
+                return shared(error);
+            }
+            drop(state);
+            tokio::time::sleep(left).await;
+        };
         let fetched = self.fetch(upstream, &mut state, deadline).await;
         state.failure = fetched
             .as_ref()

@@ -11,7 +11,7 @@ use super::capabilities::can_get;
 use super::exchange::{Failed, Repeat};
 use super::faults;
 use super::fetch::Single;
-use super::manifest::{Clear, Field, Manifest, Needed, WireType, WriteRoute};
+use super::manifest::{Clear, ErrorKind, Field, Manifest, Needed, WireType, WriteRoute};
 use super::place::Pointer;
 use super::refusal::Refusal;
 use super::request::{Draft, Prepared};
@@ -299,7 +299,7 @@ impl Adapter {
         };
         let mut written = match self.proven(route, writing, change, &reply) {
             Ok(written) => written,
-            Err(refusal) => return self.refused(refusal, change),
+            Err(refusal) => return self.refused(route, refusal, change),
         };
         if written.customer.is_none() && (route.returns.then_get || written.read_back.is_some()) {
             self.read_back(call, &mut written).await;
@@ -381,7 +381,11 @@ impl Adapter {
     }
 
     /// A refusal proves that nothing was done; a failing CRM proves nothing.
-    fn refused(&self, refusal: Refusal, change: &Change) -> Written {
+    fn refused(&self, route: &WriteRoute, refusal: Refusal, change: &Change) -> Written {
+        let refusal = match change {
+            Change::Create { .. } if !self.names_absence(route) => unplaced(refusal),
+            _ => refusal,
+        };
         let refused = matches!(refusal.error.upstream_status, Some(400..=499));
         match refusal.error.kind {
             SourceErrorKind::Unavailable | SourceErrorKind::Timeout => unknown(refusal.error),
@@ -398,6 +402,16 @@ impl Adapter {
         }
     }
 
+    /// Whether the file has a word for something that is not there.
+    fn names_absence(&self, route: &WriteRoute) -> bool {
+        let absent = ErrorKind::Refused(SourceErrorKind::NotFound);
+        let said = [&route.route.errors.codes, &self.manifest.errors.codes];
+        let statuses = [&route.route.errors.status, &self.manifest.errors.status];
+        let mut codes = said.into_iter().flat_map(|codes| codes.values());
+        let mut statuses = statuses.into_iter().flat_map(|kinds| kinds.values());
+        codes.any(|code| code.kind == absent) || statuses.any(|kind| *kind == absent)
+    }
+
     /// Whether a change can carry a field, so that a problem can be about it.
     fn takes(&self, name: WriteField, change: &Change) -> bool {
         let field = self.manifest.fields.get(name.name());
@@ -409,6 +423,17 @@ impl Adapter {
                 Change::Delete { .. } => false,
             })
     }
+}
+
+/// "Not found" for a create is no absent customer: there is none yet, and the route itself is missing.
+fn unplaced(refusal: Refusal) -> Refusal {
+    if refusal.error.kind != SourceErrorKind::NotFound {
+        return refusal;
+    }
+    let mut error = refusal.error;
+    error.kind = SourceErrorKind::Malformed;
+    error.detail = "the CRM has no such place to create customers".into();
+    error.into()
 }
 
 fn id_at(pointer: &Pointer, body: &Value, reply: &Reply) -> Option<LocalId> {

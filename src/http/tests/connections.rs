@@ -458,6 +458,25 @@ async fn running_requests_finish_before_the_server_ends() {
 }
 
 #[tokio::test]
+async fn what_stands_in_front_is_told_before_connections_are_refused() {
+    let running = start(Limits {
+        notice_ms: 600,
+        ..Limits::default()
+    })
+    .await;
+    running.stop.send(()).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let url = |path: &str| format!("http://{}/{path}", running.address);
+    let ready = reqwest::get(url("readyz")).await.unwrap();
+    assert_eq!(ready.status(), 503);
+    let alive = reqwest::get(url("healthz")).await.unwrap();
+    assert_eq!(alive.status(), 200);
+    let ended = timeout(Duration::from_secs(5), running.server).await;
+    assert!(ended.unwrap().unwrap());
+    assert!(TcpStream::connect(running.address).await.is_err());
+}
+
+#[tokio::test]
 async fn a_drain_ends_even_if_a_request_does_not() {
     let running = start(Limits {
         drain_ms: 100,

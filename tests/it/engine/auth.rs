@@ -255,6 +255,34 @@ async fn a_token_endpoint_that_refuses_is_asked_once_for_all_who_wait() {
     assert_eq!(call.calls(), 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_endpoint_is_asked_no_sooner_than_it_wishes() {
+    for (seconds, sent) in [(60, 1), (1, 3)] {
+        let crm = Crm::answering(move |seen, before| match (seen.target.as_str(), before) {
+            (_, 0) => {
+                let wait = ("retry-after", seconds.to_string());
+                Play::Raw(429, vec![wait], Vec::new())
+            }
+            ("/token", _) => Play::Json(200, json!({ "access_token": "t" })),
+            _ => echo(seen),
+        })
+        .await;
+        let source = source(&crm, &getting(REFRESH));
+        let refused = source.fetch(&call(), &[id("a")]).await.remove(0);
+        assert_eq!(refused.unwrap_err().kind, SourceErrorKind::Throttled);
+        let again = source.fetch(&call(), &[id("a")]).await.remove(0);
+        assert_eq!(crm.seen().len(), sent, "{seconds}");
+        match again {
+            Ok(found) => assert!(found.is_some() && seconds == 1),
+            Err(error) => {
+                assert_eq!(error.kind, SourceErrorKind::Throttled);
+                let left = error.retry_after.unwrap().as_secs();
+                assert!((50..=60).contains(&left), "{left}");
+            }
+        }
+    }
+}
+
 /// A failure that many waited for is one failure.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_endpoint_that_fails_once_is_not_taken_for_down() {

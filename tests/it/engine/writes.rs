@@ -1,13 +1,15 @@
 //! Writes: what is sent, what is refused before, and what became of them.
 
 use super::id;
-use crate::support::crm::{Crm, Play, call, file, source, source_with};
+use crate::support::crm::{Crm, Play, call, file, source, source_with, source_within};
 use crmql::adapter::TokenStore;
 use crmql::model::{Change, CustomerTier, FieldValue, WriteField, WriteOutcome};
 use crmql::source::{CustomerSource, SourceErrorKind, Written};
 use crmql::upstream::Settings;
 use serde_json::{Map, json};
 use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 fn writing(route: &str) -> String {
     let fields = "[fields]\nid = \"/id\"\nname = { r = \"/name\", w = \"/n/full\", max_length = 5 }\nemail = { r = \"/email\", w = \"/mails\", shape = [{ value = \"$\", main = true }], clear = \"empty\" }\nphone = { r = \"/phone\", w = \"/phone\", clear = \"forbid\" }\nphoneCallingCode = { r = \"/code\", w = \"/code\" }\ntier = { r = \"/tier\", w = \"/tier\", enum = \"tier\", w_enum = \"sold\" }\ntags = { r = \"/tags\", w = \"/tags\", type = \"strings\" }\n[native]\nvip = { w = \"/vip\", type = \"bool\" }\n[enums.tier]\nGOLD = \"gold\"\nSILVER = \"silver\"\n[enums.sold]\nGOLD = \"GLD\"\n";
@@ -481,4 +483,63 @@ async fn a_byte_that_is_no_text_costs_a_character_and_no_write() {
     assert_eq!(done.outcome, WriteOutcome::Applied, "{done:?}");
     let name = done.customer.as_ref().and_then(|c| c.name.clone());
     assert_eq!(name.as_deref(), Some("Zo\u{fffd}"));
+}
+
+/// A port where nobody takes a connection, and what keeps it so.
+async fn silent() -> (String, TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(Ok(stream)) =
+        timeout(Duration::from_millis(200), TcpStream::connect(address)).await
+    {
+        waiting.push(stream);
+    }
+    (format!("http://{address}"), listener, waiting)
+}
+
+/// However long connecting may take, it does not take the whole time that there is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_never_got_a_connection_was_not_applied() {
+    let (base, _listener, _waiting) = silent().await;
+    let file = writing("[create]\nrequest = \"POST /c\"\nreturns = { item = \"\" }");
+    let change = create(vec![(WriteField::Name, text("Ann"))]);
+    for (attempt, total) in [(400, 4_000), (5_000, 400), (400, 400)] {
+        let settings = Settings {
+            connect: Duration::from_secs(2),
+            attempt: Duration::from_millis(attempt),
+            retries: 0,
+            ..Settings::default()
+        };
+        let source = source_within(&base, &file, settings, Duration::from_millis(total));
+        for _ in 0..3 {
+            let written = source.write(&call(), &change).await;
+            let kind = written.problems[0].error.kind;
+            assert_eq!(
+                (written.outcome, kind),
+                (WriteOutcome::NotApplied, SourceErrorKind::Unavailable),
+                "{attempt} {total}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_create_that_finds_no_route_is_not_about_an_absent_customer() {
+    let route = "[create]\nrequest = \"POST /c\"\nreturns = { item = \"\" }";
+    let change = create(vec![(WriteField::Name, text("Ann"))]);
+    let coded = "\n[errors]\ncode = \"/code\"\n[errors.codes]\nNO_OWNER = \"not_found\"\n";
+    for (errors, kind) in [
+        ("", SourceErrorKind::Malformed),
+        (coded, SourceErrorKind::NotFound),
+    ] {
+        let crm = Crm::always(Play::Json(404, json!({ "code": "NO_OWNER" }))).await;
+        let file = format!("{}{errors}", writing(route));
+        let written = source(&crm, &file).write(&call(), &change).await;
+        let problem = &written.problems[0].error;
+        assert_eq!(written.outcome, WriteOutcome::NotApplied);
+        assert_eq!(problem.kind, kind, "{problem}");
+    }
 }
