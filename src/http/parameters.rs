@@ -94,7 +94,7 @@ fn unreadable(what: &str, error: &serde_json::Error) -> Malformed {
         format!("{what} nests deeper than {JSON_DEPTH} levels")
     } else if text.starts_with("number out of range") {
         format!("{what} holds a number that is out of range")
-    } else if text.contains("surrogate") {
+    } else if text.contains("surrogate") || text.starts_with("unexpected end of hex escape") {
         format!("{what} holds half a character: a surrogate without the other one")
     } else {
         format!("{what} is not valid JSON")

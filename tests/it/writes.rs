@@ -2,9 +2,10 @@
 //! were lost.
 
 use super::support::gateway::{
-    Running, SOURCES, demo_of, header, id, refusals, start, start_before, start_with,
+    Running, SOURCES, demo_of, header, id, refusals, start, start_before, start_cached, start_with,
 };
 use super::support::proxy::{Proxy, Spoil};
+use crmql::config::CacheTimes;
 use crmql::demo::Fault;
 use crmql::limits::Limits;
 use crmql::writes::Keep;
@@ -96,6 +97,21 @@ async fn a_repeat_is_answered_what_the_first_was_and_sends_nothing() {
         }
         assert_eq!(gateway.call_count(), 1, "{source}");
     }
+}
+
+/// Somebody else may have changed it meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeat_shows_the_customer_as_it_is_now() {
+    let gateway = start_cached(4, CacheTimes::default()).await;
+    let made = create(&gateway, creating("gtateth", "ada", "k1")).await;
+    let query = format!("{{ customer(id: {}) {{ email }} }}", made["customer"]["id"]);
+    gateway.ask(&query).await;
+    gateway.forget();
+    gateway.ask(&query).await;
+    assert_eq!(gateway.call_count(), 0, "it is kept");
+    let again = create(&gateway, creating("gtateth", "ada", "k1")).await;
+    assert_eq!(again["customer"]["email"], "ada@new.example");
+    assert_eq!(gateway.call_count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
