@@ -111,9 +111,12 @@ impl Published {
         let issuer = Arc::clone(&self.0);
         // It goes on where whoever asks goes away meanwhile.
         let refreshing = tokio::spawn(async move { issuer.refresh(&seen).await });
-        let patience = if can_do_without { PATIENCE } else { KEEP };
-        let refreshed = tokio::time::timeout(patience, refreshing).await;
-        refreshed.is_ok_and(|answered| answered.unwrap_or(false))
+        let refreshed = if can_do_without {
+            tokio::time::timeout(PATIENCE, refreshing).await.ok()
+        } else {
+            Some(refreshing.await)
+        };
+        refreshed.is_some_and(|answered| answered.unwrap_or(false))
     }
 }
 

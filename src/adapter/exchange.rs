@@ -13,7 +13,7 @@ use super::request::Draft;
 use crate::metrics::Away;
 use crate::source::{Call, SourceError, SourceErrorKind};
 use crate::trace::{Role, Span, Told};
-use crate::upstream::{self, FAIR_CHANCE, Fault, Place, Reply, Request, Sign, Turn};
+use crate::upstream::{self, Fault, Place, Reply, Request, Sign, Turn};
 use http::{HeaderValue, Method};
 use serde_json::Value;
 use std::sync::Arc;
@@ -283,7 +283,7 @@ impl Adapter {
                 }
             }
             Err(Fault::Connect | Fault::Broken) => failing(SourceErrorKind::Unavailable),
-            Err(Fault::Timeout) if took >= FAIR_CHANCE.min(self.upstream.settings().attempt) => {
+            Err(Fault::Timeout) if took >= self.upstream.fair_chance() => {
                 failing(SourceErrorKind::Timeout)
             }
             Err(Fault::TooLarge) => (Sign::Alive, SourceErrorKind::Malformed),

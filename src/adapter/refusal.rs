@@ -99,7 +99,13 @@ pub fn failure(manifest: &Manifest, own: &RouteErrors, reply: &Reply) -> Option<
         let kind = one.meaning.map(|meaning| meaning.kind);
         kind.is_some_and(|kind| kind != ErrorKind::Ok)
     });
-    let listed = !elements(&manifest.errors, &body).is_empty();
+    // An object may be the answer itself, or say that there was no error.
+    let mut lists = manifest
+        .errors
+        .each
+        .iter()
+        .filter_map(|path| path.find(&body)?.as_array());
+    let listed = lists.any(|list| !list.is_empty());
     (known || listed)
         .then(|| refusal(manifest, own, reply))
         .flatten()

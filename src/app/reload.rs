@@ -22,7 +22,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Begins to watch these files, which were read since then, and to listen for SIGHUP, which no longer ends the process.
+    /// Begins to watch these files, which were read after `began`, and to listen for SIGHUP, which no longer ends the process.
     ///
     /// # Errors
     /// The system refuses the signal.
@@ -53,7 +53,7 @@ impl Changes {
         }
     }
 
-    /// From now on watches these, which were read since then. One that was known is as it was seen before; a new one that was
+    /// From now on watches these, which were read after `began`. One that was known is as it was seen before; a new one that was
     /// changed meanwhile may have been read as it was before, and so counts as never seen.
     fn watch(&mut self, files: &[PathBuf], began: SystemTime) {
         let known = |file: &PathBuf| self.files.iter().position(|known| known == file);

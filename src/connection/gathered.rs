@@ -278,12 +278,11 @@ pub(super) async fn count(
 
 /// Whether no call can tell how many rows a source has, so that there is no total and asking the others is for nothing.
 fn is_unknowable(listed: &Listed<'_>, gathered: &Gathered, source: usize) -> bool {
-    let counted = gathered
-        .tallies
-        .get(source)
-        .is_some_and(|tally| tally.total.is_some());
+    let tally = gathered.tallies.get(source);
+    let counted = tally.is_some_and(|tally| tally.total.is_some());
+    let silent = tally.is_some_and(|tally| tally.read);
     let tells = |list: &List<'_>| {
         list.check.is_none() && matches!(list.plan.total, TotalKind::Exact | TotalKind::Capped(_))
     };
-    !counted && !listed.list.as_ref().is_ok_and(tells)
+    !counted && (silent || !listed.list.as_ref().is_ok_and(tells))
 }

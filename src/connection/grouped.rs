@@ -3,8 +3,8 @@
 //! A source that fails is left out and named, or ends it all, as asked. Where a window ends exactly with a source, the
 //! next ones are asked for one row, so that `hasNextPage` is a fact. A source that does not answer may take all the time
 //! there is, but not alone: after its share the next ones are read as if it had failed, and used if it does. Where a
-//! search found nothing in some sources, as many of the next are asked together: it costs no more calls in vain than it
-//! spares in waiting.
+//! search found nothing in some sources, as many of the next are asked together: no more calls are made in vain than sources
+//! had nothing.
 
 use super::ConnectionError;
 use super::cursor::Gaps;
@@ -115,11 +115,14 @@ fn visits<'a>(
     Box::pin(async move {
         let mut visits = Visits::new();
         let mut ended = false;
+        // The next one had its share when it was asked together with others.
+        let mut is_late = false;
         while !ended && visits.len() < turns.len() && (!want.full || reading.look) {
             let (_, next) = turns.split_at(visits.len());
-            let (came, others) = step(next, vain(turns, &visits), want, reading).await;
-            ended = others.is_some();
-            for (_, outcome) in &came {
+            let stepped = step(next, vain(turns, &visits), is_late, want, reading).await;
+            is_late = stepped.is_late;
+            ended = stepped.others.is_some();
+            for (_, outcome) in &stepped.came {
                 match outcome {
                     Ok(run) => {
                         want = want.after(run);
@@ -128,7 +131,8 @@ fn visits<'a>(
                     Err(halt) => ended |= ends_all(halt, reading),
                 }
             }
-            visits.extend(came.into_iter().chain(others.into_iter().flatten()));
+            let others = stepped.others.into_iter().flatten();
+            visits.extend(stepped.came.into_iter().chain(others));
         }
         visits
     })
@@ -147,27 +151,48 @@ fn is_vain(outcome: &Result<Run, Halt>) -> bool {
     matches!(outcome, Ok(run) if run.taken == 0 && run.rest == Rest::End)
 }
 
+/// What one step gave.
+#[derive(Default)]
+struct Step {
+    came: Visits,
+    /// What others gave instead of the source that came last.
+    others: Option<Visits>,
+    /// The next source has had its share of the time.
+    is_late: bool,
+}
+
 /// Reads the next source, or the next few where so many had nothing before them. Where it failed, and others were read
 /// meanwhile, what they gave instead.
 async fn step(
     next: &[Turn<'_>],
     vain: usize,
+    mut is_late: bool,
     want: Want,
     reading: Reading,
-) -> (Visits, Option<Visits>) {
+) -> Step {
     let few = next.iter().take(vain + 1);
     let few = few.take_while(|turn| is_searched(turn.list)).count();
-    if few > 1 && reading.on_failure == SourceFailurePolicy::Skip {
-        let came = sift(next, few, want, reading).await;
-        if !came.is_empty() {
-            return (came, None);
+    if few > 1 && !is_late && reading.on_failure == SourceFailurePolicy::Skip {
+        let sifted = sift(next, few, want, reading).await;
+        if !sifted.came.is_empty() {
+            return sifted;
         }
+        is_late = sifted.is_late;
     }
     let Some((turn, rest)) = next.split_first() else {
-        return (Visits::new(), None);
+        return Step::default();
     };
-    let (outcome, others) = visit(turn, rest, want, reading).await;
-    (vec![(turn.source, outcome)], others)
+    let share = if is_late {
+        Duration::ZERO
+    } else {
+        share(turn, rest.len())
+    };
+    let (outcome, others) = visit(turn, rest, share, want, reading).await;
+    Step {
+        came: vec![(turn.source, outcome)],
+        others,
+        is_late: false,
+    }
 }
 
 /// Whether the CRM itself looks for rows in this list; where the gateway does, one window reads many pages.
@@ -176,31 +201,37 @@ fn is_searched(list: &List<'_>) -> bool {
 }
 
 /// Asks the first few sources at once, up to the one that has something. Who takes longer than its share is left to its turn.
-async fn sift(next: &[Turn<'_>], few: usize, want: Want, reading: Reading) -> Visits {
-    let (few, others) = next.split_at(few);
-    let asks = few.iter().map(|turn| {
-        let share = share(turn, few.len() + others.len() - 1);
+async fn sift(next: &[Turn<'_>], few: usize, want: Want, reading: Reading) -> Step {
+    let asks = next.iter().take(few).map(|turn| {
+        let share = share(turn, next.len().saturating_sub(1));
         tokio::time::timeout(share, ask(turn, want, reading))
     });
     let mut answers: FuturesOrdered<_> = asks.collect();
-    let mut came = Visits::new();
-    for turn in few {
-        let Some(Ok(outcome)) = answers.next().await else {
-            break;
-        };
-        let vain = is_vain(&outcome);
-        came.push((turn.source, outcome));
-        if !vain {
-            break;
+    let mut step = Step::default();
+    for turn in next {
+        match answers.next().await {
+            Some(Ok(outcome)) => {
+                let vain = is_vain(&outcome);
+                step.came.push((turn.source, outcome));
+                if !vain {
+                    break;
+                }
+            }
+            Some(Err(_)) => {
+                step.is_late = true;
+                break;
+            }
+            None => break,
         }
     }
-    came
+    step
 }
 
 /// Reads one source. Where it failed, and others were read meanwhile, what they gave instead.
 async fn visit(
     turn: &Turn<'_>,
     rest: &[Turn<'_>],
+    share: Duration,
     want: Want,
     reading: Reading,
 ) -> (Result<Run, Halt>, Option<Visits>) {
@@ -212,7 +243,6 @@ async fn visit(
     if let Some(outcome) = (&mut own).now_or_never() {
         return (outcome, None);
     }
-    let share = share(turn, rest.len());
     if let Ok(outcome) = tokio::time::timeout(share, &mut own).await {
         return (outcome, None);
     }

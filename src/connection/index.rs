@@ -6,7 +6,7 @@
 use super::drift::{SLACK, in_place};
 use super::key::{Bearing, Sighting, bearing, is_shuffled, sight};
 use super::list::{Ask, Halt, List};
-use super::pages::{ends_before, malformed, plan, read, read_or_past, sizes, too_deep};
+use super::pages::{ends_before, malformed, plan, read, read_or_past, read_over, sizes, too_deep};
 use super::place::{Gap, Mark, Way};
 use super::seek::seek;
 use super::strip::Strip;
@@ -201,7 +201,7 @@ async fn probe(list: &List<'_>, strip: &mut Strip, side: Way, asked: u64) -> Res
         Way::Backward if first > 0 => {
             let mut earlier = Strip::default();
             let before = first.saturating_sub((most / 2).max(1))..first;
-            read_or_past(list, &mut earlier, before).await?;
+            read_over(list, &mut earlier, before, strip).await?;
             strip.pages += earlier.pages;
             strip.total = strip.total.or(earlier.total);
             strip.at_start = earlier.at_start;

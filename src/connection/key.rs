@@ -63,7 +63,9 @@ impl Comparison {
     fn stands(self, strip: &Strip) -> bool {
         let values = strip.rows.iter().filter_map(|raw| self.value(&raw.row));
         let known: Vec<OrderKey> = values.filter(|value| *value != OrderKey::Missing).collect();
-        known.is_sorted_by(|one, other| self.compare(one, other).is_le())
+        known.is_sorted_by(|one, other| {
+            !self.is_clear([one, other]) || self.compare(one, other).is_le()
+        })
     }
 
     fn value(self, row: &Row) -> Option<OrderKey> {
@@ -77,12 +79,11 @@ impl Comparison {
 
     /// Whether it does not matter how the CRM compares these: ids of digits stand alike as numbers and as text only where they
     /// have one length, and not every adapter says which they are.
-    fn is_clear(self, key: &OrderKey, rows: &[&(usize, OrderKey)]) -> bool {
+    fn is_clear<'k>(self, keys: impl IntoIterator<Item = &'k OrderKey>) -> bool {
         if self.numeric || self.order.field != CustomerOrderField::Id {
             return true;
         }
-        let mut keys = rows.iter().map(|(_, key)| key).chain([key]);
-        let mut lengths = keys.by_ref().filter_map(digits);
+        let mut lengths = keys.into_iter().filter_map(digits);
         match lengths.next() {
             Some(first) => lengths.all(|length| length == first),
             None => true,
@@ -311,7 +312,7 @@ fn sides(strip: &Strip, key: &OrderKey, by: Comparison) -> Option<Sides> {
             .iter()
             .filter(|(index, _)| index >= first && index <= last)
             .count();
-    if !ordered || !whole || !by.is_clear(key, &known) {
+    if !ordered || !whole || !by.is_clear(known.iter().map(|(_, key)| key).chain([key])) {
         return None;
     }
     let before = known

@@ -260,7 +260,7 @@ impl List<'_> {
 
     /// The total, where it counts exactly the rows of the connection.
     fn total(&self, strip: &Strip, pick: &Pick) -> Option<u64> {
-        let leaves_out = self.leaves_out(strip);
+        self.note_gone(strip);
         if strip.changed {
             return None;
         }
@@ -271,7 +271,7 @@ impl List<'_> {
                 .filter(|raw| self.judge(raw) != Verdict::Drop);
             return Some(shown.count() as u64);
         }
-        if self.check.is_some() || pick.dropped > 0 || strip.distrusted || leaves_out {
+        if self.check.is_some() || pick.dropped > 0 || strip.distrusted || self.leaves_out() {
             return None;
         }
         let total = strip.total.filter(|total| !self.miscounts(strip, *total))?;
@@ -282,18 +282,19 @@ impl List<'_> {
         }
     }
 
-    /// Whether the source's total may count deleted rows that the list leaves out: some are in hand, or were seen before.
-    fn leaves_out(&self, strip: &Strip) -> bool {
-        let (source, route) = (&self.reader.entry.key, self.plan.route);
-        let is_out = |raw: &Raw| matches!(raw.row, Row::Gone { .. });
-        match self.deleted {
-            DeletedFilter::Exclude if strip.rows.iter().any(is_out) => {
-                self.memory.leaves_out(source, route);
-                true
-            }
-            DeletedFilter::Exclude => self.memory.is_leaving_out(source, route),
-            DeletedFilter::Include | DeletedFilter::Only => false,
+    /// Remembers of a source that it lists deleted rows unasked, where some are in hand.
+    fn note_gone(&self, strip: &Strip) {
+        let is_gone = |raw: &Raw| matches!(raw.row, Row::Gone { .. });
+        if self.deleted == DeletedFilter::Exclude && strip.rows.iter().any(is_gone) {
+            let (source, route) = (&self.reader.entry.key, self.plan.route);
+            self.memory.note_leaving_out(source, route);
         }
+    }
+
+    /// Whether the source's total may count deleted rows that the list leaves out: it was seen to list some.
+    fn leaves_out(&self) -> bool {
+        let (source, route) = (&self.reader.entry.key, self.plan.route);
+        self.deleted == DeletedFilter::Exclude && self.memory.is_leaving_out(source, route)
     }
 
     /// Whether a total is too small for the rows in hand, or for those that the source says follow: often it counts one page.

@@ -1,7 +1,8 @@
-//! What the gateway remembers of chains of pages: which page led to which, and positions too long for a cursor.
+//! What the gateway remembers of lists: of chains which page led to which, and positions too long for a cursor; and which
+//! routes of which sources count rows that their lists leave out.
 //!
-//! And which sources count rows that their lists leave out. Bounded; the oldest is forgotten first. Forgetting costs calls, never rows. It belongs to one process and is never
-//! needed for an answer to be right.
+//! What is remembered of chains is bounded, and the oldest is forgotten first. Forgetting costs calls, never rows. It belongs to
+//! one process and is never needed for an answer to be right.
 
 use super::place::Trail;
 use crate::source::Position;
@@ -88,7 +89,7 @@ impl Memory {
     }
 
     /// Remembers that a route of a source lists deleted rows unasked, so that its totals may count them.
-    pub(super) fn leaves_out(&self, source: &str, route: usize) {
+    pub(super) fn note_leaving_out(&self, source: &str, route: usize) {
         let mut known = self
             .leaving_out
             .lock()

@@ -76,12 +76,31 @@ pub(super) async fn read_or_past(
 ) -> Result<Option<(u64, SourceError)>, Halt> {
     let begin = plan(list, &range).first().map_or(0, |span| span.start);
     match read(list, strip, range).await {
-        Err(Halt::Source(error)) if begin > 0 && strip.rows.is_empty() && refuses(&error) => {
+        Err(Halt::Source(error))
+            if begin > 0
+                && strip.rows.is_empty()
+                && refuses(&error)
+                // Else nothing can say where the list ends.
+                && list.plan.total == TotalKind::Exact =>
+        {
             strip.pages += 1;
             strip.at_end = true;
             Ok(Some((begin, error)))
         }
         read => read.map(|()| None),
+    }
+}
+
+/// Reads a range as `read_or_past` does, where the list ends before what is refused. What is `in_hand` may tell its total.
+pub(super) async fn read_over(
+    list: &List<'_>,
+    strip: &mut Strip,
+    range: Range<u64>,
+    in_hand: &Strip,
+) -> Result<(), Halt> {
+    match read_or_past(list, strip, range).await? {
+        Some((row, error)) if !ends_before(list, in_hand, row).await? => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
@@ -96,9 +115,6 @@ fn refuses(error: &SourceError) -> bool {
 
 /// Whether a list has no rows from this place on, by its total: that of the rows in hand, or else of its first page.
 pub(super) async fn ends_before(list: &List<'_>, strip: &Strip, row: u64) -> Result<bool, Halt> {
-    if list.plan.total != TotalKind::Exact {
-        return Ok(false);
-    }
     let mut first = Strip::default();
     if strip.total.is_none() {
         read(list, &mut first, 0..1).await?;

@@ -5,7 +5,7 @@
 
 use super::key::{Bearing, Comparison, bearing, is_empty};
 use super::list::{Halt, List};
-use super::pages::{read_or_past, sizes, too_deep};
+use super::pages::{read_over, sizes, too_deep};
 use super::place::Mark;
 use super::strip::Strip;
 use std::ops::Range;
@@ -63,7 +63,7 @@ pub(super) async fn seek(
         }
         let asked = range.start;
         let mut strip = Strip::default();
-        read_or_past(list, &mut strip, range).await?;
+        read_over(list, &mut strip, range, from).await?;
         let side = bearing(&strip, mark, after, by);
         if let Bearing::Here(seam) | Bearing::Among(seam) = side {
             strip.seam = seam;

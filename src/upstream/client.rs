@@ -6,7 +6,7 @@
 use super::connect;
 use reqwest::{Response, Version};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 /// How long a connection is kept that nobody uses.
@@ -16,6 +16,7 @@ const IDLE: Duration = Duration::from_secs(60);
 pub struct Client {
     connect: Duration,
     current: RwLock<Arc<Connections>>,
+    renewing: Mutex<()>,
 }
 
 /// The connections of a client until it is renewed.
@@ -36,6 +37,7 @@ impl Client {
         Ok(Self {
             connect,
             current: RwLock::new(Arc::new(connections)),
+            renewing: Mutex::new(()),
         })
     }
 
@@ -50,14 +52,17 @@ impl Client {
         if used.apart.load(Ordering::Relaxed) {
             return;
         }
+        // Making new ones takes a while, so one does it, where nobody has yet.
+        let Ok(_only) = self.renewing.try_lock() else {
+            return;
+        };
+        if !Arc::ptr_eq(&self.current(), used) {
+            return;
+        }
         let Ok(new) = Connections::new(self.connect) else {
             return;
         };
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        // Somebody else may have given them up meanwhile.
-        if Arc::ptr_eq(&current, used) {
-            *current = Arc::new(new);
-        }
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
     }
 }
 

@@ -49,9 +49,14 @@ impl Told {
         let date = jiff::fmt::rfc2822::parse(self.date.to_str().ok()?).ok()?;
         let age = |then: Instant| SignedDuration::try_from(then.elapsed()).ok();
         let now = Timestamp::now();
-        let (sent, came) = (now - age(self.sent)?, now - age(self.came)?);
-        let most = (date.timestamp() + UNIT).duration_since(sent);
-        let least = date.timestamp().duration_since(came);
+        let before = |then: Instant| now.checked_sub(age(then)?).ok();
+        let date = date.timestamp();
+        // The latest of all times has none behind it.
+        let most = date
+            .checked_add(UNIT)
+            .ok()?
+            .duration_since(before(self.sent)?);
+        let least = date.duration_since(before(self.came)?);
         let may_be_right = least <= SignedDuration::ZERO && most >= SignedDuration::ZERO;
         (!may_be_right).then_some(least)
     }
@@ -78,6 +83,15 @@ mod tests {
         assert_eq!(Clock::default().ahead(), SignedDuration::ZERO);
         assert_eq!(heard(0, 0), SignedDuration::ZERO);
         assert_eq!(heard(-4, 5), SignedDuration::ZERO, "it was told on the way");
+    }
+
+    #[test]
+    fn a_date_beyond_all_times_tells_nothing() {
+        let clock = Clock::default();
+        let date = HeaderValue::from_static("Thu, 30 Dec 9999 22:00:00 GMT");
+        let headers = HeaderMap::from_iter([(header::DATE, date)]);
+        clock.hear(&headers, Instant::now());
+        assert_eq!(clock.ahead(), SignedDuration::ZERO);
     }
 
     #[test]

@@ -31,7 +31,7 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use url::Url;
 
 /// A call that the CRM did not answer for so long says something about the CRM, and not only about our haste.
-pub const FAIR_CHANCE: Duration = Duration::from_secs(1);
+const FAIR_CHANCE: Duration = Duration::from_secs(1);
 
 /// How a source's CRM may be called.
 #[derive(Clone, Debug)]
@@ -237,8 +237,16 @@ impl Upstream {
 
     /// Whether an exchange that is started then has time to be answered.
     pub fn in_time(&self, start: Instant, deadline: Instant) -> bool {
-        let least = LEAST_TIME.min(self.settings.attempt / LEAST_PART);
-        start + least <= deadline
+        start + self.least_time() <= deadline
+    }
+
+    fn least_time(&self) -> Duration {
+        LEAST_TIME.min(self.settings.attempt / LEAST_PART)
+    }
+
+    /// A call that is not answered for so long says something about the CRM, and not only about our haste.
+    pub fn fair_chance(&self) -> Duration {
+        FAIR_CHANCE.min(self.settings.attempt)
     }
 
     async fn find_place(&self, deadline: Instant) -> Result<Place<'_>, Fault> {
@@ -247,9 +255,12 @@ impl Upstream {
         }
         let permit = match self.line.open.try_acquire() {
             Ok(permit) => permit,
-            Err(_) => tokio::time::timeout_at(deadline.into(), self.queue())
-                .await
-                .map_err(|_| Fault::Saturated)??,
+            Err(_) => {
+                let last = deadline.checked_sub(self.least_time()).unwrap_or(deadline);
+                tokio::time::timeout_at(last.into(), self.queue())
+                    .await
+                    .map_err(|_| Fault::Saturated)??
+            }
         };
         let place = Place {
             upstream: self,
@@ -259,7 +270,7 @@ impl Upstream {
             let turn = self.turn(spacing, deadline).await?;
             tokio::time::sleep_until(turn.into()).await;
         }
-        // All who wait may give up at the same moment: each place that comes free then would go to one after the other.
+        // Many who wait may run out of time together; a place that comes free then is for one who has time to use it.
         if !self.in_time(Instant::now(), deadline) {
             return Err(Fault::Saturated);
         }
@@ -379,17 +390,17 @@ impl Upstream {
         }
         let started = Instant::now();
         let connections = self.line.client.current();
-        let exchange = connect::hurrying(limit, self.exchange(&connections, request));
+        let exchange = self.exchange(&connections, request, purpose);
+        let exchange = connect::hurrying(limit, exchange);
         let outcome = tokio::time::timeout_at(limit, exchange)
             .await
             .unwrap_or(Err((Fault::Timeout, None)));
         self.note(outcome.as_ref().err().and_then(|(_, trouble)| *trouble));
         let outcome = outcome.map_err(|(fault, _)| fault);
-        let fair = FAIR_CHANCE.min(self.settings.attempt);
-        if matches!(outcome, Err(Fault::Timeout)) && started.elapsed() >= fair {
+        if matches!(outcome, Err(Fault::Timeout)) && started.elapsed() >= self.fair_chance() {
             self.line.client.give_up(&connections);
         }
-        if let Ok(reply) = &outcome {
+        if let (Ok(reply), Purpose::Data) = (&outcome, purpose) {
             self.line.clock.hear(&reply.headers, started);
         }
         if let Some(answered) = answered(&outcome) {
@@ -403,6 +414,7 @@ impl Upstream {
         &self,
         connections: &Connections,
         request: Request,
+        purpose: Purpose,
     ) -> Result<Reply, Failure> {
         // The builder makes a header of credentials that stand in the address.
         let client = &connections.client;
@@ -415,7 +427,10 @@ impl Upstream {
         *sent.body_mut() = request.body.map(reqwest::Body::from);
         let answered = client.execute(sent).await;
         let mut response = answered.map_err(|error| failure(&error))?;
-        connections.hear(&response);
+        // Tokens may come from elsewhere, which says nothing of the CRM.
+        if purpose == Purpose::Data {
+            connections.hear(&response);
+        }
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         if response

@@ -216,7 +216,7 @@ async fn shown(load: &Load, asked: &Asked<'_>, mut written: Written) -> Written 
     };
     let call = Call::new(Arc::clone(load.operation())).anew();
     let found = asked.entry.source.fetch(&call, &[id]).await.pop();
-    match found.unwrap_or(Ok(None)) {
+    match found.unwrap_or_else(|| Err(SourceError::broken_off())) {
         Ok(found @ Some(_)) => written.customer = found,
         Ok(None) => {
             let text = "the customer that was written is gone";

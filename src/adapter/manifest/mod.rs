@@ -152,9 +152,7 @@ impl Manifest {
     /// How many ids a call takes. Through a list, no more than its filter takes and one of its pages can hold.
     pub fn batch_size(&self, many: &GetMany) -> usize {
         let through_list = || {
-            let lists = self.lists.iter();
-            let mut found = lists.filter_map(|list| Some((list, list.filter(FilterKey::IdIn)?)));
-            let (list, wire) = found.next()?;
+            let (list, wire) = self.list_by_ids()?;
             let page = list
                 .page
                 .sizes
@@ -168,12 +166,20 @@ impl Manifest {
         many.max().min(most.unwrap_or(usize::MAX)).max(1)
     }
 
+    /// The list that several ids can be asked of, and how it takes them.
+    fn list_by_ids(&self) -> Option<(&ListRoute, &FilterWire)> {
+        let mut lists = self.lists.iter();
+        lists.find_map(|list| Some((list, list.filter(FilterKey::IdIn)?)))
+    }
+
     /// Whether a batch cannot hold an id that a route of its own can be asked for.
     pub fn must_be_asked_alone(&self, id: &LocalId) -> bool {
         let by_commas = |wire: &FilterWire| wire.list == ListForm::Csv;
         let in_batch = match &self.get_many {
             Some(GetMany::Route { ids, .. }) => by_commas(ids),
-            _ => true,
+            _ => self
+                .list_by_ids()
+                .is_none_or(|(list, wire)| by_commas(wire) || list.compose.is_some()),
         };
         let alone = matches!(self.get, Some(Get::Route { .. }));
         alone && in_batch && id.as_str().contains(',')

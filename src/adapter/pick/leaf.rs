@@ -44,7 +44,8 @@ impl Leaf<'_> {
                 Value::Object(members) => members.is_empty(),
                 _ => false,
             },
-            Leaf::Bool(true) | Leaf::Uint(_) | Leaf::Float(_) => false,
+            Leaf::Float(number) => *number == 0.0,
+            Leaf::Bool(true) | Leaf::Uint(_) => false,
         }
     }
 

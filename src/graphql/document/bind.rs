@@ -82,7 +82,7 @@ fn default(schema: &Schema, variable: &VariableDefinition) -> Option<JsonValue> 
     value.into_json().ok().map(JsonValue::from)
 }
 
-/// The error of the first variable that is wrong on its own, which the message need not name.
+/// The error of the first variable that is wrong: the validator's message does not always say which it is.
 fn blame(checked: &Checked, schema: &Valid<Schema>, given: &JsonMap, flaw: &str) -> RequestError {
     let mut alone = Operation::clone(&checked.operation);
     alone.selection_set.selections.clear();
@@ -93,6 +93,8 @@ fn blame(checked: &Checked, schema: &Valid<Schema>, given: &JsonMap, flaw: &str)
     let Some(wrong) = wrong else {
         return RequestError::invalid(flaw);
     };
+    let named = format!("variable {} to", wrong.name);
+    let flaw = flaw.replace(&named, "it to");
     RequestError::invalid(format!("variable ${}: {flaw}", wrong.name))
         .at(wrong.location(), &checked.sources)
 }

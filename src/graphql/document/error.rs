@@ -91,10 +91,9 @@ impl RequestError {
 
 /// The findings of the validator as request errors, one more than `most` at the most so that the rest is seen to be cut.
 pub(super) fn from_diagnostics(found: &DiagnosticList, most: usize) -> Vec<RequestError> {
-    let places: Vec<_> = found.iter().map(|one| one.error.location()).collect();
     found
         .iter()
-        .filter(|finding| !is_hasty(finding, &places))
+        .filter(|finding| !is_hasty(finding))
         .take(most.saturating_add(1))
         .map(|finding| {
             RequestError::invalid(without_text(finding.to_json().message))
@@ -103,19 +102,17 @@ pub(super) fn from_diagnostics(found: &DiagnosticList, most: usize) -> Vec<Reque
         .collect()
 }
 
-/// Whether a finding says that nothing is selected where something that does not exist is: the validator leaves that out
-/// before it counts, and tells of it in a finding of its own, within the same place.
-fn is_hasty(finding: &Diagnostic<'_, DiagnosticData>, places: &[Option<SourceSpan>]) -> bool {
-    let Some(own) = finding.error.location() else {
-        return false;
-    };
-    let is_within = |other: &SourceSpan| {
-        own.file_id() == other.file_id()
-            && own.offset() < other.offset()
-            && other.end_offset() <= own.end_offset()
-    };
+/// Whether a finding says that nothing is selected where something is, which does not exist: the validator leaves that out
+/// before it counts, and tells of it in a finding of its own.
+fn is_hasty(finding: &Diagnostic<'_, DiagnosticData>) -> bool {
     let selects_nothing = "interface, union and object types must have a subselection set";
-    finding.error.to_string().starts_with(selects_nothing) && places.iter().flatten().any(is_within)
+    let has_set = |span: SourceSpan| {
+        let text = finding.sources.get(&span.file_id())?.source_text();
+        text.get(..span.end_offset())
+            .map(|text| text.ends_with('}'))
+    };
+    finding.error.to_string().starts_with(selects_nothing)
+        && finding.error.location().and_then(has_set) == Some(true)
 }
 
 /// The same message without the piece of the document that a syntax error quotes: it may be somebody's name.

@@ -139,13 +139,17 @@ fn a_selection_of_unknown_fields_is_not_called_empty() {
     for (text, least) in [
         ("{ sources { kez } }", "does not have a field"),
         ("{ sources }", "subselection"),
+        ("{ customers(first: \"x\") }", "subselection"),
         (
             "{ customers(first: 1) { nodes { nope } edges } }",
             "does not have a field",
         ),
     ] {
         let reasons = gateway().prepare(text, None).err().unwrap();
-        assert!(reasons[0].message.contains(least), "{text}: {reasons:?}");
+        assert!(
+            reasons.iter().any(|one| one.message.contains(least)),
+            "{text}: {reasons:?}"
+        );
         let empty = reasons
             .iter()
             .filter(|one| one.message.contains("subselection"));
