@@ -106,8 +106,17 @@ pub struct CustomerMap {
     id: Option<Reading>,
     reserved: Vec<String>,
     plain_ids: bool,
-    gone: Option<(usize, Gone)>,
+    gone: Option<Sign>,
     key: Option<usize>,
+}
+
+/// What tells a deleted record.
+#[derive(Debug)]
+struct Sign {
+    slot: usize,
+    gone: Gone,
+    /// When it was deleted is read there, too.
+    is_time: bool,
 }
 
 /// How a record came.
@@ -173,7 +182,12 @@ impl CustomerMap {
         };
         let id = reading("id");
         let readings = Box::new(Readings::new(reading));
-        let gone = gone.map(|gone| (picker.add(&unwrap.join(&gone.path)), gone.clone()));
+        let deleted_at = manifest.fields.get("deletedAt");
+        let gone = gone.map(|gone| Sign {
+            slot: picker.add(&unwrap.join(&gone.path)),
+            is_time: deleted_at.is_some_and(|field| field.read.contains(&gone.path)),
+            gone: gone.clone(),
+        });
         let key = key.map(|path| picker.add(&unwrap.join(path)));
         Self {
             picker,
@@ -202,10 +216,11 @@ impl CustomerMap {
             .key
             .and_then(|slot| leaves.get(slot))
             .and_then(plain_text);
-        let gone = self
-            .gone
-            .as_ref()
-            .is_some_and(|(slot, gone)| leaves.get(*slot).is_some_and(|leaf| is_gone(leaf, gone)));
+        let gone = self.gone.as_ref().is_some_and(|sign| {
+            leaves
+                .get(sign.slot)
+                .is_some_and(|leaf| is_gone(leaf, &sign.gone, sign.is_time))
+        });
         let customer = if !is_object {
             Err("the record is no object")
         } else {

@@ -57,8 +57,10 @@ pub(super) fn means_nothing(leaf: &Leaf<'_>, nothing: &[Value]) -> bool {
     nothing.iter().any(|value| same_scalar(leaf, value))
 }
 
-pub(super) fn is_gone(leaf: &Leaf<'_>, gone: &Gone) -> bool {
+/// Whether a record is a deleted one. Where the sign is a time, an array or object there is none and tells nothing.
+pub(super) fn is_gone(leaf: &Leaf<'_>, gone: &Gone, is_time: bool) -> bool {
     match &gone.value {
+        None if is_time && matches!(leaf, Leaf::Tree(_)) => false,
         Some(value) => same_scalar(leaf, value),
         None => !leaf.is_nothing(),
     }
