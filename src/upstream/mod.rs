@@ -8,27 +8,27 @@ mod breaker;
 mod client;
 mod clock;
 mod connect;
+mod exchange;
 mod quota;
 mod retry;
 mod trouble;
 
 pub use breaker::{BreakerSettings, Condition, Leave, Sign, Turn};
+pub use exchange::{ADDRESS_BYTES, Fault, Reply, Request};
 pub use quota::{QuotaView, Said};
 pub use retry::{by_lot, wait};
 
 use crate::metrics::{Answered, Purpose, SourceMeter, Unsent};
 use breaker::Breaker;
-use bytes::{Bytes, BytesMut};
-use client::{Client, Connections};
+use client::Client;
 use clock::Clock;
-use http::{HeaderMap, Method};
+use exchange::exchange;
 use quota::Quota;
 use retry::RetryBudget;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
-use url::Url;
 
 /// A call that the CRM did not answer for so long says something about the CRM, and not only about our haste.
 const FAIR_CHANCE: Duration = Duration::from_secs(1);
@@ -79,74 +79,10 @@ impl Default for Settings {
     }
 }
 
-/// The longest address that a request can have: no more is an address to the HTTP library. Many CRMs refuse far shorter ones,
-/// each in its own way, and that is theirs to say.
-pub const ADDRESS_BYTES: usize = 65_534;
-
 /// The least time that an exchange needs to be worth starting, and its part of the time one may take, if that is less. What is
 /// sent with nothing left is in vain: a read takes a place from those that still have time, a write leaves everybody in doubt.
 const LEAST_TIME: Duration = Duration::from_millis(50);
 const LEAST_PART: u32 = 20;
-
-/// A request, ready to go.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The method.
-    pub method: Method,
-    /// The whole address.
-    pub url: Url,
-    /// Headers beyond those every request has.
-    pub headers: HeaderMap,
-    /// The body, already in its wire form.
-    pub body: Option<Bytes>,
-}
-
-impl Request {
-    /// Whether its address is one that can be sent.
-    pub fn is_sendable(&self) -> bool {
-        self.url.as_str().len() <= ADDRESS_BYTES
-    }
-}
-
-/// An answer, whatever its status.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// The HTTP status.
-    pub status: u16,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The whole body.
-    pub body: Bytes,
-}
-
-/// An exchange that did not happen, or not to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Too many exchanges are open or waiting; this one was not started.
-    Saturated,
-    /// No time was left for the exchange before it could be started.
-    Late,
-    /// It cannot be sent by anybody: nothing was, and nothing is said of the CRM.
-    Unsendable,
-    /// No connection: nothing was sent.
-    Connect,
-    /// No complete answer in time; the request may have arrived.
-    Timeout,
-    /// The connection broke; the request may have arrived.
-    Broken,
-    /// The answer was larger than allowed; the request did arrive.
-    TooLarge,
-}
-
-impl Fault {
-    /// Whether the CRM may have seen the request.
-    pub const fn may_have_arrived(self) -> bool {
-        match self {
-            Self::Saturated | Self::Late | Self::Unsendable | Self::Connect => false,
-            Self::Timeout | Self::Broken | Self::TooLarge => true,
-        }
-    }
-}
 
 /// The way to one CRM.
 pub struct Upstream {
@@ -331,7 +267,7 @@ impl Upstream {
         self.line.clock.ahead()
     }
 
-    /// Why the last exchange did not come about, as far as it can be told: fixed words for whoever runs the gateway.
+    /// Why the last exchange that failed did so, as far as it can be told: fixed words for whoever runs the gateway.
     pub fn trouble(&self) -> Option<&'static str> {
         let trouble = self.line.trouble.lock();
         *trouble.unwrap_or_else(PoisonError::into_inner)
@@ -390,13 +326,15 @@ impl Upstream {
         }
         let started = Instant::now();
         let connections = self.line.client.current();
-        let exchange = self.exchange(&connections, request, purpose);
+        let exchange = exchange(&connections, request, (purpose, self.settings.answer_bytes));
         let exchange = connect::hurrying(limit, exchange);
         let outcome = tokio::time::timeout_at(limit, exchange)
             .await
             .unwrap_or(Err((Fault::Timeout, None)));
-        self.note(outcome.as_ref().err().and_then(|(_, trouble)| *trouble));
-        let outcome = outcome.map_err(|(fault, _)| fault);
+        let outcome = outcome.map_err(|(fault, trouble)| {
+            self.note(trouble);
+            fault
+        });
         if matches!(outcome, Err(Fault::Timeout)) && started.elapsed() >= self.fair_chance() {
             self.line.client.give_up(&connections);
         }
@@ -408,71 +346,6 @@ impl Upstream {
             meter.called(purpose, answered, started.elapsed());
         }
         outcome
-    }
-
-    async fn exchange(
-        &self,
-        connections: &Connections,
-        request: Request,
-        purpose: Purpose,
-    ) -> Result<Reply, Failure> {
-        // The builder makes a header of credentials that stand in the address.
-        let client = &connections.client;
-        let asked = client.request(request.method, request.url);
-        let mut sent = asked.build().map_err(|error| failure(&error))?;
-        let headers = std::mem::replace(sent.headers_mut(), request.headers);
-        for (name, value) in headers.iter() {
-            sent.headers_mut().entry(name).or_insert(value.clone());
-        }
-        *sent.body_mut() = request.body.map(reqwest::Body::from);
-        let answered = client.execute(sent).await;
-        let mut response = answered.map_err(|error| failure(&error))?;
-        // Tokens may come from elsewhere, which says nothing of the CRM.
-        if purpose == Purpose::Data {
-            connections.hear(&response);
-        }
-        let status = response.status().as_u16();
-        let headers = std::mem::take(response.headers_mut());
-        if response
-            .content_length()
-            .is_some_and(|length| length > self.settings.answer_bytes as u64)
-        {
-            return Err((Fault::TooLarge, None));
-        }
-        let body = self.body(&mut response).await?;
-        Ok(Reply {
-            status,
-            headers,
-            body,
-        })
-    }
-
-    /// Reads the body chunk by chunk, so that an endless one is cut off.
-    async fn body(&self, response: &mut reqwest::Response) -> Result<Bytes, Failure> {
-        let Some(first) = response.chunk().await.map_err(|error| failure(&error))? else {
-            return Ok(Bytes::new());
-        };
-        let Some(second) = response.chunk().await.map_err(|error| failure(&error))? else {
-            return if first.len() > self.settings.answer_bytes {
-                Err((Fault::TooLarge, None))
-            } else {
-                Ok(first)
-            };
-        };
-        let mut whole = BytesMut::with_capacity(first.len() + second.len());
-        whole.extend_from_slice(&first);
-        whole.extend_from_slice(&second);
-        while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-            if whole.len() + chunk.len() > self.settings.answer_bytes {
-                return Err((Fault::TooLarge, None));
-            }
-            whole.extend_from_slice(&chunk);
-        }
-        if whole.len() > self.settings.answer_bytes {
-            Err((Fault::TooLarge, None))
-        } else {
-            Ok(whole.freeze())
-        }
     }
 }
 
@@ -504,23 +377,4 @@ fn answered(outcome: &Result<Reply, Fault>) -> Option<Answered> {
         Err(Fault::Broken) => Answered::Broken,
         Err(Fault::TooLarge) => Answered::TooLarge,
     })
-}
-
-/// A fault, and why, as far as it can be told.
-type Failure = (Fault, Option<&'static str>);
-
-fn failure(error: &reqwest::Error) -> Failure {
-    (fault(error), trouble::of(error))
-}
-
-fn fault(error: &reqwest::Error) -> Fault {
-    if error.is_builder() {
-        Fault::Unsendable
-    } else if error.is_connect() {
-        Fault::Connect
-    } else if error.is_timeout() {
-        Fault::Timeout
-    } else {
-        Fault::Broken
-    }
 }

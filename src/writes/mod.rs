@@ -4,6 +4,7 @@
 //! key is answered from the note and never sent a second time. Where nobody knows what became of a write, the CRM is looked
 //! at before anybody says so. It knows sources and loaders, and neither GraphQL nor CRMs.
 
+mod entry;
 mod ledger;
 mod look;
 mod made;
@@ -22,8 +23,8 @@ use crate::model::{Change, LocalId, WriteOutcome};
 use crate::source::{
     Call, SourceEntry, SourceError, SourceErrorKind, WriteProblem, WriteProblemField, Written,
 };
+use entry::{Begun, Ended};
 use jiff::Timestamp;
-use ledger::{Begun, Ended};
 use look::{Look, Seen};
 use made::{Makers, Marks, Name};
 use std::sync::Arc;

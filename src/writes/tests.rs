@@ -1,6 +1,7 @@
 //! The ledger over a crash, its clock and its bound.
 
-use super::ledger::{Begun, Ended, Keep, LIFE, Ledger};
+use super::entry::{Begun, Ended, LIFE};
+use super::ledger::{Keep, Ledger};
 use super::{Asked, not_applied, unknown};
 use crate::model::{Change, FieldValue, WriteField, WriteOutcome};
 use crate::source::memory::{MemorySource, Shape};
