@@ -328,17 +328,20 @@ async fn a_circle_of_tokens_repeats_no_row_to_who_walks_it() {
     }
 }
 
+/// The list of a CRM whose one customer has this where a deleted one has a time.
+async fn of_one_deleted(at: &Value) -> Value {
+    let row = json!({ "id": 1, "deleted_at": at });
+    let meta = json!({ "total": 1, "current_page": 1, "last_page": 1 });
+    let crm = Crm::json(json!({ "data": [row], "meta": meta })).await;
+    let query = "{ list: customers { nodes { sourceId status deletedAt } } }";
+    before(&crm, "flextell").ask(query).await
+}
+
 /// The field cannot be read, and the customer stays.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_time_at_all_makes_no_customer_a_deleted_one() {
     for deleted_at in [json!([{ "x": 1 }]), json!({ "x": 1 })] {
-        let row = json!({ "id": 1, "deleted_at": deleted_at });
-        let crm = Crm::json(
-            json!({ "data": [row], "meta": { "total": 1, "current_page": 1, "last_page": 1 } }),
-        )
-        .await;
-        let query = "{ list: customers { nodes { sourceId deletedAt } } }";
-        let answer = before(&crm, "flextell").ask(query).await;
+        let answer = of_one_deleted(&deleted_at).await;
         assert_eq!(ids(&answer).len(), 1, "{answer:#}");
         assert_eq!(codes(&answer), ["SOURCE_INVALID_RESPONSE"], "{answer:#}");
     }
@@ -357,13 +360,7 @@ async fn a_word_for_nothing_makes_no_customer_a_deleted_one() {
         (json!("2024-01-02T00:00:00Z"), false, 0),
         (json!(true), false, 0),
     ] {
-        let row = json!({ "id": 1, "deleted_at": deleted_at });
-        let crm = Crm::json(
-            json!({ "data": [row], "meta": { "total": 1, "current_page": 1, "last_page": 1 } }),
-        )
-        .await;
-        let query = "{ list: customers { nodes { sourceId status deletedAt } } }";
-        let answer = before(&crm, "flextell").ask(query).await;
+        let answer = of_one_deleted(&deleted_at).await;
         assert_eq!(
             ids(&answer).len(),
             usize::from(shown),

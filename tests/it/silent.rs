@@ -179,21 +179,14 @@ async fn a_batch_that_the_crm_cut_proves_no_absence() {
 async fn a_batch_of_which_the_crm_kept_one_id_loses_nobody() {
     for keeps_last in [true, false] {
         let crm = Crm::answering(move |seen, _| {
-            let ids = seen
-                .target
-                .split(['?', '&'])
-                .filter_map(|part| part.strip_prefix("customerIds="));
-            let ids: Vec<u32> = ids.map(|id| id.parse().unwrap()).collect();
+            let ids = ids_asked(seen);
             let kept = if keeps_last { ids.last() } else { ids.first() };
             let rows: Vec<Value> = kept
                 .filter(|id| **id < 50)
                 .map(|id| json!({ "id": id, "name": "N" }))
                 .into_iter()
                 .collect();
-            Play::Json(
-                200,
-                json!({ "data": rows, "count": rows.len(), "limit": 100, "offset": 0 }),
-            )
+            page_of(&rows)
         })
         .await;
         for (asked, there) in [
@@ -218,26 +211,34 @@ async fn a_batch_of_which_the_crm_kept_one_id_loses_nobody() {
     }
 }
 
+/// The ids that Spirii's list is asked for, each in a parameter of its own.
+fn ids_asked(seen: &Seen) -> Vec<u32> {
+    let parts = seen.target.split(['?', '&']);
+    let ids = parts.filter_map(|part| part.strip_prefix("customerIds="));
+    ids.map(|id| id.parse().unwrap()).collect()
+}
+
+fn page_of(rows: &[Value]) -> Play {
+    Play::Json(
+        200,
+        json!({ "data": rows, "count": rows.len(), "limit": 100, "offset": 0 }),
+    )
+}
+
 /// What fails for an id that is asked for alone costs no other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failure_of_one_doubtful_id_costs_no_other() {
     let crm = Crm::answering(|seen, _| {
-        let ids = seen.target.split(['?', '&']);
-        let ids: Vec<&str> = ids
-            .filter_map(|part| part.strip_prefix("customerIds="))
-            .collect();
-        if ids == ["99"] {
+        let ids = ids_asked(seen);
+        if ids == [99] {
             return Play::Raw(503, vec![], Vec::new());
         }
         let rows: Vec<Value> = ids
             .last()
-            .map(|id| json!({ "id": id.parse::<u32>().unwrap(), "name": "N" }))
+            .map(|id| json!({ "id": id, "name": "N" }))
             .into_iter()
             .collect();
-        Play::Json(
-            200,
-            json!({ "data": rows, "count": rows.len(), "limit": 100, "offset": 0 }),
-        )
+        page_of(&rows)
     })
     .await;
     let ids = [99, 1, 2].map(|id| super::support::gateway::id("crm0", id.to_string()));

@@ -1,5 +1,7 @@
 //! Who is let in, and above all who is not. The keys were made for these tests and open nothing else.
 
+mod published;
+
 use super::*;
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -9,12 +11,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-const RSA: &[u8] = include_bytes!("tests/keys/rsa.pem");
-const RSA_PUBLIC: &str = include_str!("tests/keys/rsa.pub.pem");
-const EC: &[u8] = include_bytes!("tests/keys/ec.pem");
-const EC_PUBLIC: &str = include_str!("tests/keys/ec.pub.pem");
-const ED: &[u8] = include_bytes!("tests/keys/ed.pem");
-const ED_PUBLIC: &str = include_str!("tests/keys/ed.pub.pem");
+const RSA: &[u8] = include_bytes!("keys/rsa.pem");
+const RSA_PUBLIC: &str = include_str!("keys/rsa.pub.pem");
+const EC: &[u8] = include_bytes!("keys/ec.pem");
+const EC_PUBLIC: &str = include_str!("keys/ec.pub.pem");
+const ED: &[u8] = include_bytes!("keys/ed.pem");
+const ED_PUBLIC: &str = include_str!("keys/ed.pub.pem");
 const SECRET: &[u8] = b"a secret of at least 32 bytes, for tests";
 
 fn now() -> i64 {
@@ -293,187 +295,3 @@ async fn two_issuers_do_not_stand_in_for_each_other() {
 }
 
 // === Published keys ===
-
-/// An issuer's key set that a test changes, and how often it was asked for.
-#[derive(Clone, Default)]
-struct Site(Arc<(Mutex<Option<Value>>, AtomicUsize, AtomicBool)>);
-
-impl Site {
-    fn publish(&self, keys: Option<Value>) {
-        *self.0.0.lock().unwrap() = keys.map(|keys| json!({ "keys": keys }));
-    }
-
-    fn hang(&self) {
-        self.0.2.store(true, Ordering::SeqCst);
-    }
-
-    fn asked(&self) -> usize {
-        self.0.1.load(Ordering::SeqCst)
-    }
-
-    fn access(&self) -> Access {
-        let site = self.clone();
-        let fetch: Fetch = Box::new(move || {
-            let site = site.clone();
-            async move {
-                site.0.1.fetch_add(1, Ordering::SeqCst);
-                tokio::task::yield_now().await;
-                while site.0.2.load(Ordering::SeqCst) {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                let keys = site.0.0.lock().unwrap().clone();
-                keys.map(|keys| Bytes::from(keys.to_string()))
-            }
-            .boxed()
-        });
-        let published = Published::new(Algorithm::Rs256, fetch);
-        access(vec![issuer(
-            Algorithm::Rs256,
-            Verifier::published(published),
-        )])
-    }
-}
-
-fn jwk(kid: &str, but: &Value) -> Value {
-    let key = jsonwebtoken::jwk::Jwk::from_encoding_key(
-        &signing(Algorithm::Rs256),
-        jsonwebtoken::Algorithm::RS256,
-    );
-    let mut jwk = serde_json::to_value(key.unwrap()).unwrap();
-    jwk["kid"] = kid.into();
-    for (name, value) in but.as_object().unwrap() {
-        jwk[name] = value.clone();
-    }
-    jwk
-}
-
-async fn signed_by(access: &Access, kid: Option<&str>) -> Result<Arc<Caller>, Denied> {
-    bearer(access, &token(Algorithm::Rs256, kid, &claims(&json!({})))).await
-}
-
-#[tokio::test(start_paused = true)]
-async fn published_keys_are_fetched_kept_and_changed() {
-    let site = Site::default();
-    site.publish(Some(json!([jwk("one", &json!({}))])));
-    let access = site.access();
-    assert_eq!(site.asked(), 0);
-    for _ in 0..3 {
-        assert!(signed_by(&access, Some("one")).await.is_ok());
-    }
-    assert!(signed_by(&access, None).await.is_ok(), "there is only one");
-    assert_eq!(site.asked(), 1);
-    tokio::time::advance(Duration::from_secs(11)).await;
-    site.publish(Some(json!([
-        jwk("two", &json!({})),
-        jwk("three", &json!({}))
-    ])));
-    assert!(
-        signed_by(&access, Some("two")).await.is_ok(),
-        "an unknown key is looked for"
-    );
-    assert_eq!(site.asked(), 2);
-    let gone = signed_by(&access, Some("one")).await;
-    assert_eq!(gone, Err(Denied::Invalid(Flaw::UnknownKey)));
-    assert_eq!(
-        signed_by(&access, None).await,
-        Err(Denied::Invalid(Flaw::UnknownKey))
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn invented_key_ids_do_not_reach_the_issuer() {
-    let site = Site::default();
-    site.publish(Some(json!([jwk("one", &json!({}))])));
-    let access = Arc::new(site.access());
-    let asking = (0..200).map(|n| {
-        let access = Arc::clone(&access);
-        tokio::spawn(async move { signed_by(&access, Some(&format!("k{n}"))).await })
-    });
-    for asked in futures_util::future::join_all(asking).await {
-        assert_eq!(asked.unwrap(), Err(Denied::Invalid(Flaw::UnknownKey)));
-    }
-    assert_eq!(site.asked(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_issuer_that_is_away_is_waited_for_with_the_old_keys() {
-    let site = Site::default();
-    let access = site.access();
-    assert_eq!(
-        signed_by(&access, Some("one")).await,
-        Err(Denied::Unavailable)
-    );
-    site.publish(Some(json!([jwk("one", &json!({}))])));
-    tokio::time::advance(Duration::from_secs(11)).await;
-    assert!(signed_by(&access, Some("one")).await.is_ok());
-    site.publish(None);
-    tokio::time::advance(Duration::from_secs(11)).await;
-    for _ in 0..2 {
-        let rotated = signed_by(&access, Some("two")).await;
-        assert_eq!(
-            rotated,
-            Err(Denied::Unavailable),
-            "it may be published by now"
-        );
-    }
-    assert!(signed_by(&access, Some("one")).await.is_ok());
-    assert_eq!(site.asked(), 3);
-    tokio::time::advance(Duration::from_secs(3_600)).await;
-    assert!(
-        signed_by(&access, Some("one")).await.is_ok(),
-        "an hour later"
-    );
-    assert_eq!(site.asked(), 4);
-    tokio::time::advance(Duration::from_secs(86_400)).await;
-    assert_eq!(
-        signed_by(&access, Some("one")).await,
-        Err(Denied::Unavailable)
-    );
-    site.publish(Some(json!([])));
-    tokio::time::advance(Duration::from_secs(11)).await;
-    let revoked = signed_by(&access, Some("one")).await;
-    assert_eq!(revoked, Err(Denied::Invalid(Flaw::UnknownKey)));
-}
-
-/// Once the keys are ten minutes old they are asked for again, and whoever has a good one does not wait long for that.
-#[tokio::test(start_paused = true)]
-async fn an_issuer_that_hangs_is_not_waited_for_by_all() {
-    let site = Site::default();
-    site.publish(Some(json!([jwk("one", &json!({}))])));
-    let access = site.access();
-    assert!(signed_by(&access, Some("one")).await.is_ok());
-    site.hang();
-    tokio::time::advance(Duration::from_secs(601)).await;
-    let began = tokio::time::Instant::now();
-    for _ in 0..20 {
-        assert!(signed_by(&access, Some("one")).await.is_ok());
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert!(
-        began.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        began.elapsed()
-    );
-    assert_eq!(site.asked(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_published_key_of_another_kind_or_use_verifies_nothing() {
-    use base64::Engine;
-    let secret = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(SECRET);
-    for other in [
-        jwk("one", &json!({ "use": "enc" })),
-        jwk("one", &json!({ "alg": "RS512" })),
-        json!({ "kty": "oct", "kid": "one", "k": secret }),
-        json!({ "kty": "EC", "crv": "P-256", "kid": "one", "x": "AA", "y": "AA" }),
-        json!({ "kty": "new", "kid": "one" }),
-        json!(7),
-    ] {
-        let site = Site::default();
-        site.publish(Some(json!([other, jwk("good", &json!({}))])));
-        let access = site.access();
-        let denied = signed_by(&access, Some("one")).await;
-        assert_eq!(denied, Err(Denied::Invalid(Flaw::UnknownKey)), "{other}");
-        assert!(signed_by(&access, Some("good")).await.is_ok(), "{other}");
-    }
-}
