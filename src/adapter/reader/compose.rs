@@ -1,8 +1,9 @@
 //! The composed filters of an adapter file: how conditions look and how values are quoted. A hole or a shape that says
 //! nothing of the value would ask the CRM for something else than was wanted, so it is refused here.
 
+use super::Reading;
 use super::check::Note;
-use super::{Reading, destination, json, parsed, parsed_text, required};
+use super::text::{destination, json, parsed, parsed_text, required};
 use crate::adapter::manifest::{
     Compose, Each, FilterKey, FilterTarget, FilterWire, ListRoute, Manifest, Quote, SortStyle,
 };

@@ -1,6 +1,7 @@
 //! The `[errors]` part of an adapter file, and the words of it that a route may say for itself.
 
-use super::{Reading, parsed_text, pointers};
+use super::Reading;
+use super::text::{parsed_text, pointers};
 use crate::adapter::manifest::{ErrorKind, Errors, Meaning, RouteErrors};
 use crate::adapter::place::{JsonPath, Pointer};
 use crate::document::{Table, Value as Item};

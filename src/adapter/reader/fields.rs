@@ -1,7 +1,8 @@
 //! The `[fields]` and `[native]` parts of an adapter file.
 
+use super::Reading;
 use super::list::wire_format;
-use super::{Reading, json, parsed, parsed_text, pointers, required};
+use super::text::{json, parsed, parsed_text, pointers, required};
 use crate::adapter::manifest::{Clear, Field, NativeField, UnknownWord, WireFormat, WireType};
 use crate::adapter::mapping::READABLE;
 use crate::adapter::place::JsonPath;

@@ -1,6 +1,7 @@
 //! The `[http]` part of an adapter file.
 
-use super::{Reading, any_name, header_name, parsed, pointers, required, statuses, templates};
+use super::Reading;
+use super::text::{any_name, header_name, parsed, pointers, required, statuses, templates};
 use crate::adapter::manifest::{AuthRule, Http, OAuthRule, RateLimits, ReuseRules, Wait, WaitUnit};
 use crate::adapter::place::{Pointer, Template};
 use crate::document::{Table, Value as Item};

@@ -1,9 +1,8 @@
 //! The `[[list]]` parts of an adapter file: paginator, filters, composed filters, sort.
 
 use super::compose::{QUOTES, each_shape, with_holes};
-use super::{
-    MISSING_ITEMS, Reading, destination, json, parsed, parsed_text, plain_path, required, statuses,
-};
+use super::text::{destination, json, parsed, parsed_text, plain_path, required, statuses};
+use super::{MISSING_ITEMS, Reading};
 use crate::adapter::manifest::{
     EndSign, FilterKey, FilterTarget, FilterWire, ListForm, ListRoute, Paginator, RefusalLooks,
     Style, TokenStyle, TotalSaid, WireFormat,

@@ -1,6 +1,7 @@
 //! The orders of a list in an adapter file.
 
-use super::{Reading, destination, json, required};
+use super::Reading;
+use super::text::{destination, json, required};
 use crate::adapter::manifest::{KeyedPlace, Sort, SortStyle, mentions};
 use crate::adapter::place::{Destination, JsonPath, Template};
 use crate::adapter::wire;

@@ -1,6 +1,7 @@
 //! The `[create]`, `[update]` and `[delete]` parts of an adapter file.
 
-use super::{Reading, header_name, parsed, plain_path};
+use super::Reading;
+use super::text::{header_name, parsed, plain_path};
 use crate::adapter::manifest::{Needed, Returns, WriteRoute};
 use crate::adapter::place::Pointer;
 use crate::document::Table;

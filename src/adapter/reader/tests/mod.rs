@@ -1,5 +1,6 @@
 //! Every mistake in an adapter file is said with its place, all at once; no file makes the reader panic.
 
+mod clash;
 mod words;
 
 use super::read;
