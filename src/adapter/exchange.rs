@@ -7,9 +7,12 @@ use super::auth::Unsigned;
 use super::body::mended;
 use super::faults;
 use super::judge::{body_is_good, note_warnings, refused_in_body};
-use super::manifest::{Route, RouteErrors};
+use super::manifest::{ErrorKind, Route, RouteErrors};
 use super::refusal::{Refusal, refusal};
 use super::request::Draft;
+use super::tries::{
+    Answer, Failed, Repeat, Tried, is_doubtful, leaves_doubt, reply_of, worth_repeating,
+};
 use crate::metrics::Away;
 use crate::source::{Call, SourceError, SourceErrorKind};
 use crate::trace::{Role, Span, Told};
@@ -23,149 +26,88 @@ use url::Url;
 /// Calls that waited for a rate limit go on within this time, not all at the same moment.
 const SPREAD: Duration = Duration::from_millis(200);
 
-/// An exchange that gave no answer of use.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Failed {
-    /// It did not happen, or not to its end.
-    Fault(Fault),
-    /// Nothing was sent, because it could not be built or signed, or because the CRM is left alone.
-    Unsent(SourceError),
-}
+/// The most bytes of an answer with a good status that are looked through for a refusal; records are longer, and are judged
+/// while they are read.
+const SHORT: usize = 4096;
 
-impl Failed {
-    /// As an error of the source.
-    pub fn into_error(self) -> SourceError {
-        match self {
-            Self::Fault(fault) => faults::of_fault(fault),
-            Self::Unsent(error) => error,
-        }
-    }
+/// A request that is sent until it has an answer of use, or none is to be had.
+struct Sending<'a> {
+    call: &'a Call,
+    draft: Draft<'a>,
+    /// The address of a link, instead of the draft's own.
+    follow: Option<Url>,
+    repeat: Repeat,
+    deadline: Instant,
+    /// The tries before this one.
+    tried: u32,
 }
-
-/// What a repeat of a request would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Repeat {
-    /// Nothing: it reads, or the CRM knows the repeat by its name.
-    Harmless,
-    /// It may write twice.
-    Harmful,
-}
-
-/// What came of one try.
-type Tried = Result<Reply, Failed>;
 
 impl Adapter {
     /// Sends a request and signs it, and tries again where that is safe and there is time.
     ///
-    /// Where a repeat does not end well, the first outcome that leaves doubt is the answer: what was refused the second
-    /// time may have been done the first time.
+    /// Where the repeat of a write does not end well, the first outcome that leaves doubt is the answer: what was refused the
+    /// second time may have been done the first time. Of a read, what the CRM says last counts.
     pub(super) async fn exchange(
         &self,
         call: &Call,
         draft: Draft<'_>,
         follow: Option<Url>,
         repeat: Repeat,
-    ) -> Tried {
-        let deadline = call.within(self.total);
+    ) -> Result<Reply, Failed> {
+        let mut sending = Sending {
+            call,
+            draft,
+            follow,
+            repeat,
+            deadline: call.within(self.total),
+            tried: 0,
+        };
         self.upstream.earn();
         let mut doubt: Option<Tried> = None;
-        let mut tried = 0;
         loop {
-            let outcome = self
-                .signed(call, &draft, follow.as_ref(), deadline, tried)
-                .await;
-            let pause = self.leave_to_repeat(&outcome, draft.refusals(), repeat, tried, deadline);
-            let good = matches!(&outcome, Ok(reply) if reply.status < 400);
-            let doubtful = match &outcome {
-                Ok(reply) => reply.status >= 500,
-                Err(Failed::Fault(fault)) => fault.may_have_arrived(),
-                Err(Failed::Unsent(_)) => false,
-            };
+            let outcome = self.signed(&sending).await;
+            let pause = self.leave_to_repeat(&outcome, &sending);
             match (pause, doubt) {
-                (None, Some(doubt)) if !good => return doubt,
-                (None, _) => return outcome,
-                (Some(_), before) => doubt = before.or(doubtful.then_some(outcome)),
+                (None, Some(doubt)) if leaves_doubt(&outcome, repeat) => return reply_of(doubt),
+                (None, _) => return reply_of(outcome),
+                (Some(_), before) => {
+                    doubt = before.or(is_doubtful(&outcome).then_some(outcome));
+                }
             }
             tokio::time::sleep(pause.unwrap_or_default()).await;
-            tried += 1;
+            sending.tried += 1;
         }
     }
 
     /// How long to wait before the next try, which is taken from what the source may still repeat; `None` where there shall be none.
-    fn leave_to_repeat(
-        &self,
-        outcome: &Tried,
-        own: &RouteErrors,
-        repeat: Repeat,
-        tried: u32,
-        deadline: Instant,
-    ) -> Option<Duration> {
-        if tried >= self.upstream.settings().retries {
+    fn leave_to_repeat(&self, outcome: &Tried, sending: &Sending<'_>) -> Option<Duration> {
+        if sending.tried >= self.upstream.settings().retries {
             return None;
         }
-        let pause = upstream::wait(tried, self.worth_repeating(outcome, own, repeat)?);
-        let in_time = self.upstream.in_time(Instant::now() + pause, deadline);
+        let wish = worth_repeating(outcome, sending.repeat)?;
+        let pause = upstream::wait(sending.tried, wish);
+        let start = Instant::now() + pause;
+        let in_time = self.upstream.in_time(start, sending.deadline);
         (in_time && self.upstream.spend()).then_some(pause)
-    }
-
-    /// Whether the same request may be sent again and may then work, and how long the CRM wants to be left alone.
-    fn worth_repeating(
-        &self,
-        outcome: &Tried,
-        own: &RouteErrors,
-        repeat: Repeat,
-    ) -> Option<Option<Duration>> {
-        let harmless = repeat == Repeat::Harmless;
-        match outcome {
-            Err(Failed::Fault(Fault::Connect)) => Some(None),
-            Err(Failed::Fault(Fault::Broken | Fault::Timeout)) => harmless.then_some(None),
-            Err(_) => None,
-            Ok(reply) if reply.status < 400 => None,
-            Ok(reply) => {
-                let error = refusal(&self.manifest, own, reply)?.error;
-                let passing = matches!(reply.status, 500 | 502..=504)
-                    && matches!(
-                        error.kind,
-                        SourceErrorKind::Unavailable | SourceErrorKind::Timeout
-                    );
-                let again = error.kind == SourceErrorKind::Throttled || (passing && harmless);
-                again.then_some(error.retry_after)
-            }
-        }
     }
 
     /// Sends a signed request; once more with fresh credentials where the CRM refuses those that can be renewed.
     /// A refused signature proves that nothing was done, so this is safe for writes too.
-    async fn signed(
-        &self,
-        call: &Call,
-        draft: &Draft<'_>,
-        follow: Option<&Url>,
-        deadline: Instant,
-        tried: u32,
-    ) -> Tried {
-        let (reply, used) = self.once(call, draft, follow, deadline, tried).await?;
-        if !self.refuses_credentials(draft.refusals(), &reply) || !self.auth.refused(used).await {
-            return Ok(reply);
+    async fn signed(&self, sending: &Sending<'_>) -> Tried {
+        let answer = self.once(sending).await?;
+        let refused = answer.refused.as_ref().map(|error| error.kind);
+        if refused != Some(SourceErrorKind::Credentials) || !self.auth.refused(answer.used).await {
+            return Ok(answer);
         }
-        self.once(call, draft, follow, deadline, tried)
-            .await
-            .map(|(reply, _)| reply)
+        self.once(sending).await
     }
 
     /// One try, if the CRM is not left alone.
-    async fn once(
-        &self,
-        call: &Call,
-        draft: &Draft<'_>,
-        follow: Option<&Url>,
-        deadline: Instant,
-        tried: u32,
-    ) -> Result<(Reply, super::auth::Used), Failed> {
+    async fn once(&self, sending: &Sending<'_>) -> Tried {
+        let (call, deadline) = (sending.call, sending.deadline);
         self.await_quota(deadline).await?;
         let leave = self.upstream.enter().map_err(resting)?;
-        let own = Arc::clone(draft.refusals());
-        let mut draft = draft.clone();
+        let mut draft = sending.draft.clone();
         let signing = self.auth.sign(&mut draft, &self.upstream, deadline);
         let signed = tokio::time::timeout_at(deadline.into(), signing).await;
         let used = match signed.unwrap_or_else(|_| Err(faults::of_fault(Fault::Timeout).into())) {
@@ -177,7 +119,9 @@ impl Adapter {
                 return Err(Failed::Unsent(error));
             }
         };
-        let mut request = self.finished(draft, follow).map_err(Failed::Unsent)?;
+        let request = self
+            .finished(draft, sending.follow.as_ref())
+            .map_err(Failed::Unsent)?;
         // Before anything is counted: what no server could get says nothing of this one.
         if !request.is_sendable() {
             return Err(Failed::Fault(Fault::Unsendable));
@@ -185,11 +129,34 @@ impl Adapter {
         let place = self.open_place(deadline).await?;
         leave.lasts().map_err(resting)?;
         call.start().map_err(Failed::Unsent)?;
+        let (outcome, took) = self.sent(sending, request, place).await;
+        let refused = match &outcome {
+            Ok(reply) => self.refusal_in(sending, reply),
+            Err(_) => None,
+        };
+        let (sign, kind) = self.sign_of(&outcome, refused.as_ref(), took);
+        self.tell(leave.note(sign), kind, call);
+        let reply = outcome.map_err(Failed::Fault)?;
+        Ok(Answer {
+            reply,
+            refused,
+            used,
+        })
+    }
+
+    /// Sends a request, says so in the log and the trace, and hears how long it took.
+    async fn sent(
+        &self,
+        sending: &Sending<'_>,
+        mut request: Request,
+        place: Place<'_>,
+    ) -> (Result<Reply, Fault>, Duration) {
+        let call = sending.call;
         let started = Instant::now();
         let mut span = call.span("call CRM", Role::Client);
-        self.mark(&mut request, span.as_mut(), tried);
+        self.mark(&mut request, span.as_mut(), sending.tried);
         let method = request.method.clone();
-        let outcome = place.send(request, deadline).await;
+        let outcome = place.send(request, sending.deadline).await.map(readable);
         let status = outcome.as_ref().map_or(0, |reply| reply.status);
         let source = &*self.upstream.settings().source;
         let why = outcome.as_ref().err().and(self.upstream.trouble());
@@ -200,12 +167,7 @@ impl Adapter {
                 span.fail();
             }
         }
-        drop(span);
-        let (sign, kind) = self.sign_of(&outcome, &own, started.elapsed());
-        self.tell(leave.note(sign), kind, call);
-        outcome
-            .map(|reply| (readable(reply), used))
-            .map_err(Failed::Fault)
+        (outcome, started.elapsed())
     }
 
     /// Tells the CRM which trace its call belongs to, and the span what it is.
@@ -260,16 +222,13 @@ impl Adapter {
     fn sign_of(
         &self,
         outcome: &Result<Reply, Fault>,
-        own: &RouteErrors,
+        refused: Option<&SourceError>,
         took: Duration,
     ) -> (Sign, SourceErrorKind) {
         let failing = |kind| (Sign::Failing, kind);
         match outcome {
             Ok(reply) => {
-                let refusal = (reply.status >= 400)
-                    .then(|| refusal(&self.manifest, own, reply))
-                    .flatten();
-                let kind = refusal.map(|refusal| refusal.error.kind);
+                let kind = refused.map(|error| error.kind);
                 let throttled = kind == Some(SourceErrorKind::Throttled);
                 self.upstream
                     .hear(&faults::quota(&self.manifest, reply, throttled));
@@ -336,11 +295,37 @@ impl Adapter {
         }
     }
 
-    fn refuses_credentials(&self, own: &RouteErrors, reply: &Reply) -> bool {
-        !(200..300).contains(&reply.status)
-            && matches!(reply.status, 401 | 403)
-            && refusal(&self.manifest, own, reply)
-                .is_some_and(|refusal| refusal.error.kind == SourceErrorKind::Credentials)
+    /// What an answer refuses, as far as the exchange must know it: by its status; by the body of a good one, too, where it
+    /// may be a refused write, or a short one while the file has codes for what is to be signed or sent again.
+    fn refusal_in(&self, sending: &Sending<'_>, reply: &Reply) -> Option<SourceError> {
+        let manifest = &self.manifest;
+        let words = sending.draft.words();
+        if reply.status >= 400 {
+            return refusal(manifest, words.errors, reply).map(|refusal| refusal.error);
+        }
+        let success = words.success.unwrap_or(&manifest.http.ok);
+        let looked_at = sending.repeat != Repeat::Reads
+            || (reply.body.len() <= SHORT && self.has_passing_codes(words.errors));
+        if success.values.is_empty() || !looked_at {
+            return None;
+        }
+        let body: Value = serde_json::from_slice(&reply.body).ok()?;
+        let said = body_is_good(success, &body).err()?;
+        Some(refused_in_body(manifest, words.errors, reply, said).error)
+    }
+
+    /// Whether a code says that the same request may work when it is signed anew, or later.
+    fn has_passing_codes(&self, own: &RouteErrors) -> bool {
+        let mut codes = own
+            .codes
+            .values()
+            .chain(self.manifest.errors.codes.values());
+        codes.any(|code| {
+            matches!(
+                code.kind,
+                ErrorKind::Refused(SourceErrorKind::Credentials | SourceErrorKind::Throttled)
+            )
+        })
     }
 
     /// Whether an answer of a route is a success, its body unread.

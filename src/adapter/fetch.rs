@@ -1,7 +1,6 @@
 //! Customers by id: in batches where the CRM can, else one call each, in parallel within the source's limit.
 
 use super::Adapter;
-use super::exchange::{Failed, Repeat};
 use super::faults::{self, malformed};
 use super::filter::push_ids;
 use super::judge::{Judge, refused_read};
@@ -12,6 +11,7 @@ use super::native;
 use super::pick::NoRows;
 use super::place::JsonPath;
 use super::refusal::Refusal;
+use super::tries::{Failed, Repeat};
 use super::unchanged::Heard;
 use crate::model::{Customer, DateTime, Filter, LocalId, Native, NativeFinder, Stamp};
 use crate::source::{
@@ -191,7 +191,7 @@ impl Adapter {
         };
         push_ids(wire, &texts, &mut draft).map_err(unplaceable)?;
         let reply = self
-            .exchange(call, draft, None, Repeat::Harmless)
+            .exchange(call, draft, None, Repeat::Reads)
             .await
             .map_err(Failed::into_error)?;
         self.judge_status(route, &reply)

@@ -31,6 +31,7 @@ mod reader;
 mod refusal;
 mod request;
 mod status;
+mod tries;
 mod unchanged;
 mod wire;
 mod write;

@@ -1,7 +1,7 @@
 //! A request in the making. Every value is encoded by the place it goes to, so no value can change the request's shape.
 
 use super::constants::{About, form_name, with_id, with_vars};
-use super::manifest::{ListForm, Route, RouteErrors};
+use super::manifest::{ListForm, Route, RouteErrors, Success};
 use super::place::{Destination, JsonPath, Part, Template};
 use super::wire::scalar_text;
 use crate::upstream::Request;
@@ -41,6 +41,16 @@ pub struct Prepared {
     /// The CRM's ids are numbers.
     counts_ids: bool,
     refusals: Arc<RouteErrors>,
+    success: Option<Arc<Success>>,
+}
+
+/// What the answers of a route mean, where that is something else than elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteWords<'a> {
+    /// What refusals mean.
+    pub errors: &'a RouteErrors,
+    /// What makes an answer a success.
+    pub success: Option<&'a Success>,
 }
 
 /// A piece of a path.
@@ -95,6 +105,7 @@ impl Prepared {
             form: route.form,
             counts_ids: false,
             refusals: Arc::clone(&route.errors),
+            success: route.ok.clone().map(Arc::new),
         })
     }
 
@@ -139,7 +150,7 @@ pub struct Draft<'r> {
     has_constants: bool,
 }
 
-impl Draft<'_> {
+impl<'r> Draft<'r> {
     /// Puts one value to its place.
     pub fn put(&mut self, to: &Destination, value: Value) -> Result<(), Unplaceable> {
         match to {
@@ -320,9 +331,12 @@ impl Draft<'_> {
         as_segment(value)
     }
 
-    /// What refusals of its route mean.
-    pub fn refusals(&self) -> &Arc<RouteErrors> {
-        &self.route.refusals
+    /// What the answers of its route mean.
+    pub fn words(&self) -> RouteWords<'r> {
+        RouteWords {
+            errors: &self.route.refusals,
+            success: self.route.success.as_deref(),
+        }
     }
 
     /// Puts the body's constants now: what is put later stands beside or behind them. Otherwise they come last.

@@ -4,10 +4,10 @@
 //! It knows neither customers nor caches: what "not modified" stands for is for the caller, who has it.
 
 use super::Adapter;
-use super::exchange::{Failed, Repeat};
 use super::manifest::ReuseRules;
 use super::place::Destination;
 use super::request::Draft;
+use super::tries::{Failed, Repeat};
 use super::wire::read_http_date;
 use crate::limits::VALIDATOR_BYTES;
 use crate::metrics::Asked;
@@ -84,7 +84,7 @@ impl Adapter {
         draft: Draft<'_>,
         follow: Option<Url>,
     ) -> Result<Reply, SourceError> {
-        let sent = self.exchange(call, draft, follow, Repeat::Harmless).await;
+        let sent = self.exchange(call, draft, follow, Repeat::Reads).await;
         sent.map_err(Failed::into_error)
     }
 

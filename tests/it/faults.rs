@@ -143,6 +143,67 @@ async fn a_write_is_tried_again_only_where_it_was_not_applied() {
 }
 
 #[tokio::test]
+async fn what_the_crm_says_last_of_a_read_is_the_answer() {
+    for (plays, found) in [
+        (vec![status(503), status(404)], Ok(None)),
+        (
+            vec![status(503), status(403)],
+            Err(SourceErrorKind::Forbidden),
+        ),
+        (vec![Play::Reset, status(404)], Ok(None)),
+        (
+            vec![status(503), said(429, &[("retry-after", "600")])],
+            Err(SourceErrorKind::Throttled),
+        ),
+    ] {
+        let crm = Crm::script(plays.clone()).await;
+        let answer = adapter(&crm, "").fetch(&call(), &[id("a")]).await.remove(0);
+        let answer = answer
+            .map(|found| found.map(drop))
+            .map_err(|error| error.kind);
+        assert_eq!(answer, found, "{plays:?}");
+        assert_eq!(crm.seen().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_for_the_rate_limit_takes_no_doubt_from_what_comes_after_it() {
+    for (after, outcome) in [
+        (Play::Reset, WriteOutcome::Unknown),
+        (status(502), WriteOutcome::Unknown),
+        (status(422), WriteOutcome::NotApplied),
+    ] {
+        let crm = Crm::script(vec![status(503), after.clone()]).await;
+        let source = adapter(&crm, "limits = { statuses = [429, 503] }");
+        let written = source.write(&call(), &creating()).await;
+        assert_eq!(written.outcome, outcome, "{after:?}");
+        assert_eq!(crm.seen().len(), 2);
+        if outcome == WriteOutcome::NotApplied {
+            let kinds = written.problems.iter().map(|problem| problem.error.kind);
+            assert_eq!(kinds.collect::<Vec<_>>(), [SourceErrorKind::Rejected]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_that_a_good_status_tells_is_held_too() {
+    let http = "ok = { path = \"/ok\", equals = true }";
+    let codes =
+        format!("[errors]\ncode = \"/code\"\ncodes = {{ SLOW = \"rate_limited\" }}\n{FIELDS}");
+    let text = file(http, &format!("{WRITES}{codes}"));
+    let slow = json!({ "ok": false, "code": "SLOW" });
+    let slow = serde_json::to_vec(&slow).unwrap();
+    let later = vec![("retry-after", "600".to_owned())];
+    let crm = Crm::always(Play::Raw(200, later, slow)).await;
+    let source = source_with(&crm.base, &text, TokenStore::default(), Settings::default());
+    for _ in 0..3 {
+        let error = get(&source, &call()).await.unwrap_err();
+        assert_eq!(error.kind, SourceErrorKind::Throttled);
+    }
+    assert_eq!(crm.seen().len(), 1, "it said when to come back");
+}
+
+#[tokio::test]
 async fn nothing_listening_is_not_applied_and_tried_again() {
     let crm = Crm::always(good()).await;
     let base = crm.base.clone();
@@ -179,6 +240,17 @@ async fn a_crm_that_knows_repeats_by_their_name_is_sent_the_same_name_again() {
         .write(&call().named(Some("k".into())), &creating())
         .await;
     assert_eq!(written.outcome, WriteOutcome::Unknown);
+    // So may what a good status refuses in its body.
+    let known = Play::Json(200, json!({ "id": "a", "ok": false }));
+    let crm = Crm::script(vec![Play::Reset, known]).await;
+    let http = "ok = { path = \"/ok\", equals = true }";
+    let source = adapter_with(&crm, http, key, Settings::default());
+    let named = call().named(Some("k".into()));
+    let written = source.write(&named, &creating()).await;
+    assert_eq!(
+        (crm.seen().len(), written.outcome),
+        (2, WriteOutcome::Unknown)
+    );
     // Without a name nothing is repeated.
     let crm = Crm::script(vec![Play::Reset, good()]).await;
     let source = adapter_with(&crm, "", key, Settings::default());

@@ -8,13 +8,13 @@ mod value;
 
 use super::Adapter;
 use super::capabilities::can_get;
-use super::exchange::{Failed, Repeat};
 use super::faults;
 use super::fetch::Single;
 use super::manifest::{Clear, ErrorKind, Field, Manifest, Needed, WireType, WriteRoute};
 use super::place::Pointer;
 use super::refusal::Refusal;
 use super::request::{Draft, Prepared};
+use super::tries::{Failed, Repeat};
 use super::{mapping, wire};
 use crate::model::{Change, FieldValue, LocalId, WriteField, WriteOutcome};
 use crate::source::{

@@ -157,6 +157,33 @@ async fn fifty_who_wait_cost_one_token_and_one_more_when_it_is_refused() {
 }
 
 #[tokio::test]
+async fn a_token_refused_in_the_crms_own_words_is_fetched_anew_too() {
+    for (status, ok) in [
+        (400, ""),
+        (200, "ok = { path = \"/id\", equals = \"a\" }\n"),
+    ] {
+        let crm = Crm::answering(move |seen, number| match (seen.target.as_str(), number) {
+            ("/token", _) => Play::Json(200, json!({ "access_token": format!("t{number}") })),
+            (_, 1) => Play::Json(status, json!({ "code": "EXPIRED" })),
+            _ => echo(seen),
+        })
+        .await;
+        let words = "[errors]\ncode = \"/code\"\ncodes = { EXPIRED = \"unauthenticated\" }\n";
+        let text = file(
+            &format!("auth = {REFRESH}\n{ok}"),
+            &format!("[get]\nrequest = \"GET /c/{{id}}\"\nitem = \"\"\n{words}{FIELDS}"),
+        );
+        let read = source(&crm, &text)
+            .fetch(&call(), &[id("a")])
+            .await
+            .remove(0);
+        assert!(read.is_ok_and(|found| found.is_some()), "{status}");
+        let targets: Vec<_> = crm.seen().into_iter().map(|seen| seen.target).collect();
+        assert_eq!(targets, ["/token", "/c/a", "/token", "/c/a"]);
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_ends_is_fetched_anew_and_a_lasting_one_is_not() {
     for (life, tokens) in [(3600, 1), (0, 3)] {
         let (crm, made) = with_tokens(life, 0).await;
