@@ -32,6 +32,7 @@ pub(crate) async fn run_first_query(page: &str, screenshot: &str) -> Option<Valu
         .await;
     let shown = browser.wait_for(RESULT).await;
     browser.save_screenshot(screenshot).await;
+    browser.run_with_a_secret().await;
     let shown = shown.as_str().unwrap_or_default().to_owned();
     let foreign: Vec<String> = browser
         .requested()
@@ -172,6 +173,42 @@ impl Browser {
             assert!(started.elapsed() < PATIENCE, "in vain for {expression}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Runs the query once more with a credential in GraphiQL's headers, and looks for it in what the browser keeps.
+    async fn run_with_a_secret(&self) {
+        let full = "document.querySelector('.graphiql-execute-button') !== null";
+        if self.script(&format!("return {full}")).await != json!(true) {
+            return;
+        }
+        // What an earlier version of the page may have left.
+        self.script(
+            "localStorage.removeItem('graphiql:queries'); \
+             localStorage.setItem('graphiql:favorites', JSON.stringify({ favorites: [{ query: '{ old }', headers: 's3cret' }] })); \
+             location.reload(); return true",
+        )
+        .await;
+        self.wait_for(BUTTON).await;
+        self.script(
+            "[...document.querySelectorAll('button')].find((tab) => tab.textContent === 'Headers').click(); return true",
+        )
+        .await;
+        // Behind that of the variables.
+        let headers = "document.querySelectorAll('.graphiql-editor-tool .CodeMirror')[1]";
+        self.wait_for(headers).await;
+        self.script(&format!(
+            "{headers}.CodeMirror.setValue('{{ \"authorization\": \"Bearer s3cret\" }}'); return true"
+        ))
+        .await;
+        // The headers are taken over a moment after they were typed.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.script(&format!("{BUTTON}.click(); return true")).await;
+        let history = "localStorage.getItem('graphiql:queries')";
+        self.wait_for(&format!("{history} && {history}.includes('query') || null"))
+            .await;
+        let kept = self.script("return JSON.stringify(localStorage)").await;
+        assert!(!kept.to_string().contains("s3cret"), "{kept}");
+        assert!(kept.to_string().contains("{ old }"), "{kept}");
     }
 
     async fn log(&self, kind: &str) -> Vec<Value> {
