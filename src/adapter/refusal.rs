@@ -184,7 +184,7 @@ fn told<'a>(
 
 /// The elements of an answer's list of errors, each with the name it stands by.
 fn elements<'a>(errors: &Errors, body: &'a Value) -> Vec<(Option<&'a str>, &'a Value)> {
-    let holds = |found: &&Value| found.is_array() || found.is_object();
+    let holds = |found: &&Value| found.is_array() || found.is_object() || found.is_string();
     let mut places = errors.each.iter();
     match places.find_map(|path| path.find(body).filter(holds)) {
         Some(Value::Array(items)) => items.iter().map(|item| (None, item)).collect(),
@@ -200,6 +200,8 @@ fn elements<'a>(errors: &Errors, body: &'a Value) -> Vec<(Option<&'a str>, &'a V
             }
             elements
         }
+        // Some CRMs say one thing as a text, and several as a list of such.
+        Some(text @ Value::String(_)) => vec![(None, text)],
         _ => Vec::new(),
     }
 }

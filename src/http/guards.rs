@@ -55,7 +55,7 @@ const PREFLIGHT: [(HeaderName, &str); 2] = [
 const ALLOWED: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, cache-control, x-api-key, x-request-id, graphql-require-preflight, \
      apollo-require-preflight, x-apollo-operation-name, apollographql-client-name, apollographql-client-version, \
-     traceparent, tracestate",
+     traceparent, tracestate, baggage, sentry-trace, x-requested-with",
 );
 
 /// What such a page may read beside the body.

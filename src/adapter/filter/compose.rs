@@ -22,6 +22,10 @@ impl Compose {
             (Each::Text(_), Some(_)) => {}
             _ => push_sort(sort, draft)?,
         }
+        let conditions: Vec<_> = conditions
+            .iter()
+            .flat_map(|(field, served)| self.one_by_one(served).map(|one| (*field, one)))
+            .collect();
         if let Each::Text(_) = &self.each {
             let texts = conditions
                 .iter()
@@ -54,6 +58,22 @@ impl Compose {
             }
         }
         draft.put(&self.into, value)
+    }
+
+    /// A filter's conditions: one, but for tags that must all be there where the condition itself says how it compares one of
+    /// them.
+    fn one_by_one<'s>(&self, served: &'s Served<'s>) -> impl Iterator<Item = Served<'s>> {
+        let each = self.says_each(served.key, served.wire);
+        let parts = if each { served.values.len() } else { 1 };
+        (0..parts).map(move |at| Served {
+            key: served.key,
+            wire: served.wire,
+            values: match served.values.get(at).filter(|_| each) {
+                Some(value) => vec![value.clone()],
+                None => served.values.clone(),
+            },
+            coarse: served.coarse,
+        })
     }
 
     fn operator<'c>(&'c self, ours: &'c str) -> &'c str {
@@ -139,7 +159,8 @@ impl Compose {
         let (Each::Element(each) | Each::Nested(each)) = self.each_of(served.wire) else {
             return Value::Null;
         };
-        let several = served.key.takes_several();
+        let each_alone = self.says_each(served.key, served.wire);
+        let several = served.key.takes_several() && !each_alone;
         let filled = with_holes(each, &|text| match text {
             "$field" => Some(Value::from(field)),
             "$op" => Some(Value::from(self.operator(served.key.op()))),

@@ -217,6 +217,17 @@ impl Compose {
         }
     }
 
+    /// Whether each of several values that must all be there has a condition of its own: where the filter's own condition names
+    /// no operator and takes no list.
+    pub fn says_each(&self, key: FilterKey, wire: &FilterWire) -> bool {
+        let lists = match &wire.condition {
+            Some(Each::Element(shape) | Each::Nested(shape)) => mentions(shape, "$values"),
+            Some(Each::Text(_)) => false,
+            None => return false,
+        };
+        key.operator() == "all" && !lists && self.op_needed(key, wire).is_none()
+    }
+
     /// The operator that the condition of a filter needs; `None` where it holds none.
     pub fn op_needed(&self, key: FilterKey, wire: &FilterWire) -> Option<&'static str> {
         let holds = |text: &Template| text.holes().any(|hole| hole == "op");

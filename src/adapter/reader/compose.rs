@@ -151,6 +151,7 @@ pub(super) fn check(manifest: &Manifest, note: &Note<'_>) {
         let at = index.to_string();
         if let Some(compose) = &list.compose {
             check_sort(list, compose, &at, note);
+            check_operators(list, compose, &at, note);
             for (key, wire) in &list.filters {
                 if matches!(wire.to, FilterTarget::Field(_)) {
                     check_condition(*key, wire, compose, &at, note);
@@ -169,6 +170,51 @@ fn check_sort(list: &ListRoute, compose: &Compose, at: &str, note: &Note<'_>) {
             "`compose.template` holds `{sort}`, so the sort's style must be `signed` or `suffix`"
                 .into(),
         );
+    }
+}
+
+/// Operators that are in no condition: a bound would ask for what equals it.
+fn check_operators(list: &ListRoute, compose: &Compose, at: &str, note: &Note<'_>) {
+    let unspoken: Vec<_> = list
+        .filters
+        .iter()
+        .filter_map(|(key, wire)| match &wire.to {
+            FilterTarget::Field(field) => Some((*key, wire, field)),
+            FilterTarget::Send(_) => None,
+        })
+        .filter(|(key, wire, _)| compose.op_needed(*key, wire).is_none())
+        .collect();
+    let composed = |wire: &FilterWire| matches!(wire.to, FilterTarget::Field(_));
+    let all = list
+        .filters
+        .iter()
+        .filter(|(_, wire)| composed(wire))
+        .count();
+    if !compose.ops.is_empty() && all > 0 && unspoken.len() == all {
+        note(
+            &["list", at, "compose", "ops"],
+            "`ops` does nothing here: no condition holds `{op}` or \"$op\"".into(),
+        );
+    }
+    let bound = |key: FilterKey| matches!(key.operator(), "gte" | "lte" | "lt");
+    let general = unspoken
+        .iter()
+        .filter(|(_, wire, _)| wire.condition.is_none());
+    for (index, (key, _, field)) in general.clone().enumerate() {
+        let mut before = general.clone().take(index);
+        let other = before.find(|(other, _, name)| {
+            name == field && other.operator() != key.operator() && (bound(*other) || bound(*key))
+        });
+        if let Some((other, ..)) = other {
+            note(
+                &["list", at, "filter", key.word()],
+                format!(
+                    "the filters `{}` and `{}` would be sent alike: `compose.each` holds no `{{op}}` or \"$op\"",
+                    other.word(),
+                    key.word()
+                ),
+            );
+        }
     }
 }
 

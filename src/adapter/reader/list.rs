@@ -5,7 +5,7 @@ use super::text::{destination, json, parsed, parsed_text, plain_path, required, 
 use super::{MISSING_ITEMS, Reading};
 use crate::adapter::manifest::{
     EndSign, FilterKey, FilterTarget, FilterWire, ListForm, ListRoute, Paginator, RefusalLooks,
-    Style, TokenStyle, TotalSaid, WireFormat,
+    Style, TokenStyle, TotalSaid, WireFormat, mentions,
 };
 use crate::adapter::place::{JsonPath, Pointer};
 use crate::document::{Table, Value as Item};
@@ -183,6 +183,14 @@ impl Reading {
         } else {
             (table.value("each").map(|item| json(&item)), None)
         };
+        if each
+            .as_ref()
+            .is_some_and(|each| !mentions(each, "$") && !mentions(each, "$value"))
+            && !table.has("value")
+        {
+            let why = "`each` does not hold the value: \"$\" is missing";
+            table.problem(&table.place_of("each"), why);
+        }
         let wire = FilterWire {
             value: table.value("value").map(|item| json(&item)),
             words: table.string("enum").map(|text| text.value),

@@ -3,8 +3,21 @@
 
 use crate::adapter::place::{Destination, JsonPath, Template};
 use crate::document::{Table, Text, Value as Item};
-use ::http::{HeaderName, Method};
+use ::http::{HeaderName, Method, header};
 use serde_json::Value;
+
+/// Headers that say where a message ends, where it goes and how the connection is used (RFC 9110, RFC 9112).
+const FRAMING: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::EXPECT,
+    header::HOST,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
 
 /// A value of a file as JSON.
 pub(super) fn json(item: &Item<'_>) -> Value {
@@ -129,9 +142,17 @@ pub(super) fn templates<N>(
     found
 }
 
+/// The name of a header that a file may set; those that frame a message are the exchange's own.
 pub(super) fn header_name(text: &str) -> Result<HeaderName, String> {
-    text.parse()
-        .map_err(|_| format!("`{text}` is no header name"))
+    let name: HeaderName = text
+        .parse()
+        .map_err(|_| format!("`{text}` is no header name"))?;
+    if FRAMING.contains(&name) {
+        return Err(format!(
+            "`{text}` belongs to the exchange itself and cannot be set"
+        ));
+    }
+    Ok(name)
 }
 
 #[expect(

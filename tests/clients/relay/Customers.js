@@ -121,19 +121,10 @@ graphql`
 `;
 
 graphql`
-  mutation CustomersDeleteEdgeMutation($input: DeleteCustomerInput!, $connections: [ID!]!) {
+  mutation CustomersDeleteMutation($input: DeleteCustomerInput!, $connections: [ID!]!) {
     deleteCustomer(input: $input) {
       outcome
-      deletedCustomerId @deleteEdge(connections: $connections)
-    }
-  }
-`;
-
-graphql`
-  mutation CustomersDeleteRecordMutation($input: DeleteCustomerInput!) {
-    deleteCustomer(input: $input) {
-      outcome
-      deletedCustomerId @deleteRecord
+      deletedCustomerId @deleteEdge(connections: $connections) @deleteRecord
     }
   }
 `;

@@ -60,6 +60,31 @@ const CASES: &[(&str, &str, &str)] = &[
         "`quote` does nothing here, beside `send`",
     ),
     (
+        TIER,
+        "compose = { into = \"query:q\", each = \"{field}={value}\", ops = { gte = \">\" } }\n[list.filter]\n\"createdAt:gte\" = { field = \"c\" }\n",
+        "`ops` does nothing here: no condition holds `{op}`",
+    ),
+    (
+        TIER,
+        "compose = { into = \"query:q\", each = \"{field}={value}\", join = \"&\" }\n[list.filter]\n\"createdAt:gte\" = { field = \"c\" }\n\"createdAt:lt\" = { field = \"c\" }\n",
+        "the filters `createdAt:gte` and `createdAt:lt` would be sent alike",
+    ),
+    (
+        TIER,
+        "compose = { into = \"query:q\", each = \"{field}={value}\", join = \"&\" }\n[list.filter]\n\"createdAt:gte\" = { field = \"from\" }\n\"createdAt:lt\" = { field = \"to\" }\n",
+        "",
+    ),
+    (
+        TIER,
+        "[list.filter]\n\"owner:eq\" = { send = \"query:o\", each = [\"$x\"] }\n",
+        "`each` does not hold the value",
+    ),
+    (
+        TIER,
+        "headers = { Content-Length = \"3\" }\n[list.filter]\n",
+        "`Content-Length` belongs to the exchange itself",
+    ),
+    (
         NAME,
         "name = { r = \"/n\", w = \"/n\", join = \" \" }\n",
         "`join` does nothing here",
