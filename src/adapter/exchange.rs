@@ -163,7 +163,7 @@ impl Adapter {
         tried: u32,
     ) -> Result<(Reply, super::auth::Used), Failed> {
         self.await_quota(deadline).await?;
-        let leave = self.upstream.enter().map_err(resting)?;
+        let mut leave = self.upstream.enter().map_err(resting)?;
         let own = Arc::clone(draft.refusals());
         let mut draft = draft.clone();
         let signing = self.auth.sign(&mut draft, &self.upstream, deadline);
