@@ -145,7 +145,7 @@ impl Adapter {
         tried: u32,
     ) -> Tried {
         let (reply, used) = self.once(call, draft, follow, deadline, tried).await?;
-        if !self.refuses_credentials(draft.refusals(), &reply) || !self.auth.refused(used).await {
+        if !self.refuses_credentials(draft.refusals(), &reply) || !self.auth.refused(used) {
             return Ok(reply);
         }
         self.once(call, draft, follow, deadline, tried)
@@ -168,11 +168,10 @@ impl Adapter {
         let mut draft = draft.clone();
         let signing = self.auth.sign(&mut draft, &self.upstream, deadline);
         let signed = tokio::time::timeout_at(deadline.into(), signing).await;
-        let used = match signed.unwrap_or_else(|_| Err(faults::of_fault(Fault::Timeout).into())) {
+        let used = match signed.unwrap_or_else(|_| Err(Unsigned::late())) {
             Ok(used) => used,
-            Err(Unsigned { error, shared }) => {
-                let dead = error.kind == SourceErrorKind::Unavailable && !shared;
-                let sign = if dead { Sign::Failing } else { Sign::Mute };
+            Err(Unsigned { error, failing }) => {
+                let sign = if failing { Sign::Failing } else { Sign::Mute };
                 self.tell(leave.note(sign), error.kind, call);
                 return Err(Failed::Unsent(error));
             }
