@@ -96,7 +96,7 @@ impl Adapter {
     async fn signed(&self, sending: &Sending<'_>) -> Tried {
         let answer = self.once(sending).await?;
         let refused = answer.refused.as_ref().map(|error| error.kind);
-        if refused != Some(SourceErrorKind::Credentials) || !self.auth.refused(answer.used).await {
+        if refused != Some(SourceErrorKind::Credentials) || !self.auth.refused(answer.used) {
             return Ok(answer);
         }
         self.once(sending).await
@@ -106,15 +106,14 @@ impl Adapter {
     async fn once(&self, sending: &Sending<'_>) -> Tried {
         let (call, deadline) = (sending.call, sending.deadline);
         self.await_quota(deadline).await?;
-        let leave = self.upstream.enter().map_err(resting)?;
+        let mut leave = self.upstream.enter().map_err(resting)?;
         let mut draft = sending.draft.clone();
         let signing = self.auth.sign(&mut draft, &self.upstream, deadline);
         let signed = tokio::time::timeout_at(deadline.into(), signing).await;
-        let used = match signed.unwrap_or_else(|_| Err(faults::of_fault(Fault::Timeout).into())) {
+        let used = match signed.unwrap_or_else(|_| Err(Unsigned::late())) {
             Ok(used) => used,
-            Err(Unsigned { error, shared }) => {
-                let dead = error.kind == SourceErrorKind::Unavailable && !shared;
-                let sign = if dead { Sign::Failing } else { Sign::Mute };
+            Err(Unsigned { error, failing }) => {
+                let sign = if failing { Sign::Failing } else { Sign::Mute };
                 self.tell(leave.note(sign), error.kind, call);
                 return Err(Failed::Unsent(error));
             }

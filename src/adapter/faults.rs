@@ -7,8 +7,8 @@ use super::manifest::{Manifest, RateLimits, Success, Wait, WaitUnit};
 use super::place::{Pointer, find};
 use super::wire;
 use crate::source::{SourceError, SourceErrorKind};
-use crate::upstream::{Fault, Reply, Said};
-use http::header::RETRY_AFTER;
+use crate::upstream::{Fault, RateSaid, Reply};
+use http::header::{DATE, RETRY_AFTER};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use std::time::Duration;
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 /// A CRM that says more is taken to be wrong about its unit: nobody is told to come back in a year.
 const LONGEST_CREDIBLE: Duration = Duration::from_secs(366 * 86_400);
+/// By so many seconds the `Date` of an answer, which has no fractions of them, may be behind when it has come.
+const ON_THE_WAY: f64 = 3.0;
 
 /// Whether an answer's status makes it a success.
 pub fn status_is_good(success: &Success, status: u16) -> bool {
@@ -169,12 +171,12 @@ pub fn wait(limits: &RateLimits, reply: &Reply, body: &Value, throttled: bool) -
 /// How long to wait by the header that HTTP has for it.
 pub fn retry_after(reply: &Reply) -> Option<Duration> {
     let text = reply.headers.get(RETRY_AFTER)?.to_str().ok()?;
-    let seconds = said_wait(text, WaitUnit::Seconds);
-    seconds.or_else(|| said_wait(text, WaitUnit::HttpDate))
+    let seconds = said_wait(text, WaitUnit::Seconds, 0.0);
+    seconds.or_else(|| said_wait(text, WaitUnit::HttpDate, now_of(reply)))
 }
 
 /// What an answer says about the rate limit; `throttled` where it refuses the call for it.
-pub fn quota(manifest: &Manifest, reply: &Reply, throttled: bool) -> Said {
+pub fn quota(manifest: &Manifest, reply: &Reply, throttled: bool) -> RateSaid {
     let limits = &manifest.http.limits;
     let counts = [&limits.limit, &limits.remaining].into_iter().flatten();
     let reset = limits.reset.iter().map(|reset| &reset.at);
@@ -190,7 +192,7 @@ pub fn quota(manifest: &Manifest, reply: &Reply, throttled: bool) -> Said {
         text.trim().split('.').next()?.parse().ok()
     };
     let said = throttled.then(|| wait(limits, reply, &body, true));
-    Said {
+    RateSaid {
         limit: number(&limits.limit),
         remaining: number(&limits.remaining),
         reset: limits
@@ -202,17 +204,23 @@ pub fn quota(manifest: &Manifest, reply: &Reply, throttled: bool) -> Said {
 }
 
 fn read_wait(wait: &Wait, reply: &Reply, body: &Value) -> Option<Duration> {
-    said_wait(&text_at(&wait.at, body, reply)?, wait.unit)
+    let text = text_at(&wait.at, body, reply)?;
+    let now = match wait.unit {
+        WaitUnit::Seconds | WaitUnit::Milliseconds => 0.0,
+        WaitUnit::EpochSeconds | WaitUnit::EpochMilliseconds | WaitUnit::HttpDate => now_of(reply),
+    };
+    said_wait(&text, wait.unit, now)
 }
 
-fn said_wait(text: &str, unit: WaitUnit) -> Option<Duration> {
+/// A wait that ends at a moment begins `now`, in seconds since 1970.
+fn said_wait(text: &str, unit: WaitUnit, now: f64) -> Option<Duration> {
     let number = || {
         text.trim()
             .parse::<f64>()
             .ok()
             .filter(|number| number.is_finite() && *number >= 0.0)
     };
-    let from_now = |seconds: f64| Duration::try_from_secs_f64(seconds - now()).unwrap_or_default();
+    let from_now = |seconds: f64| Duration::try_from_secs_f64(seconds - now).unwrap_or_default();
     let wait = match unit {
         WaitUnit::Seconds => Duration::try_from_secs_f64(number()?).ok()?,
         WaitUnit::Milliseconds => Duration::try_from_secs_f64(number()? / 1_000.0).ok()?,
@@ -223,8 +231,15 @@ fn said_wait(text: &str, unit: WaitUnit) -> Option<Duration> {
     (wait <= LONGEST_CREDIBLE).then_some(wait.min(LONGEST_WAIT))
 }
 
-fn now() -> f64 {
-    jiff::Timestamp::now().as_duration().as_secs_f64()
+/// What time it was by the clock that an answer's moments are told by: that of its `Date`, unless ours and that one may both be
+/// right.
+fn now_of(reply: &Reply) -> f64 {
+    let ours = jiff::Timestamp::now().as_duration().as_secs_f64();
+    let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
+    let theirs = date.and_then(wire::read_http_date);
+    let theirs = theirs.map(|date| date.as_duration().as_secs_f64());
+    let differs = |theirs: &f64| (ours - theirs).abs() > ON_THE_WAY;
+    theirs.filter(differs).unwrap_or(ours)
 }
 
 /// Whether an answer is the refusal that the file describes.
@@ -252,6 +267,10 @@ pub fn warnings(manifest: &Manifest, body: &Value) -> usize {
 mod tests {
     use super::*;
 
+    fn now() -> f64 {
+        jiff::Timestamp::now().as_duration().as_secs_f64()
+    }
+
     #[test]
     fn a_link_header_is_read_by_relation() {
         let value = r#"<https://a/x?p=1>; rel="previous", <https://a/x?p=3>; rel="next last"; title="a, b""#;
@@ -277,36 +296,36 @@ mod tests {
     #[test]
     fn a_wait_of_more_than_a_day_counts_as_a_day() {
         let day = Some(LONGEST_WAIT);
-        assert_eq!(said_wait("86400", WaitUnit::Seconds), day);
-        assert_eq!(said_wait("100000", WaitUnit::Seconds), day);
+        assert_eq!(said_wait("86400", WaitUnit::Seconds, now()), day);
+        assert_eq!(said_wait("100000", WaitUnit::Seconds, now()), day);
         let month = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(30 * 24);
         let date = month.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        assert_eq!(said_wait(&date, WaitUnit::HttpDate), day);
+        assert_eq!(said_wait(&date, WaitUnit::HttpDate, now()), day);
     }
 
     #[test]
     fn waits_are_read_in_their_unit_and_absurd_ones_left_aside() {
         assert_eq!(
-            said_wait("3", WaitUnit::Seconds),
+            said_wait("3", WaitUnit::Seconds, now()),
             Some(Duration::from_secs(3))
         );
         assert_eq!(
-            said_wait("1500", WaitUnit::Milliseconds),
+            said_wait("1500", WaitUnit::Milliseconds, now()),
             Some(Duration::from_millis(1500))
         );
         assert_eq!(
-            said_wait("Sun, 06 Nov 1994 08:49:37 GMT", WaitUnit::HttpDate),
+            said_wait("Sun, 06 Nov 1994 08:49:37 GMT", WaitUnit::HttpDate, now()),
             Some(Duration::ZERO)
         );
         let soon = format!("{}", now() + 30.0);
-        let wait = said_wait(&soon, WaitUnit::EpochSeconds).unwrap();
+        let wait = said_wait(&soon, WaitUnit::EpochSeconds, now()).unwrap();
         assert!((29..=30).contains(&wait.as_secs()), "{wait:?}");
         assert_eq!(
-            said_wait("1700000000", WaitUnit::Seconds),
+            said_wait("1700000000", WaitUnit::Seconds, now()),
             None,
             "an epoch taken for seconds"
         );
-        assert_eq!(said_wait("-1", WaitUnit::Seconds), None);
-        assert_eq!(said_wait("soon", WaitUnit::Seconds), None);
+        assert_eq!(said_wait("-1", WaitUnit::Seconds, now()), None);
+        assert_eq!(said_wait("soon", WaitUnit::Seconds, now()), None);
     }
 }

@@ -162,8 +162,8 @@ fn policy(config: &Config, access: Access) -> Policy {
 /// Writes that are noted in the state folder. Without one, idempotency keys are refused.
 fn writes(config: &Config) -> anyhow::Result<Arc<Writes>> {
     let keep = match config::ledger_file(config) {
-        Ok((file, true)) => Keep::File(file),
-        Ok((file, false)) => Keep::Known(file),
+        Ok((file, false)) => Keep::File(file, config::make_whole),
+        Ok((file, true)) => Keep::Known(file),
         Err(error) => {
             tracing::warn!(%error, "no folder for idempotency keys: they are refused");
             Keep::Nowhere

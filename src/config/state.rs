@@ -31,17 +31,54 @@ pub fn state_dir(config: &Config) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// The file of the ledger of idempotency keys, made empty where it is missing; and whether it was.
+/// The file of the ledger of idempotency keys, and whether it is there. It is not made here: a start that ends before the
+/// ledger is open must not leave a file that looks as if it had lost its keys.
 ///
 /// # Errors
-/// The state folder or the file cannot be made.
+/// The state folder cannot be made, or nothing can be made in it.
 pub fn ledger_file(config: &Config) -> io::Result<(PathBuf, bool)> {
     let file = state_dir(config)?.join(LEDGER_FILE);
-    match write_private(&file, &[]) {
-        Ok(()) => Ok((file, true)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok((file, false)),
-        Err(error) => Err(about(&file, &error)),
+    let is_there = file.try_exists().map_err(|error| about(&file, &error))?;
+    if !is_there {
+        try_to_write(&file).map_err(|error| about(&file, &error))?;
     }
+    Ok((file, is_there))
+}
+
+/// Whether a file can be made beside this one.
+fn try_to_write(file: &Path) -> io::Result<()> {
+    let beside = beside(file)?;
+    write_private(&beside, &[])?;
+    fs::remove_file(&beside)
+}
+
+/// Makes a private file, filled by whoever wants it, whole under another name before it gets its own: what bears that is never
+/// half made, whatever ends the process meanwhile. False where the file is there already.
+///
+/// # Errors
+/// It cannot be made, named or filled.
+pub fn make_whole(file: &Path, fill: &mut Fill<'_>) -> Result<bool, Failure> {
+    if file.try_exists()? {
+        return Ok(false);
+    }
+    let fresh = beside(file)?;
+    let filled = write_private(&fresh, &[]).map_err(Failure::from);
+    let filled = filled.and_then(|()| fill(&fresh));
+    let made = filled.and_then(|()| Ok(publish(&fresh, file)?));
+    // Left over after a failure, it would only lie around; what matters is the outcome above.
+    let _ = fs::remove_file(&fresh);
+    made
+}
+
+/// Fills a file that is there and empty.
+type Fill<'f> = dyn FnMut(&Path) -> Result<(), Failure> + 'f;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A name for a file that is to become this one, which no other process takes.
+fn beside(file: &Path) -> io::Result<PathBuf> {
+    let [first, second, ..] = random_key()?;
+    Ok(file.with_extension(format!("{first:02x}{second:02x}")))
 }
 
 /// The key that cursors are sealed with: made from the configured one, or kept in the state folder.
@@ -73,8 +110,7 @@ fn kept_key(file: &Path) -> io::Result<[u8; 32]> {
         Ok(bytes) => parse_key(&bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let key = random_key()?;
-            let [first, second, ..] = random_key()?;
-            let fresh = file.with_extension(format!("{first:02x}{second:02x}"));
+            let fresh = beside(file)?;
             let made = write_private(&fresh, &key).and_then(|()| publish(&fresh, file));
             // Left over after a failure, it would only lie around; what matters is the outcome above.
             let _ = fs::remove_file(&fresh);
@@ -85,13 +121,13 @@ fn kept_key(file: &Path) -> io::Result<[u8; 32]> {
     }
 }
 
-/// Gives a finished file its name, unless another process was faster.
-fn publish(fresh: &Path, file: &Path) -> io::Result<()> {
+/// Gives a finished file its name, unless another process was faster: then it is false.
+fn publish(fresh: &Path, file: &Path) -> io::Result<bool> {
     match fs::hard_link(fresh, file) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         // A file system without links: the last one wins.
-        Err(_) => fs::rename(fresh, file),
+        Err(_) => fs::rename(fresh, file).map(|()| true),
     }
 }
 
@@ -207,6 +243,41 @@ mod tests {
         write_private(&late, &[8; 32]).unwrap();
         publish(&late, &file).unwrap();
         assert_eq!(kept_key(&file).unwrap(), keys[0]);
+    }
+
+    #[test]
+    fn a_file_has_its_name_once_it_is_whole_and_only_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kept");
+        let names = || fs::read_dir(folder.path()).unwrap().count();
+        let fails = make_whole(&file, &mut |fresh| {
+            fs::write(fresh, "half")?;
+            Err("and no more".into())
+        });
+        assert!(fails.is_err());
+        assert_eq!(names(), 0, "nothing is left of what failed");
+        for (text, is_ours) in [("first", true), ("second", false)] {
+            let made = make_whole(&file, &mut |fresh| Ok(fs::write(fresh, text)?));
+            assert_eq!(made.unwrap(), is_ours);
+            assert_eq!((names(), fs::read(&file).unwrap()), (1, b"first".to_vec()));
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_ledger_that_is_not_opened_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), None);
+        for _ in 0..2 {
+            let (file, is_there) = ledger_file(&config).unwrap();
+            assert!(!is_there && !file.exists());
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! It only counts what others judge: what a failure is stands in the adapter's file.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -73,7 +73,7 @@ struct Slice {
 
 #[derive(Debug)]
 enum State {
-    /// Calls go through.
+    /// Calls go through. What was counted since the source was last found back.
     Closed(VecDeque<Slice>),
     /// None goes through before that moment.
     Open(Instant),
@@ -85,61 +85,76 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Breaker {
     settings: Option<BreakerSettings>,
-    state: Mutex<State>,
+    state: Mutex<Watched>,
+}
+
+/// What is known of one source.
+#[derive(Debug)]
+struct Watched {
+    state: State,
+    /// How often it was left alone.
+    downs: u64,
+}
+
+/// Which calls one was let through with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Among {
+    /// All that were made after the source was left alone so many times.
+    After(u64),
+    /// None: it tries whether the source is back.
+    Probe,
 }
 
 /// The leave to make one call. Dropped without a word, a probe may be made by another call.
 #[derive(Debug)]
 pub struct Leave<'b> {
     breaker: &'b Breaker,
-    probe: bool,
+    among: Among,
     said: bool,
 }
 
 impl Breaker {
     /// Guards with these settings, or not at all.
     pub(super) fn new(settings: Option<BreakerSettings>) -> Self {
+        let watched = Watched {
+            state: State::Closed(VecDeque::new()),
+            downs: 0,
+        };
         Self {
             settings,
-            state: Mutex::new(State::Closed(VecDeque::new())),
+            state: Mutex::new(watched),
         }
     }
 
-    /// Whether a call could be made now; an error says for how long it surely cannot.
-    fn look(&self) -> Result<(), Duration> {
-        match &*self.state() {
-            State::Closed(_) => Ok(()),
-            State::Open(until) => match until.checked_duration_since(Instant::now()) {
-                Some(left) if !left.is_zero() => Err(left),
-                _ => Ok(()),
-            },
-            State::Probing => Err(self.rest()),
-        }
-    }
-
-    /// The leave to make a call now; an error says for how long not.
+    /// The leave to make a call now; an error says for how long surely not.
     pub(super) fn enter(&self) -> Result<Leave<'_>, Duration> {
-        self.look()?;
-        let mut state = self.state();
-        let probe = match &*state {
-            State::Closed(_) => false,
-            State::Open(until) if *until <= Instant::now() => true,
-            State::Open(_) | State::Probing => return Err(self.rest()),
-        };
-        if probe {
-            *state = State::Probing;
-        }
         Ok(Leave {
             breaker: self,
-            probe,
+            among: self.among()?,
             said: false,
         })
+    }
+
+    fn among(&self) -> Result<Among, Duration> {
+        let mut watched = self.watched();
+        match watched.state {
+            State::Closed(_) => return Ok(Among::After(watched.downs)),
+            State::Open(until) => {
+                let left = until.saturating_duration_since(Instant::now());
+                if !left.is_zero() {
+                    return Err(left);
+                }
+            }
+            State::Probing => return Err(self.rest()),
+        }
+        watched.state = State::Probing;
+        Ok(Among::Probe)
     }
 
     /// How the source is doing.
     pub(super) fn condition(&self) -> Condition {
         let now = Instant::now();
-        match &*self.state() {
+        match &self.watched().state {
             State::Closed(slices) => {
                 let lately = slices.iter().filter(|slice| self.counts(slice, now));
                 match lately.map(|slice| slice.failures).sum::<u32>() {
@@ -162,36 +177,38 @@ impl Breaker {
         settings.map_or(Duration::ZERO, |settings| settings.rest)
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn watched(&self) -> MutexGuard<'_, Watched> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, probe: bool, failing: bool) -> Option<Turn> {
+    fn note(&self, among: Among, failing: bool) -> Option<Turn> {
         let settings = self.settings.as_ref()?;
         let now = Instant::now();
-        let mut state = self.state();
-        match &mut *state {
-            State::Probing if probe && failing => {
+        let mut watched = self.watched();
+        let Watched { state, downs } = &mut *watched;
+        match state {
+            State::Probing if among == Among::Probe && failing => {
                 *state = State::Open(now + settings.rest);
                 None
             }
-            State::Probing if probe => {
+            State::Probing if among == Among::Probe => {
                 *state = State::Closed(VecDeque::new());
                 Some(Turn::Back)
             }
-            State::Closed(slices) => {
+            State::Closed(slices) if among == Among::After(*downs) => {
                 slices.retain(|slice| slice.from + settings.window > now);
                 count(slices, settings.window / SLICES, now, failing);
                 let calls: u32 = slices.iter().map(|slice| slice.calls).sum();
                 let failures: u32 = slices.iter().map(|slice| slice.failures).sum();
                 let opens = failing && failures >= settings.failures && failures * 2 >= calls;
                 opens.then(|| {
+                    *downs += 1;
                     *state = State::Open(now + settings.rest);
                     Turn::Down
                 })
             }
             // What was sent before the source was left alone says nothing about now.
-            State::Open(_) | State::Probing => None,
+            State::Closed(_) | State::Open(_) | State::Probing => None,
         }
     }
 }
@@ -211,16 +228,16 @@ fn count(slices: &mut VecDeque<Slice>, width: Duration, now: Instant, failing: b
 }
 
 impl Leave<'_> {
-    /// Whether the call may still be made, after waiting for its place; an error says for how long not.
+    /// Whether the call may still be made, after waiting for its place; an error says for how long not. Of those that waited
+    /// until the source had rested, one tries whether it is back.
     ///
     /// # Errors
     /// The source was found failing meanwhile.
-    pub fn lasts(&self) -> Result<(), Duration> {
-        if self.probe {
-            Ok(())
-        } else {
-            self.breaker.look()
+    pub fn lasts(&mut self) -> Result<(), Duration> {
+        if self.among != Among::Probe {
+            self.among = self.breaker.among()?;
         }
+        Ok(())
     }
 
     /// What the call says about the CRM, and what changed by it.
@@ -229,16 +246,16 @@ impl Leave<'_> {
             return None;
         }
         self.said = true;
-        self.breaker.note(self.probe, sign == Sign::Failing)
+        self.breaker.note(self.among, sign == Sign::Failing)
     }
 }
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
-        if self.probe && !self.said {
-            let mut state = self.breaker.state();
-            if matches!(&*state, State::Probing) {
-                *state = State::Open(Instant::now());
+        if self.among == Among::Probe && !self.said {
+            let mut watched = self.breaker.watched();
+            if matches!(watched.state, State::Probing) {
+                watched.state = State::Open(Instant::now());
             }
         }
     }
@@ -309,7 +326,7 @@ mod tests {
             assert_eq!(call(&breaker, Sign::Failing), None);
             tokio::time::advance(Duration::from_secs(6)).await;
         }
-        let slices = match &*breaker.state() {
+        let slices = match &breaker.watched().state {
             State::Closed(slices) => slices.len(),
             other => panic!("{other:?}"),
         };
@@ -319,7 +336,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn late_answers_of_before_say_nothing_and_none_is_needed() {
         let breaker = breaker();
-        let late = breaker.enter().unwrap();
+        let mut late = breaker.enter().unwrap();
         for _ in 0..3 {
             call(&breaker, Sign::Failing);
         }
@@ -331,5 +348,27 @@ mod tests {
             assert_eq!(call(&none, Sign::Failing), None);
         }
         assert_eq!(none.condition(), Condition::Fine);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_those_that_wait_through_a_rest_one_tries() {
+        let breaker = breaker();
+        let mut waiting = [(); 3].map(|()| breaker.enter().unwrap());
+        for _ in 0..3 {
+            call(&breaker, Sign::Failing);
+        }
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let [first, second, third] = &mut waiting;
+        assert_eq!(first.lasts(), Ok(()), "it is the one that tries");
+        assert!(second.lasts().is_err() && third.lasts().is_err());
+        assert!(breaker.enter().is_err());
+        let [first, mut second, third] = waiting;
+        assert_eq!(first.note(Sign::Alive), Some(Turn::Back));
+        assert_eq!(second.lasts(), Ok(()));
+        assert_eq!(breaker.condition(), Condition::Fine);
+        assert_eq!(third.note(Sign::Failing), None, "it is of before");
+        assert_eq!(breaker.condition(), Condition::Fine);
+        assert_eq!(second.note(Sign::Failing), None);
+        assert_eq!(breaker.condition(), Condition::Shaky);
     }
 }

@@ -15,7 +15,7 @@ mod trouble;
 
 pub use breaker::{BreakerSettings, Condition, Leave, Sign, Turn};
 pub use exchange::{ADDRESS_BYTES, Fault, Reply, Request};
-pub use quota::{QuotaView, Said};
+pub use quota::{QuotaView, RateSaid};
 pub use retry::{by_lot, wait};
 
 use crate::metrics::{Answered, Purpose, SourceMeter, Unsent};
@@ -203,8 +203,8 @@ impl Upstream {
             _permit: permit,
         };
         if let Some(spacing) = self.settings.spacing {
-            let turn = self.turn(spacing, deadline).await?;
-            tokio::time::sleep_until(turn.into()).await;
+            let start = self.start_slot(spacing, deadline).await?;
+            tokio::time::sleep_until(start.into()).await;
         }
         // Many who wait may run out of time together; a place that comes free then is for one who has time to use it.
         if !self.in_time(Instant::now(), deadline) {
@@ -222,15 +222,15 @@ impl Upstream {
         self.line.open.acquire().await.map_err(|_| Fault::Saturated)
     }
 
-    /// The next turn, where starts are spaced. One that would come too late is not taken.
-    async fn turn(&self, spacing: Duration, deadline: Instant) -> Result<Instant, Fault> {
+    /// The next moment to start at, where starts are spaced. One that would come too late is not taken.
+    async fn start_slot(&self, spacing: Duration, deadline: Instant) -> Result<Instant, Fault> {
         let mut next = self.line.next_start.lock().await;
-        let turn = (*next).max(Instant::now());
-        if !self.in_time(turn, deadline) {
+        let start = (*next).max(Instant::now());
+        if !self.in_time(start, deadline) {
             return Err(Fault::Saturated);
         }
-        *next = turn + spacing;
-        Ok(turn)
+        *next = start + spacing;
+        Ok(start)
     }
 
     /// The leave to make one call.
@@ -283,7 +283,7 @@ impl Upstream {
     }
 
     /// Notes what an answer says about the rate limit.
-    pub fn hear(&self, said: &Said) {
+    pub fn hear(&self, said: &RateSaid) {
         self.quota.hear(said);
     }
 

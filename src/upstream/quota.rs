@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 /// What an answer says about the rate limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct RateSaid {
     /// How many calls there are in all.
     pub limit: Option<u64>,
     /// How many are left.
@@ -68,7 +68,7 @@ impl Quota {
     }
 
     /// Notes what an answer says.
-    pub(super) fn hear(&self, said: &Said) {
+    pub(super) fn hear(&self, said: &RateSaid) {
         let now = Instant::now();
         let mut state = self.state();
         state.limit = said.limit.or(state.limit);
@@ -110,8 +110,8 @@ impl Quota {
 mod tests {
     use super::*;
 
-    const fn said(remaining: u64, reset: u64) -> Said {
-        Said {
+    const fn said(remaining: u64, reset: u64) -> RateSaid {
+        RateSaid {
             limit: Some(10),
             remaining: Some(remaining),
             reset: Some(Duration::from_secs(reset)),
@@ -154,18 +154,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_refusal_closes_for_as_long_as_it_says_and_a_count_without_an_end_never_does() {
         let quota = Quota::default();
-        quota.hear(&Said {
+        quota.hear(&RateSaid {
             remaining: Some(0),
-            ..Said::default()
+            ..RateSaid::default()
         });
         assert_eq!(quota.closed(), None);
-        quota.hear(&Said {
+        quota.hear(&RateSaid {
             refused: Some(Duration::from_secs(4)),
-            ..Said::default()
+            ..RateSaid::default()
         });
-        quota.hear(&Said {
+        quota.hear(&RateSaid {
             refused: Some(Duration::from_secs(1)),
-            ..Said::default()
+            ..RateSaid::default()
         });
         assert_eq!(quota.closed(), Some(Duration::from_secs(4)));
     }

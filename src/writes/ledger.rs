@@ -5,6 +5,7 @@
 //! for a write whose fate nobody knows.
 
 use super::entry::{Begun, Ended, Entry, is_alive};
+use super::file::{self, Failure, Make};
 use super::{Asked, print};
 use crate::model::{LocalId, WriteOutcome};
 use crate::source::{SourceError, SourceErrorKind};
@@ -29,8 +30,8 @@ const SALT: TableDefinition<'_, u8, [u8; 32]> = TableDefinition::new("salt");
 pub enum Keep {
     /// As long as the process lives.
     Memory,
-    /// In this file, which no other process may use meanwhile. It is made where it is missing or empty.
-    File(PathBuf),
+    /// In this file, which no other process may use meanwhile. It is made so where it is missing.
+    File(PathBuf, Make),
     /// In this file, which was there before: an empty one has lost what it held.
     Known(PathBuf),
     /// Nowhere: keys are refused.
@@ -62,9 +63,6 @@ pub(super) struct Refused {
     /// Why.
     pub(super) error: SourceError,
 }
-
-/// A failure of the store itself.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A key that was read to be new could not be noted.
 #[derive(Debug, thiserror::Error)]
@@ -266,14 +264,26 @@ async fn blocking<T: Send + 'static>(
 
 impl Opened {
     fn new(keep: &Keep, fresh: [u8; 32]) -> Result<Self, Failure> {
-        let database = match keep {
-            Keep::File(path) => Database::builder().create(path)?,
-            Keep::Known(path) => Database::builder().open(path)?,
-            Keep::Memory | Keep::Nowhere => {
-                Database::builder().create_with_backend(InMemoryBackend::new())?
+        match keep {
+            Keep::File(path, make) => {
+                let mut made = None;
+                let is_ours = make(path, &mut |fresh_file| {
+                    let database = Database::builder().create(fresh_file)?;
+                    made = Some(Self::over(database, fresh)?);
+                    Ok(())
+                });
+                let is_ours = is_ours.map_err(|error| file::about(path, &error))?;
+                match made.filter(|_| is_ours) {
+                    Some(made) => Ok(made),
+                    None => Self::over(file::known(path)?, fresh),
+                }
             }
-        };
-        Self::over(database, fresh)
+            Keep::Known(path) => Self::over(file::known(path)?, fresh),
+            Keep::Memory | Keep::Nowhere => {
+                let database = Database::builder().create_with_backend(InMemoryBackend::new())?;
+                Self::over(database, fresh)
+            }
+        }
     }
 
     /// Writes only where nothing is kept yet: what is kept can be read while the disk is full.

@@ -1,7 +1,7 @@
 //! Looks for what a write did whose answer was lost.
 //!
-//! A create is proven only where exactly one customer fits: made since, with every value that tells customers apart, and by no
-//! other write of ours. An update is, where the customer shows all that was given; a delete, where it is not there. Anything
+//! A create is proven only where exactly one customer of a whole list fits: made since, with every value that tells customers
+//! apart, and by no other write of ours. An update is, where the customer shows all that was given; a delete, where it is not there. Anything
 //! else proves nothing, because the write may still be on its way. It asks few times and not for long.
 
 use super::made::{Marks, Name, digits, folded};
@@ -9,7 +9,7 @@ use super::{Asked, Writes, shows};
 use crate::model::{
     Change, Customer, DateTime, FieldValue, Filter, LocalId, TimeRange, WriteField,
 };
-use crate::source::{Call, CustomerRef, Paging, Position, Row};
+use crate::source::{Call, CustomerRef, Page, Paging, Position, Row};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -97,10 +97,7 @@ impl Look<'_> {
                 .await;
             let Ok(page) = listed else { continue };
             let since = self.since_there();
-            let whole = page.next.is_none() && page.more != Some(true);
-            let all = page
-                .total
-                .is_none_or(|total| total <= page.rows.len() as u64);
+            let whole = is_whole(&page, plan.paging, size);
             let mut fitting = Vec::new();
             for row in page.rows {
                 match row {
@@ -111,7 +108,7 @@ impl Look<'_> {
                 }
             }
             match (fitting.pop(), fitting.is_empty()) {
-                (Some(found), true) if whole && all => return self.own(found, marks).await,
+                (Some(found), true) if whole => return self.own(found, marks).await,
                 (None, _) => {}
                 _ => return None,
             }
@@ -140,6 +137,24 @@ impl Look<'_> {
         }
         makers.claim(source, &found.id, self.name).then_some(found)
     }
+}
+
+/// Whether a first page of this size holds every customer of its list, each of them readable.
+fn is_whole(page: &Page, paging: Paging, size: u32) -> bool {
+    let counted = page.total.map(|total| total <= page.rows.len() as u64);
+    let ends = match paging {
+        // Nothing leads on but a number or a key, which any row would give.
+        Paging::Page(_) | Paging::Offset(_) | Paging::Keyset { .. } => {
+            page.rows.len() < size as usize && !page.cut
+        }
+        Paging::Token(_) | Paging::Link(_) => page.next.is_none(),
+        Paging::None => !page.cut,
+    };
+    let readable = |row: &Row| !matches!(row, Row::Unreadable { .. });
+    page.next.is_none()
+        && page.more != Some(true)
+        && counted.unwrap_or(ends || page.more == Some(false))
+        && page.rows.iter().all(readable)
 }
 
 fn size_of(paging: Paging) -> u32 {

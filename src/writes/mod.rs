@@ -5,6 +5,7 @@
 //! at before anybody says so. It knows sources and loaders, and neither GraphQL nor CRMs.
 
 mod entry;
+mod file;
 mod ledger;
 mod look;
 mod made;

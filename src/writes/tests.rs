@@ -3,6 +3,7 @@
 use super::entry::{Begun, Ended, LIFE};
 use super::ledger::{Keep, Ledger};
 use super::{Asked, not_applied, unknown};
+use crate::config::make_whole as make;
 use crate::model::{Change, FieldValue, WriteField, WriteOutcome};
 use crate::source::memory::{MemorySource, Shape};
 use crate::source::{SourceEntry, SourceError, SourceErrorKind, Written};
@@ -78,7 +79,7 @@ fn applied() -> Written {
 #[tokio::test]
 async fn what_was_begun_and_never_ended_is_in_doubt_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let keep = Keep::File(folder.path().join("writes"));
+    let keep = Keep::File(folder.path().join("writes"), make);
     let ledger = Ledger::new(keep.clone(), 10, [1; 32]);
     assert!(matches!(
         begin(&ledger, "", "a", "k", "n").await.0,
@@ -167,7 +168,7 @@ impl StorageBackend for Disk {
 async fn a_disk_that_was_full_for_a_moment_is_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("writes");
-    let keep = Keep::File(path.clone());
+    let keep = Keep::File(path.clone(), make);
     let ledger = Ledger::new(keep.clone(), 10, [1; 32]);
     begin(&ledger, "", "a", "old", "n").await;
     drop(ledger);
@@ -190,7 +191,7 @@ async fn a_disk_that_was_full_for_a_moment_is_forgotten() {
 async fn a_key_that_cannot_be_looked_up_may_have_been_used() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("writes");
-    let ledger = Ledger::new(Keep::File(path.clone()), 10, [1; 32]);
+    let ledger = Ledger::new(Keep::File(path.clone(), make), 10, [1; 32]);
     begin(&ledger, "", "a", "k", "n").await;
     let second = Ledger::new(Keep::Known(path.clone()), 10, [2; 32]);
     let refusal = refused(&second, "k").await;
@@ -201,6 +202,29 @@ async fn a_key_that_cannot_be_looked_up_may_have_been_used() {
         matches!(found, Begun::Doubt { .. }),
         "it is free, and was read"
     );
+}
+
+#[tokio::test]
+async fn a_ledger_that_was_there_and_is_empty_has_lost_its_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("writes");
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let empty = empty.path().to_owned();
+    for keep in [
+        Keep::Known(empty.clone()),
+        Keep::File(empty, make),
+        Keep::Known(missing.clone()),
+    ] {
+        let ledger = Ledger::new(keep.clone(), 10, [1; 32]);
+        let outcome = refused(&ledger, "k").await;
+        assert_eq!(outcome, WriteOutcome::Unknown, "{keep:?}");
+    }
+    assert!(!missing.exists(), "what is gone is not made anew");
+    let keep = Keep::File(missing.clone(), make);
+    Ledger::new(keep, 10, [1; 32]).open().await;
+    let ledger = Ledger::new(Keep::Known(missing), 10, [2; 32]);
+    let found = begin(&ledger, "", "a", "k", "n").await.0;
+    assert!(matches!(found, Begun::Fresh), "it was made whole");
 }
 
 static NOW: AtomicI64 = AtomicI64::new(1_000_000);
@@ -303,7 +327,7 @@ fn the_order_of_members_does_not_matter_and_everything_else_does() {
 #[tokio::test]
 async fn who_made_a_customer_is_known_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let keep = Keep::File(folder.path().join("writes"));
+    let keep = Keep::File(folder.path().join("writes"), make);
     let ledger = Ledger::new(keep.clone(), 2, [1; 32]);
     let id = |number: usize| crate::model::LocalId::new(number.to_string()).unwrap();
     let (_, name) = begin(&ledger, "", "a", "k", "n").await;

@@ -327,6 +327,9 @@ async fn a_ledger_that_cannot_be_read_is_told_at_the_start_and_leaves_its_keys_i
         let address = served(&process).await;
         let said = process.err();
         assert!(said.contains("idempotency keys cannot be kept"), "{said}");
+        let way_out = "state/writes.redb: ";
+        let lost = said.contains(way_out) && said.contains("remove it to begin with none");
+        assert!(lost, "{said}");
         let query = "mutation { createCustomer(input: { source: \"gtateth\", firstName: \"Ada\", idempotencyKey: \"k\" }) { outcome } }";
         let answer = ask(&address, query, json!({})).await;
         let made = &answer["data"]["createCustomer"];

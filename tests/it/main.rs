@@ -29,6 +29,7 @@ mod hanging;
 mod ids;
 mod lies;
 mod lifecycle;
+mod looks;
 mod metrics;
 mod mutations;
 mod odd_data;

@@ -4,8 +4,9 @@
 use super::support::gateway::{
     Running, SOURCES, demo_of, header, id, refusals, start, start_before, start_cached, start_with,
 };
+use super::support::process::{ask, configuration, spawn};
 use super::support::proxy::{Proxy, Spoil};
-use crmql::config::CacheTimes;
+use crmql::config::{CacheTimes, make_whole};
 use crmql::demo::Fault;
 use crmql::limits::Limits;
 use crmql::writes::Keep;
@@ -163,7 +164,7 @@ async fn a_refusal_of_the_crm_is_remembered_and_a_passing_reason_frees_the_key()
 async fn keys_survive_a_restart_and_the_file_holds_nothing_of_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("writes.redb");
-    let keep = Keep::File(file.clone());
+    let keep = Keep::File(file.clone(), make_whole);
     let limits = Limits::default();
     let gateway = start_before(demo_of(4).await, limits.clone(), keep.clone()).await;
     let input = creating("gtateth", "planted-marker", "planted-key");
@@ -193,6 +194,26 @@ async fn keys_survive_a_restart_and_the_file_holds_nothing_of_what_was_written()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_fails_leaves_no_key_in_doubt() {
+    let demo = demo_of(4).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (text, environment) = configuration(&demo);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let file = folder.path().join("crmql.toml");
+    std::fs::write(&file, text.replace("127.0.0.1:0", &address)).unwrap();
+    let mut process = spawn(folder.path(), &["serve"], &environment);
+    assert_eq!(process.ended().await, Some(1), "{}", process.err());
+    std::fs::write(&file, text).unwrap();
+    let process = spawn(folder.path(), &["serve"], &environment);
+    let address = process.word_after("address=").await;
+    let query = "mutation { createCustomer(input: { source: \"gtateth\", firstName: \"Ada\", idempotencyKey: \"k\" }) { outcome } }";
+    let answer = ask(&address, query, json!({})).await;
+    let made = &answer["data"]["createCustomer"];
+    assert_eq!(made["outcome"], "APPLIED", "{answer:#} {}", process.err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_can_keep_no_key_refuses_it_and_sends_nothing() {
     let full = Limits {
         idempotency_keys: 1,
@@ -207,7 +228,7 @@ async fn a_gateway_that_can_keep_no_key_refuses_it_and_sends_nothing() {
         ),
         // Nobody knows which keys it held.
         (
-            Keep::File("/proc/nowhere".into()),
+            Keep::File("/proc/nowhere".into(), make_whole),
             Limits::default(),
             "UNKNOWN",
             "OVERLOADED",

@@ -4,11 +4,12 @@
 mod tokens;
 
 use super::BuildError;
+use super::faults;
 use super::manifest::AuthRule;
 use super::place::Template;
 use super::request::{Draft, Unplaceable, Vars, header_value};
 use crate::source::{SourceError, SourceErrorKind};
-use crate::upstream::Upstream;
+use crate::upstream::{Fault, Upstream};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -52,15 +53,31 @@ pub enum Auth {
 pub struct Unsigned {
     /// What is told to callers.
     pub error: SourceError,
-    /// Another request met this failure and has counted it.
-    pub shared: bool,
+    /// It shows that the CRM is failing, and no other request that met it has counted it.
+    pub failing: bool,
+}
+
+impl Unsigned {
+    /// A request whose own time was over before there was a token.
+    pub fn late() -> Self {
+        faults::of_fault(Fault::Late).into()
+    }
+
+    /// The outcome of the only fetch that many may have waited for.
+    fn by_endpoint(error: SourceError) -> Self {
+        let failing = matches!(
+            error.kind,
+            SourceErrorKind::Unavailable | SourceErrorKind::Timeout
+        );
+        Self { error, failing }
+    }
 }
 
 impl From<SourceError> for Unsigned {
     fn from(error: SourceError) -> Self {
         Self {
             error,
-            shared: false,
+            failing: false,
         }
     }
 }
@@ -147,12 +164,9 @@ impl Auth {
     }
 
     /// The CRM refused these credentials. Whether it is worth asking once more with others.
-    pub async fn refused(&self, used: Used) -> bool {
+    pub fn refused(&self, used: Used) -> bool {
         match self {
-            Self::Tokens(tokens) => {
-                tokens.give_up(used).await;
-                true
-            }
+            Self::Tokens(tokens) => tokens.give_up(used),
             _ => false,
         }
     }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as PlainMutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use url::Url;
@@ -27,6 +27,9 @@ const BEFORE_END: Duration = Duration::from_secs(60);
 const LIFE_UNSAID: Duration = Duration::from_secs(300);
 /// How long a token request may take.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long after a token was given up the next one stays, whatever is refused: where new ones do not help, it is not the token
+/// that the CRM refuses.
+const STAYS: Duration = Duration::from_secs(10);
 
 /// The tokens of one source.
 pub struct Tokens {
@@ -38,24 +41,57 @@ pub struct Tokens {
     again: Option<Arc<Reader>>,
     /// The refresh token of the configuration, where there is one.
     configured: Option<SecretString>,
+    /// Never held for long, so that nobody waits for a fetch who only looks, or gives a token up.
+    held: PlainMutex<Held>,
+    /// Held while a token is fetched.
     state: Mutex<State>,
 }
 
-struct State {
-    refresh: Option<SecretString>,
+/// The token there is.
+#[derive(Default)]
+struct Held {
     token: Option<(HeaderValue, Instant)>,
     generation: u64,
-    /// The last fetch that failed, for all who were waiting for it.
-    failure: Option<(Instant, SourceError)>,
+    /// When the CRM's refusal last ended a token.
+    given_up: Option<Instant>,
 }
 
-impl State {
-    /// The token there is, where it lasts.
+impl Held {
+    /// The token, where it lasts.
     fn current(&self) -> Option<(HeaderValue, Used)> {
         let (value, until) = self.token.as_ref()?;
         (*until > Instant::now()).then(|| (value.clone(), Used(self.generation)))
     }
 
+    fn renew(&mut self, value: HeaderValue, until: Instant) -> Used {
+        self.token = Some((value, until));
+        self.generation += 1;
+        Used(self.generation)
+    }
+
+    /// Whether a request that was refused with this token may be sent again with another: with the one that came meanwhile, or
+    /// with one that is fetched because this is used no more.
+    fn give_up(&mut self, used: Used, now: Instant) -> bool {
+        if self.generation != used.0 || self.token.is_none() {
+            return true;
+        }
+        let stays = |given_up| now.saturating_duration_since(given_up) < STAYS;
+        if self.given_up.is_some_and(stays) {
+            return false;
+        }
+        (self.token, self.given_up) = (None, Some(now));
+        true
+    }
+}
+
+/// What a fetch goes by.
+struct State {
+    refresh: Option<SecretString>,
+    /// The last fetch that failed, for all who were waiting for it.
+    failure: Option<(Instant, SourceError)>,
+}
+
+impl State {
     /// The last failure, where the CRM said that nothing shall be sent before a time that is still to come.
     fn held(&self) -> Option<(Duration, SourceError)> {
         let (at, error) = self.failure.as_ref()?;
@@ -116,10 +152,9 @@ impl Tokens {
             prefix: rule.prefix.clone(),
             keep: store.keep.clone(),
             again: store.again.clone(),
+            held: PlainMutex::default(),
             state: Mutex::new(State {
                 refresh: kept.or_else(|| configured.clone()),
-                token: None,
-                generation: 0,
                 failure: None,
             }),
             configured,
@@ -133,7 +168,7 @@ impl Tokens {
         deadline: Instant,
     ) -> Result<(HeaderValue, Used), Unsigned> {
         let since = Instant::now();
-        if let Some(found) = self.state.lock().await.current() {
+        if let Some(found) = self.held().current() {
             return Ok(found);
         }
         let (this, upstream) = (Arc::clone(self), Arc::clone(upstream));
@@ -143,7 +178,7 @@ impl Tokens {
     }
 
     /// Only one fetches; the others wait for the lock and find its token, or its failure. Nobody does before the time that the
-    /// CRM asked for.
+    /// CRM asked for, or for a request whose own time is over.
     async fn fetched(
         &self,
         upstream: &Upstream,
@@ -152,13 +187,16 @@ impl Tokens {
         let shared = |error| {
             Err(Unsigned {
                 error,
-                shared: true,
+                failing: false,
             })
         };
         let mut state = loop {
             let state = self.state.lock().await;
-            if let Some(found) = state.current() {
+            if let Some(found) = self.held().current() {
                 return Ok(found);
+            }
+            if !upstream.in_time(Instant::now(), deadline) {
+                return Err(Unsigned::late());
             }
             if let Some((at, error)) = &state.failure
                 && *at >= since
@@ -179,7 +217,7 @@ impl Tokens {
             .as_ref()
             .err()
             .map(|error| (Instant::now(), error.clone()));
-        fetched.map_err(Unsigned::from)
+        fetched.map_err(Unsigned::by_endpoint)
     }
 
     async fn fetch(
@@ -206,9 +244,8 @@ impl Tokens {
             .and_then(seconds)
             .unwrap_or(LIFE_UNSAID);
         let until = Instant::now() + life.saturating_sub(BEFORE_END).max(life / 2);
-        state.token = Some((value.clone(), until));
-        state.generation += 1;
-        Ok((value, Used(state.generation)))
+        let used = self.held().renew(value.clone(), until);
+        Ok((value, used))
     }
 
     /// What the CRM grants to the first refresh token that it takes: the one used last, the one that another process was given
@@ -281,7 +318,7 @@ impl Tokens {
             let pause = upstream::wait(tried, said);
             let may = passing
                 && tried < upstream.settings().retries
-                && Instant::now() + pause < deadline
+                && upstream.in_time(Instant::now() + pause, deadline)
                 && upstream.spend();
             if !may {
                 return answer;
@@ -314,12 +351,13 @@ impl Tokens {
             .await
     }
 
-    /// Uses these no more, where no others were fetched meanwhile.
-    pub(super) async fn give_up(&self, used: Used) {
-        let mut state = self.state.lock().await;
-        if state.generation == used.0 {
-            state.token = None;
-        }
+    /// The CRM refused these: whether it is worth asking once more with others.
+    pub(super) fn give_up(&self, used: Used) -> bool {
+        self.held().give_up(used, Instant::now())
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -389,4 +427,27 @@ fn unreadable() -> SourceError {
         SourceErrorKind::Malformed,
         "the CRM's token endpoint answered something unreadable",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_given_up_once_in_a_while_and_only_by_those_who_used_it() {
+        let mut held = Held::default();
+        let began = Instant::now();
+        let until = began + Duration::from_secs(3_600);
+        let renew = |held: &mut Held| held.renew(HeaderValue::from_static("t"), until);
+        let first = renew(&mut held);
+        assert!(held.give_up(first, began));
+        assert!(held.give_up(first, began), "another one is being fetched");
+        let second = renew(&mut held);
+        assert!(held.give_up(first, began), "another one has come");
+        assert!(held.current().is_some());
+        assert!(!held.give_up(second, began + STAYS / 2));
+        assert!(held.current().is_some());
+        assert!(held.give_up(second, began + STAYS));
+        assert!(held.current().is_none());
+    }
 }

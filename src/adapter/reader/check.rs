@@ -3,7 +3,7 @@
 use super::holes::names_id;
 use super::{clash, compose, holes};
 use crate::adapter::manifest::{
-    FilterKey, FilterTarget, Get, GetMany, Manifest, Needed, Route, Style, WriteRoute,
+    FilterKey, FilterTarget, Get, GetMany, Manifest, Needed, Route, Style,
 };
 use crate::document::Table;
 use crate::model::{CustomerStatus, CustomerTier, CustomerType, Gender};
@@ -247,8 +247,7 @@ fn check_writes(manifest: &Manifest, note: &Note<'_>) {
     for (key, route) in writes {
         let Some(route) = route else { continue };
         let needs_id = key != "create";
-        let names_id = uses_id(route);
-        if needs_id && !names_id {
+        if needs_id && !names_id(&route.route) {
             note(
                 &[key, "request"],
                 format!("`{key}.request` names no customer: `{{id}}` is missing"),
@@ -260,10 +259,19 @@ fn check_writes(manifest: &Manifest, note: &Note<'_>) {
                 "`create.request` cannot know the id of a customer that is not there yet".into(),
             );
         }
-        if route.returns.then_get && manifest.get.is_none() && manifest.get_many.is_none() {
+        let reads = manifest.get.is_some() || manifest.get_many.is_some();
+        if route.returns.then_get && !reads {
             note(
                 &[key, "returns"],
                 format!("`{key}.returns.then = \"get\"` needs `[get]`"),
+            );
+        }
+        if route.replace && !reads {
+            note(
+                &[key, "mode"],
+                format!(
+                    "`{key}.mode = \"replace\"` needs `[get]`: what is not given is sent as it was read"
+                ),
             );
         }
     }
@@ -296,13 +304,4 @@ fn check_required(manifest: &Manifest, needed: &Needed, part: &str, note: &Note<
             ),
         );
     }
-}
-
-fn uses_id(route: &WriteRoute) -> bool {
-    let in_put = route
-        .route
-        .put
-        .iter()
-        .any(|(_, value)| value.to_string().contains("{id}"));
-    in_put || names_id(&route.route)
 }

@@ -9,6 +9,7 @@ use crate::adapter::manifest::{
     Style, WriteRoute,
 };
 use crate::adapter::place::{Destination, JsonPath, Part, Template};
+use ::http::header::AUTHORIZATION;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -25,6 +26,7 @@ enum By {
     Position,
     Size,
     Field,
+    NameOfWrite,
 }
 
 /// A place that a part of the file fills.
@@ -111,6 +113,10 @@ fn check_writes(manifest: &Manifest, note: &Note<'_>) {
             continue;
         };
         let mut claims = constants(manifest, &write.route);
+        if let Some(name) = &write.idempotency_header {
+            let place = Cow::Owned(Destination::Header(name.clone()));
+            claims.push(Claim::new(By::NameOfWrite, &["idempotency_header"], place));
+        }
         claims.extend(written(manifest, write, key));
         compare(&claims, None, (&[key.to_owned()], &write.route), once);
     }
@@ -186,13 +192,17 @@ fn shown(steps: &[&str]) -> String {
 fn constants<'m>(manifest: &'m Manifest, route: &'m Route) -> Vec<Claim<'m>> {
     let http = &manifest.http;
     let query = |name: &str| Cow::Owned(Destination::Query(name.into()));
+    let header = |name: &http::HeaderName| Cow::Owned(Destination::Header(name.clone()));
     let constant = |key: &[&'m str], place| Claim::new(By::Constant, key, place);
     let mut claims = Vec::new();
     for rule in &http.auth {
-        if let AuthRule::Query { name, .. } = rule {
-            let credential = Claim::new(By::Credential, &["http", "auth"], query(name));
-            claims.push(credential);
-        }
+        let place = match rule {
+            AuthRule::None => continue,
+            AuthRule::Query { name, .. } => query(name),
+            AuthRule::Header { name, .. } => header(name),
+            AuthRule::Basic { .. } | AuthRule::OAuth(_) => header(&AUTHORIZATION),
+        };
+        claims.push(Claim::new(By::Credential, &["http", "auth"], place));
     }
     for (name, _) in &http.query {
         claims.push(constant(&["http", "query", name], query(name)));
@@ -203,7 +213,6 @@ fn constants<'m>(manifest: &'m Manifest, route: &'m Route) -> Vec<Claim<'m>> {
     for (name, _) in &route.query {
         claims.push(constant(&["query", name], query(name)));
     }
-    let header = |name: &http::HeaderName| Cow::Owned(Destination::Header(name.clone()));
     for (key, headers) in [("headers", &http.headers), ("headers_if", &http.headers_if)] {
         for (name, _) in headers {
             claims.push(constant(&["http", key], header(name)));

@@ -6,10 +6,16 @@ use crate::adapter::manifest::{
 };
 use crate::adapter::place::{Destination, Template};
 
-/// Whether the path or a query parameter names the customer.
+/// Whether the path, a query parameter or a constant of the body names the customer.
 pub(super) fn names_id(route: &Route) -> bool {
-    let in_query = |(_, template): &(String, Template)| template.holes().any(|hole| hole == "id");
-    route.path.holes().any(|hole| hole == "id") || route.query.iter().any(in_query)
+    let is_named = |template: &Template| template.holes().any(|hole| hole == "id");
+    is_named(&route.path)
+        || route.query.iter().any(|(_, value)| is_named(value))
+        || route
+            .put
+            .iter()
+            .flat_map(|(_, value)| texts(value))
+            .any(|text| is_named(&text))
 }
 
 /// Notes holes that nothing fills.
@@ -113,11 +119,7 @@ fn check_route(manifest: &Manifest, steps: &[&str], route: &Route, id: bool, not
         let why = format!("`{shown}.codes` does nothing: `errors.code` says where a code stands");
         note(&part("codes"), why);
     }
-    let in_put = route
-        .put
-        .iter()
-        .any(|(_, value)| value.to_string().contains("{id}"));
-    if steps == ["get"] && !in_put && !names_id(route) {
+    if steps == ["get"] && !names_id(route) {
         note(
             &part("request"),
             "`get.request` names no customer: `{id}` is missing".into(),

@@ -1,7 +1,7 @@
 //! The `[http]` part of an adapter file.
 
 use super::Reading;
-use super::text::{any_name, header_name, parsed, pointers, required, statuses, templates};
+use super::text::{any_name, header_name, parsed, required, statuses, templates};
 use crate::adapter::manifest::{AuthRule, Http, OAuthRule, RateLimits, ReuseRules, Wait, WaitUnit};
 use crate::adapter::place::{Pointer, Template};
 use crate::document::{Table, Value as Item};
@@ -159,8 +159,8 @@ impl Reading {
     fn limits(&self, mut table: Table<'_>) -> RateLimits {
         self.assumed(&mut table);
         let limits = RateLimits {
-            remaining: pointers(&mut table, "remaining", Pointer::parse).pop(),
-            limit: pointers(&mut table, "limit", Pointer::parse).pop(),
+            remaining: parsed(&mut table, "remaining", Pointer::parse),
+            limit: parsed(&mut table, "limit", Pointer::parse),
             reset: table.table("reset").and_then(|inner| self.wait(inner)),
             retry_after: table
                 .tables("retry_after")

@@ -278,10 +278,14 @@ fn sizes(table: &mut Table<'_>, style: &Style) -> Option<(u32, u32)> {
             );
             None
         }
-        (_, min, max) => {
-            let (min, max) = (min.unwrap_or(1), max.unwrap_or(100));
+        (_, min, said) => {
+            let (min, max) = (min.unwrap_or(1), said.unwrap_or(100));
             if min > max {
-                table.problem(table.place(), "`min` is larger than `max`");
+                let than = match said {
+                    Some(_) => "`max`",
+                    None => "100, which is the largest page where no `max` is given",
+                };
+                table.problem(table.place(), format!("`min` is larger than {than}"));
             }
             Some((min.min(max), max))
         }

@@ -88,7 +88,14 @@ impl Reading {
                 "`path` goes together with `equals`, `unless` or `absent = true`",
             );
         }
-        success.status.extend(statuses(&mut table, "status"));
+        let status = statuses(&mut table, "status");
+        if !success.status.is_empty() && !status.is_empty() {
+            table.problem(
+                &table.place_of("status"),
+                "`status` stands in another table of `ok` too, and an answer has one: name all that are good in one list",
+            );
+        }
+        success.status.extend(status);
         table.finish();
         success.values.extend(path.zip(proof));
     }

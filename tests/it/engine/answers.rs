@@ -305,3 +305,29 @@ async fn a_404_is_an_absence_only_in_the_crms_own_form() {
         );
     }
 }
+
+/// A gateway whose clock is wrong waits as long as one whose clock is right.
+#[tokio::test]
+async fn moments_of_a_rate_limit_are_read_by_the_clock_that_said_them() {
+    let getting = format!("[get]\nrequest = \"GET /c/{{id}}\"\nitem = \"\"\n{FIELDS}");
+    let limits = "limits = { reset = { at = \"header:X-Reset\", unit = \"epoch_s\" } }";
+    let text = file(limits, &getting);
+    for ahead in [-600, 0, 600] {
+        let there = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(ahead);
+        let http = |time: jiff::Timestamp| time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let reset = there + jiff::SignedDuration::from_secs(100);
+        for said in [
+            ("retry-after", http(reset)),
+            ("x-reset", reset.as_second().to_string()),
+        ] {
+            let headers = vec![("date", http(there)), said.clone()];
+            let crm = Crm::always(Play::Raw(429, headers, Vec::new())).await;
+            let refused = source(&crm, &text).fetch(&call(), &[id("a")]).await;
+            let wait = refused[0].as_ref().unwrap_err().retry_after.unwrap();
+            assert!(
+                (98..=101).contains(&wait.as_secs()),
+                "{ahead} {said:?}: {wait:?}"
+            );
+        }
+    }
+}

@@ -14,16 +14,16 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
 
-fn getting(auth: &str) -> String {
+pub(super) fn getting(auth: &str) -> String {
     file(
         &format!("auth = {auth}"),
         &format!("[get]\nrequest = \"GET /c/{{id}}\"\nitem = \"\"\n{FIELDS}"),
     )
 }
 
-const REFRESH: &str = "{ kind = \"oauth2_refresh\", token_url = \"{base_url}/token\", client_id = \"me\", client_secret = \"s&cret\", refresh_token = \"r0\" }";
+pub(super) const REFRESH: &str = "{ kind = \"oauth2_refresh\", token_url = \"{base_url}/token\", client_id = \"me\", client_secret = \"s&cret\", refresh_token = \"r0\" }";
 
-fn echo(seen: &Seen) -> Play {
+pub(super) fn echo(seen: &Seen) -> Play {
     Play::Json(
         200,
         json!({ "id": seen.target.trim_start_matches("/c/").split('?').next() }),
@@ -375,7 +375,7 @@ async fn with_endpoint(plays: Vec<Play>) -> Crm {
 }
 
 /// The bodies that came to the token endpoint.
-fn forms(crm: &Crm) -> Vec<String> {
+pub(super) fn forms(crm: &Crm) -> Vec<String> {
     let seen = crm.seen().into_iter();
     let asked = seen.filter(|seen| seen.target == "/token");
     asked.map(|seen| seen.body).collect()

@@ -9,6 +9,7 @@ mod places;
 mod refusals;
 mod requests;
 mod rules;
+mod tokens;
 mod vocabulary;
 mod words;
 mod writes;

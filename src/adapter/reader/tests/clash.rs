@@ -119,6 +119,55 @@ fn what_all_requests_carry_takes_no_place_either() {
 }
 
 #[test]
+fn the_header_of_a_credential_is_its_own() {
+    let oauth = "token_url = \"http://a/t\", client_id = \"i\", client_secret = \"s\"";
+    for (auth, name) in [
+        ("kind = \"bearer\", token = \"t\"", "Authorization"),
+        ("kind = \"basic\", user = \"u\"", "authorization"),
+        (
+            "kind = \"header\", name = \"X-Key\", value = \"v\"",
+            "x-key",
+        ),
+        (
+            &format!("kind = \"oauth2_client\", {oauth}"),
+            "Authorization",
+        ),
+        (
+            &format!("kind = \"oauth2_refresh\", {oauth}, refresh_token = \"r\""),
+            "Authorization",
+        ),
+    ] {
+        let auth = format!("auth = {{ {auth} }}");
+        assert_eq!(problems(&auth, PAGE), "");
+        for (http, list, words) in [
+            (
+                format!("headers = {{ {name} = \"a\" }}"),
+                String::new(),
+                "`http.auth` and `http.headers`",
+            ),
+            (
+                format!("headers_if = {{ {name} = \"a\" }}"),
+                String::new(),
+                "`http.auth` and `http.headers_if`",
+            ),
+            (
+                String::new(),
+                format!("headers = {{ {name} = \"a\" }}"),
+                "`http.auth` and `list[0].headers`",
+            ),
+            (
+                String::new(),
+                format!("filter = {{ search = \"header:{name}\" }}"),
+                "`http.auth` and `list[0].filter.search`",
+            ),
+        ] {
+            let said = problems(&format!("{auth}\n{http}"), &format!("{PAGE}\n{list}"));
+            assert!(said.contains(words), "{auth} {http} {list}: {said}");
+        }
+    }
+}
+
+#[test]
 fn the_ids_of_a_batch_have_a_place_of_their_own() {
     let many = |put: &str| {
         format!(
@@ -175,6 +224,16 @@ const WRITES: &[(&str, &str, &str)] = &[
         "query = { v = \"1\" }",
         "name = \"/n\"",
         "`create.request` and `create.query.v`",
+    ),
+    (
+        "idempotency_header = \"Once\"\nheaders = { once = \"1\" }",
+        "name = \"/n\"",
+        "`create.headers` and `create.idempotency_header`",
+    ),
+    (
+        "idempotency_header = \"Once\"\nheaders = { twice = \"1\" }",
+        "name = \"/n\"",
+        "",
     ),
 ];
 

@@ -209,8 +209,40 @@ const CASES: &[(&str, &str, &str)] = &[
         "request = \"PUT /people/{id}\"\nstatus = { 404 = \"gone\" }\n",
         "`gone`",
     ),
+    (
+        "[[list]]",
+        "limits = { remaining = [\"header:X-A\", \"header:X-B\"] }\n[[list]]",
+        "`http.limits.remaining`: expected a string, found a list",
+    ),
+    (
+        "[[list]]",
+        "limits = { limit = [\"header:X-A\"] }\n[[list]]",
+        "`http.limits.limit`: expected a string, found a list",
+    ),
+    (
+        "[[list]]",
+        "ok = [{ status = [200] }, { path = \"/e\", absent = true, status = [202] }]\n[[list]]",
+        "`status` stands in another table of `ok` too",
+    ),
+    (
+        "[[list]]",
+        "ok = [{ status = [200, 202] }, { path = \"/e\", absent = true }]\n[[list]]",
+        "",
+    ),
+    (
+        "size = \"query:n\"",
+        "size = \"query:n\", min = 200",
+        "`min` is larger than 100, which is the largest page where no `max` is given",
+    ),
+    (
+        "size = \"query:n\"",
+        "size = \"query:n\", min = 20, max = 10",
+        "`min` is larger than `max`",
+    ),
+    (UPDATE, "[update]\nmode = \"replace\"\n", ""),
 ];
 
+const UPDATE: &str = "[update]\n";
 const TIER: &str = "[list.filter]\n\"tier:in\" = { send = \"query:tier\", enum = \"tier\" }\n";
 const SORT: &str = "style = \"signed\"\nto    = \"query:sort\"\n";
 const NAME: &str = "name = \"/name\"\n";
@@ -251,4 +283,16 @@ fn what_is_owed_and_what_is_idle_is_said() {
         assert_eq!(said.is_empty(), words.is_empty(), "{to}: {said}");
         assert!(said.contains(words), "{to}: {said}");
     }
+}
+
+/// What is sent then is the record as it was read, with what is new.
+#[test]
+fn an_update_that_replaces_needs_a_way_to_read() {
+    let get = "[get]\nrequest = \"GET /people/{id}\"\nitem    = \"/data\"\n";
+    assert!(GOOD.contains(get) && GOOD.contains(UPDATE));
+    let without = GOOD.replacen(get, "", 1);
+    assert_eq!(problems_of(&without), "");
+    let said = problems_of(&without.replacen(UPDATE, "[update]\nmode = \"replace\"\n", 1));
+    let words = "`update.mode = \"replace\"` needs `[get]`";
+    assert!(said.contains(words), "{said}");
 }
