@@ -9,6 +9,7 @@ mod places;
 mod refusals;
 mod requests;
 mod rules;
+mod shown;
 mod vocabulary;
 mod words;
 mod writes;
