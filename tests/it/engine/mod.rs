@@ -3,6 +3,7 @@
 mod answers;
 mod auth;
 mod batches;
+mod exact;
 mod filters;
 mod hostile;
 mod places;
