@@ -82,7 +82,9 @@ fn backward(manifest: &Manifest, orderings: &[OrderCapability]) -> bool {
 fn filters(manifest: &Manifest) -> Vec<FilterCapability> {
     let mut all: Vec<FilterCapability> = Vec::new();
     for (key, wire) in manifest.lists.iter().flat_map(|list| &list.filters) {
-        let rechecked = wire.residual || wire.widen.is_some();
+        let form = wire.format.as_ref().filter(|_| key.takes_moment());
+        let coarse = form.is_some_and(|form| !form.grain().is_zero());
+        let rechecked = coarse || wire.is_checked_again(*key);
         if !all.iter().any(|known| known.name == key.word()) {
             all.push(FilterCapability {
                 name: key.word().to_owned(),

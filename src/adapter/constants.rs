@@ -1,6 +1,6 @@
 //! Constant members of a body: their texts are templates, and `{id}` stands for the customer's id.
 
-use super::place::{JsonPath, Step, Template};
+use super::place::{JsonPath, Part, Step, Template};
 use serde_json::Value;
 
 /// The customer that a request is about.
@@ -12,41 +12,63 @@ pub struct About<'a> {
     pub counted: bool,
 }
 
-/// A constant with the vars filled in that have a value.
-pub fn with_vars<'a>(value: &Value, get: &dyn Fn(&str) -> Option<&'a str>) -> Value {
-    each_text(value, &|text| {
-        let template = Template::parse(text).ok()?;
-        template.fill(get).map(Value::String)
-    })
+/// A constant whose vars are filled in: what stood in them is text, whatever braces it has.
+#[derive(Clone, Debug)]
+pub enum Constant {
+    /// A value without holes.
+    Plain(Value),
+    /// A text that names the customer.
+    Text(Template),
+    /// A list of constants.
+    List(Vec<Constant>),
+    /// An object of constants.
+    Object(Vec<(String, Constant)>),
 }
 
-/// A constant with the customer's id filled in.
-pub fn with_id(value: &Value, about: Option<About<'_>>) -> Value {
-    let Some(About { id, counted }) = about else {
-        return value.clone();
-    };
-    each_text(value, &|text| match id.parse::<i64>() {
-        Ok(number) if counted && text == "{id}" => Some(Value::from(number)),
-        _ => {
-            let template = Template::parse(text).ok()?;
-            let filled = template.fill(|name| (name == "id").then_some(id));
-            filled.map(Value::String)
+impl Constant {
+    /// Fills in the vars. Braces that make no hole are only text.
+    pub fn new<'a>(value: &Value, get: &dyn Fn(&str) -> Option<&'a str>) -> Self {
+        let again = |value: &Value| Self::new(value, get);
+        match value {
+            Value::String(text) => match Template::parse(text).map(|text| text.filled(get)) {
+                Ok(template) if template.holes().next().is_some() => Self::Text(template),
+                Ok(template) => Self::Plain(template.fill(|_| None).into()),
+                Err(_) => Self::Plain(value.clone()),
+            },
+            Value::Array(items) => Self::List(items.iter().map(again).collect()),
+            Value::Object(members) => {
+                let member = |(key, value): (&String, &Value)| (key.clone(), again(value));
+                Self::Object(members.iter().map(member).collect())
+            }
+            other => Self::Plain(other.clone()),
         }
-    })
+    }
+
+    /// The value in a request about a customer.
+    pub fn about(&self, about: Option<About<'_>>) -> Value {
+        match self {
+            Self::Plain(value) => value.clone(),
+            Self::Text(template) => named(template, about),
+            Self::List(items) => items.iter().map(|item| item.about(about)).collect(),
+            Self::Object(members) => members
+                .iter()
+                .map(|(key, value)| (key.clone(), value.about(about)))
+                .collect(),
+        }
+    }
 }
 
-/// A text without holes, or with one that has no value, stays as it is.
-fn each_text(value: &Value, filled: &dyn Fn(&str) -> Option<Value>) -> Value {
-    let again = |value: &Value| each_text(value, filled);
-    match value {
-        Value::String(text) if text.contains('{') => filled(text).unwrap_or_else(|| value.clone()),
-        Value::Array(items) => items.iter().map(again).collect(),
-        Value::Object(members) => members
-            .iter()
-            .map(|(key, value)| (key.clone(), again(value)))
-            .collect(),
-        other => other.clone(),
+/// A text with the customer's id in it.
+fn named(template: &Template, about: Option<About<'_>>) -> Value {
+    if let Some(About { id, counted: true }) = about
+        && let [Part::Hole(_)] = template.parts()
+        && let Ok(number) = id.parse::<i64>()
+    {
+        return Value::from(number);
     }
+    let id = about.map(|about| about.id);
+    let text = template.fill(|name| id.filter(|_| name == "id"));
+    Value::String(text.unwrap_or_default())
 }
 
 /// A form's name for a place in a body: `a[b]`.

@@ -1,6 +1,6 @@
 //! A request in the making. Every value is encoded by the place it goes to, so no value can change the request's shape.
 
-use super::constants::{About, form_name, with_id, with_vars};
+use super::constants::{About, Constant, form_name};
 use super::manifest::{ListForm, Route, RouteErrors, Success};
 use super::place::{Destination, JsonPath, Part, Template};
 use super::wire::scalar_text;
@@ -36,7 +36,7 @@ pub struct Prepared {
     /// Query parameters that name the customer.
     query_of_id: Vec<(String, Template)>,
     headers: HeaderMap,
-    put: Vec<(JsonPath, Value)>,
+    put: Vec<(JsonPath, Constant)>,
     form: bool,
     /// The CRM's ids are numbers.
     counts_ids: bool,
@@ -100,7 +100,7 @@ impl Prepared {
             put: route
                 .put
                 .iter()
-                .map(|(path, value)| (path.clone(), with_vars(value, &get)))
+                .map(|(path, value)| (path.clone(), Constant::new(value, &get)))
                 .collect(),
             form: route.form,
             counts_ids: false,
@@ -347,7 +347,7 @@ impl<'r> Draft<'r> {
         let counted = self.route.counts_ids;
         let about = self.id.as_deref().map(|id| About { id, counted });
         for (path, value) in &self.route.put {
-            let value = with_id(value, about);
+            let value = value.about(about);
             if self.route.form {
                 let name = form_name(path).ok_or(Unplaceable)?;
                 let text = scalar_text(&value).ok_or(Unplaceable)?;
@@ -401,7 +401,7 @@ fn text_or_json(value: &Value) -> Option<String> {
     }
 }
 
-/// A form's names for nested members: `a[b][0]`.
+/// A form's names for nested members: `a[b][0]`. What has none is an empty text: left out, it would stay as it was.
 fn flatten(form: &mut String, prefix: &str, value: &Value) -> Result<(), Unplaceable> {
     let name = |key: &str| {
         if prefix.is_empty() {
@@ -410,7 +410,17 @@ fn flatten(form: &mut String, prefix: &str, value: &Value) -> Result<(), Unplace
             format!("{prefix}[{key}]")
         }
     };
+    let empty = match value {
+        Value::Object(members) => members.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    };
     match value {
+        _ if empty && prefix.is_empty() => Ok(()),
+        _ if empty => {
+            append(form, prefix, "");
+            Ok(())
+        }
         Value::Object(members) => members
             .iter()
             .try_for_each(|(key, value)| flatten(form, &name(key), value)),

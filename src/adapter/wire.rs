@@ -7,8 +7,15 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// Reads a moment; `None` where the value is none in this format.
+/// The first moment that RFC 3339 has a form for: 0000-01-01T00:00:00Z.
+const FIRST: Timestamp = Timestamp::constant(-62_167_219_200, 0);
+
+/// Reads a moment; `None` where the value is none in this format, or one before the year 0, which nobody could be shown.
 pub fn read_time(leaf: &Leaf<'_>, format: &WireFormat) -> Option<Timestamp> {
+    any_time(leaf, format).filter(|time| *time >= FIRST)
+}
+
+fn any_time(leaf: &Leaf<'_>, format: &WireFormat) -> Option<Timestamp> {
     match (format, leaf) {
         (WireFormat::Rfc3339 | WireFormat::Date, Leaf::Text(text)) => read_iso(text),
         (WireFormat::EpochSeconds | WireFormat::Int, leaf) => {
@@ -154,6 +161,10 @@ pub fn whole(leaf: &Leaf<'_>) -> Option<i64> {
 
 /// Reads a day; the time of a moment is left aside, because a birth date has none.
 pub fn read_date(leaf: &Leaf<'_>, format: &WireFormat) -> Option<civil::Date> {
+    any_date(leaf, format).filter(|day| day.year() >= 0)
+}
+
+fn any_date(leaf: &Leaf<'_>, format: &WireFormat) -> Option<civil::Date> {
     match (format, leaf) {
         (WireFormat::Rfc3339 | WireFormat::Date, Leaf::Text(text)) => {
             let text = text.trim();
@@ -173,13 +184,13 @@ pub fn read_date(leaf: &Leaf<'_>, format: &WireFormat) -> Option<civil::Date> {
     }
 }
 
-/// Writes a moment.
+/// Writes a moment. What is finer than the format is cut off towards the past, before 1970 too.
 pub fn write_time(time: Timestamp, format: &WireFormat) -> Value {
     match format {
         WireFormat::Rfc3339 => Value::String(time.to_string()),
         WireFormat::Date => Value::String(Offset::UTC.to_datetime(time).date().to_string()),
-        WireFormat::EpochSeconds | WireFormat::Int => Value::from(time.as_second()),
-        WireFormat::EpochMilliseconds => Value::from(time.as_millisecond()),
+        WireFormat::EpochSeconds | WireFormat::Int => Value::from(whole_units(time, 1_000_000_000)),
+        WireFormat::EpochMilliseconds => Value::from(whole_units(time, 1_000_000)),
         WireFormat::EpochFloat => Value::from(time.as_duration().as_secs_f64()),
         WireFormat::Pattern(pattern, zone) => Value::String(
             time.to_zoned(zone.to_time_zone())
@@ -189,19 +200,61 @@ pub fn write_time(time: Timestamp, format: &WireFormat) -> Value {
     }
 }
 
-/// Writes a day, as midnight UTC where the format has a time.
+/// The whole units of so many nanoseconds from 1970 to a moment.
+fn whole_units(time: Timestamp, nanoseconds: i128) -> i64 {
+    let units = time.as_nanosecond().div_euclid(nanoseconds);
+    i64::try_from(units).unwrap_or(i64::MIN)
+}
+
+/// Writes a day, as midnight where the format has a time: UTC, or that of the format.
 pub fn write_date(day: civil::Date, format: &WireFormat) -> Value {
     match format {
         WireFormat::Date => Value::String(day.to_string()),
-        WireFormat::Pattern(pattern, _) => Value::String(day.strftime(pattern).to_string()),
-        other => match Offset::UTC.to_timestamp(day.at(0, 0, 0, 0)) {
+        other => match other.zone().to_timestamp(day.at(0, 0, 0, 0)) {
             Ok(time) => write_time(time, other),
             Err(_) => Value::String(day.to_string()),
         },
     }
 }
 
+/// Whether a pattern can be written, which is what can be wrong with it.
+pub fn check_pattern(pattern: &str) -> Result<(), String> {
+    let sample = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+    match jiff::fmt::strtime::format(pattern, &sample) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("`{pattern}` is no pattern: {error}")),
+    }
+}
+
+/// Whether what is written by a pattern can be read by it, as a day at least.
+pub fn tells_a_day(pattern: &str) -> bool {
+    let sample = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+    let written = jiff::fmt::strtime::format(pattern, &sample);
+    written.is_ok_and(|text| read_pattern(&text, pattern, Offset::UTC).is_some())
+}
+
 impl WireFormat {
+    /// The offset that its moments are told in.
+    pub fn zone(&self) -> Offset {
+        match self {
+            Self::Pattern(_, zone) => *zone,
+            _ => Offset::UTC,
+        }
+    }
+
+    /// Whether nobody can tell from a moment in this format which offset it is told in.
+    pub fn leaves_its_zone_out(&self) -> bool {
+        let says = |pattern: &str| {
+            let own = ["%z", "%:z", "%::z", "%s", "%Q", "%:Q", "%Z"];
+            own.iter().any(|word| pattern.contains(word)) || pattern.ends_with('Z')
+        };
+        match self {
+            Self::Date => true,
+            Self::Pattern(pattern, _) => !says(pattern),
+            _ => false,
+        }
+    }
+
     /// The least time two moments must differ by to be told apart in this format; zero where any are.
     pub fn grain(&self) -> SignedDuration {
         const DAY: SignedDuration = SignedDuration::from_hours(24);

@@ -13,7 +13,8 @@ pub struct Asked {
     pub values: Vec<Value>,
 }
 
-/// The parts of a filter that must be served. `soft_deletes`: the CRM answers deleted records among the others.
+/// The parts of a filter that must be served. `soft_deletes`: the CRM answers deleted records among the others, or where it is
+/// asked to.
 pub fn asked(filter: &Filter, soft_deletes: bool) -> Vec<Asked> {
     let mut parts = Vec::new();
     if *filter == Filter::default() {

@@ -78,8 +78,14 @@ impl ListRoute {
         Err(unserved.unwrap_or_else(|| Missing::unknown(best)))
     }
 
+    /// The parts of a filter that the route must serve.
+    fn parts(&self, filter: &Filter) -> Vec<Asked> {
+        let can_include = self.filter(FilterKey::DeletedInclude).is_some();
+        asked(filter, self.gone.is_some() || can_include)
+    }
+
     fn served<'r>(&'r self, manifest: &Manifest, filter: &Filter) -> Vec<Served<'r>> {
-        asked(filter, self.gone.is_some())
+        self.parts(filter)
             .iter()
             .filter_map(|part| self.serve(manifest, part).ok())
             .collect()
@@ -106,7 +112,8 @@ impl ListRoute {
 
     /// The parts of a filter that this route cannot serve, by name.
     pub fn unserved(&self, manifest: &Manifest, filter: &Filter) -> Vec<Missing> {
-        let mut unserved: Vec<Missing> = asked(filter, self.gone.is_some())
+        let mut unserved: Vec<Missing> = self
+            .parts(filter)
             .iter()
             .filter_map(|part| self.serve(manifest, part).err())
             .collect();
@@ -114,6 +121,7 @@ impl ListRoute {
             return unserved;
         }
         let mut served = self.served(manifest, filter);
+        served.extend(self.excluded(filter));
         let composed = |served: &&Served<'_>| matches!(served.wire.to, FilterTarget::Field(_));
         let names: Vec<_> = served
             .iter()
@@ -125,7 +133,6 @@ impl ListRoute {
             let why = format!("at most {most} together");
             unserved.push(Missing::limited(&names.join(", "), &why));
         }
-        served.extend(self.excluded(filter));
         unserved.extend(self.clashing(&served));
         unserved
     }
@@ -152,12 +159,7 @@ impl ListRoute {
             ..Filter::default()
         };
         for served in self.served(manifest, filter) {
-            let wire = served.wire;
-            if wire.residual
-                || wire.widen.is_some()
-                || served.coarse
-                || served.key == FilterKey::TagsIn
-            {
+            if served.coarse || served.wire.is_checked_again(served.key) {
                 copy_part(served.key, filter, &mut rest);
             }
         }
@@ -201,9 +203,6 @@ fn serve_as<'r>(
     if part.values.is_empty() {
         return Err("at least one value".into());
     }
-    if let Some(max) = wire.max.filter(|max| part.values.len() > *max) {
-        return Err(format!("at most {max} values"));
-    }
     let too_long = |value: &Value, max: usize| {
         value
             .as_str()
@@ -222,31 +221,47 @@ fn serve_as<'r>(
         coarse: false,
     };
     for value in &part.values {
-        let (value, coarse) = translate(manifest, wire, key, value)?;
+        if let Some(words) = &wire.words {
+            served
+                .values
+                .extend(all_words(manifest, words, key, value)?);
+            continue;
+        }
+        let (value, coarse) = translate(wire, key, value)?;
         served.values.push(value);
         served.coarse |= coarse;
     }
-    Ok(served)
+    match wire.max.filter(|max| served.values.len() > *max) {
+        Some(max) => Err(format!("at most {max} values")),
+        None => Ok(served),
+    }
 }
 
-/// A value in the CRM's words, and whether it asks for more than was wanted; else what it would have to be.
-fn translate(
+/// Every word of the CRM that is read as ours: who is shown with a word must be found by it.
+fn all_words(
     manifest: &Manifest,
-    wire: &FilterWire,
+    words: &str,
     key: FilterKey,
     value: &Value,
-) -> Result<(Value, bool), String> {
+) -> Result<Vec<Value>, String> {
+    let words = manifest.enums.get(words).ok_or("no word")?;
+    let ours = || {
+        let ours: Vec<_> = words.pairs.iter().map(|(word, _)| word.as_str()).collect();
+        format!("one of {}", ours.join(" "))
+    };
+    let word = value.as_str().unwrap_or_default();
+    let mut pairs = words.pairs.iter();
+    let (_, wire) = pairs.find(|(known, _)| known == word).ok_or_else(ours)?;
+    if wire.len() > 1 && !key.takes_several() {
+        return Err(format!("the CRM has several words for {word}"));
+    }
+    Ok(wire.clone())
+}
+
+/// A value in the CRM's form, and whether it asks for more than was wanted; else what it would have to be.
+fn translate(wire: &FilterWire, key: FilterKey, value: &Value) -> Result<(Value, bool), String> {
     if let Some(constant) = &wire.value {
         return Ok((constant.clone(), false));
-    }
-    if let Some(words) = &wire.words {
-        let words = manifest.enums.get(words).ok_or("no word")?;
-        let ours = || {
-            let ours: Vec<_> = words.pairs.iter().map(|(word, _)| word.as_str()).collect();
-            format!("one of {}", ours.join(" "))
-        };
-        let word = value.as_str().and_then(|word| words.write(word));
-        return Ok((word.ok_or_else(ours)?.clone(), false));
     }
     if key.takes_moment() {
         let time = value.as_str().and_then(|text| text.parse().ok());
@@ -256,7 +271,7 @@ fn translate(
         Some(WireFormat::Int) => {
             let number = value
                 .as_i64()
-                .or_else(|| value.as_str()?.parse().ok())
+                .or_else(|| number(value.as_str()?))
                 .ok_or("a whole number")?;
             Ok((Value::from(number), false))
         }
@@ -273,9 +288,11 @@ fn translate_time(wire: &FilterWire, key: FilterKey, time: jiff::Timestamp) -> (
         .and_then(|widen| SignedDuration::try_from(widen).ok())
         .unwrap_or_default();
     let grain = format.grain();
+    // A day begins when it does in the zone of the form.
+    let there = time.as_nanosecond() + i128::from(format.zone().seconds()) * 1_000_000_000;
     let beyond = match grain.as_nanos() {
         0 => 0,
-        grain => time.as_nanosecond().rem_euclid(grain),
+        grain => there.rem_euclid(grain),
     };
     let coarse = beyond != 0;
     let earlier = matches!(key, FilterKey::CreatedGte | FilterKey::UpdatedGte);
@@ -287,6 +304,12 @@ fn translate_time(wire: &FilterWire, key: FilterKey, time: jiff::Timestamp) -> (
         time.checked_add(widen)
     };
     (wire::write_time(moved.unwrap_or(time), format), coarse)
+}
+
+/// A whole number that is written as CRMs write theirs: with zeros or a plus before it, it would be another id.
+fn number(text: &str) -> Option<i64> {
+    let number: i64 = text.parse().ok()?;
+    (number.to_string() == text).then_some(number)
 }
 
 fn send(served: &Served<'_>, to: &Destination, draft: &mut Draft<'_>) -> Result<(), Unplaceable> {
@@ -338,7 +361,7 @@ pub fn push_ids(wire: &FilterWire, ids: &[&str], draft: &mut Draft<'_>) -> Resul
     };
     let one = |id: &&str| -> Result<Value, Unplaceable> {
         let value = match wire.format {
-            Some(WireFormat::Int) => Value::from(id.parse::<i64>().map_err(|_| Unplaceable)?),
+            Some(WireFormat::Int) => Value::from(number(id).ok_or(Unplaceable)?),
             _ => Value::from(*id),
         };
         Ok(wire

@@ -96,6 +96,23 @@ pub struct Field {
     pub min_length: Option<usize>,
 }
 
+impl Field {
+    /// Whether a create, or else an update, may carry it.
+    pub const fn is_carried(&self, create: bool) -> bool {
+        self.write.is_some()
+            && if create {
+                self.on_create
+            } else {
+                self.on_update
+            }
+    }
+
+    /// How a null is written in a create, or else in an update.
+    pub const fn clear_in(&self, create: bool) -> Clear {
+        if create { self.clear.0 } else { self.clear.1 }
+    }
+}
+
 /// A value's type on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(

@@ -87,6 +87,11 @@ impl FilterKey {
 }
 
 impl FilterWire {
+    /// Whether the CRM may answer more than was asked for, so that the rows are checked again, whatever is asked.
+    pub fn is_checked_again(&self, key: FilterKey) -> bool {
+        self.residual || self.widen.is_some() || key == FilterKey::TagsIn
+    }
+
     /// Whether its values are sent as a list.
     pub fn sends_list(&self, key: FilterKey) -> bool {
         self.listed || key.takes_several()

@@ -117,6 +117,15 @@ struct Sign {
     gone: Gone,
     /// When it was deleted is read there, too.
     is_time: bool,
+    /// A word is read there whose letter case is left aside.
+    fold: bool,
+}
+
+/// Whether a word is read at this place whose letter case is left aside.
+fn folds_at(manifest: &Manifest, place: &JsonPath) -> bool {
+    let folds = |words: &String| manifest.enums.get(words).is_some_and(|words| words.fold);
+    let mut fields = manifest.fields.values();
+    fields.any(|field| field.read.contains(place) && field.words.as_ref().is_some_and(folds))
 }
 
 /// How a record came.
@@ -186,6 +195,7 @@ impl CustomerMap {
         let gone = gone.map(|gone| Sign {
             slot: picker.add(&unwrap.join(&gone.path)),
             is_time: deleted_at.is_some_and(|field| field.read.contains(&gone.path)),
+            fold: folds_at(manifest, &gone.path),
             gone: gone.clone(),
         });
         let key = key.map(|path| picker.add(&unwrap.join(path)));
@@ -219,7 +229,7 @@ impl CustomerMap {
         let gone = self.gone.as_ref().is_some_and(|sign| {
             leaves
                 .get(sign.slot)
-                .is_some_and(|leaf| is_gone(leaf, &sign.gone, sign.is_time))
+                .is_some_and(|leaf| is_gone(leaf, &sign.gone, sign.is_time, sign.fold))
         });
         let customer = if !is_object {
             Err("the record is no object")

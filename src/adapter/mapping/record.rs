@@ -1,12 +1,15 @@
 //! One record being read: each kind of field, and the problem that stands for a value that is odd.
 
-use super::scalar::{into_text, means_nothing, plain_text, split, split_name};
+use super::scalar::{flag, into_text, means_nothing, plain_text, split, split_name};
 use super::{Reading, Readings};
 use crate::adapter::manifest::{UnknownWord, WireFormat, WireType};
 use crate::adapter::pick::Leaf;
 use crate::adapter::wire;
 use crate::model::{Date, DateTime, FieldProblem, LocalId, Owner, PhoneNumber};
 use serde_json::Value;
+
+/// What is wrong with a value that a plain one stands in the way of.
+const MISPLACED: &str = "expected an object around it";
 
 /// A record being read.
 pub(super) struct Record<'l, 'de> {
@@ -39,10 +42,16 @@ impl<'de> Record<'_, 'de> {
             leaf.is_some_and(|leaf| leaf.is_some() && !means_nothing(leaf, nothing))
         };
         let slot = slots().find(value);
-        if slot.is_none() && slots().any(|slot| self.leaves.get(slot) == Some(&Leaf::Misplaced)) {
-            return self.problem(reading, "expected an object around it");
+        if slot.is_none() && self.is_misplaced(reading) {
+            return self.problem(reading, MISPLACED);
         }
         Some((reading, self.leaves.get_mut(slot?).map(std::mem::take)?))
+    }
+
+    /// Whether one of its places cannot be there, because a plain value stands where its path leads on.
+    fn is_misplaced(&self, reading: &Reading) -> bool {
+        let mut slots = reading.slots.iter();
+        slots.any(|slot| self.leaves.get(*slot) == Some(&Leaf::Misplaced))
     }
 
     pub(super) fn text(&mut self, reading: &Option<Reading>) -> Option<Box<str>> {
@@ -61,18 +70,25 @@ impl<'de> Record<'_, 'de> {
         }
     }
 
-    /// Several values joined to one text.
-    pub(super) fn joined(&self, reading: &Reading, join: &str) -> Option<Box<str>> {
-        let parts: Vec<_> = reading
-            .slots
-            .iter()
-            .filter_map(|slot| self.leaves.get(*slot).and_then(plain_text))
-            .collect();
-        if parts.is_empty() {
-            None
-        } else {
-            Some(parts.join(join).into())
+    /// Several values joined to one text. Without a part that is there and cannot be read it would be another text.
+    pub(super) fn joined(&mut self, reading: &Reading, join: &str) -> Option<Box<str>> {
+        if self.is_misplaced(reading) {
+            return self.problem(reading, MISPLACED);
         }
+        let mut parts = Vec::new();
+        for slot in &reading.slots {
+            let leaf = self.leaves.get_mut(*slot).map(std::mem::take);
+            let nothing = |leaf: &Leaf<'_>| means_nothing(leaf, &reading.field.null_if);
+            let Some(leaf) = leaf.filter(|leaf| leaf.is_some() && !nothing(leaf)) else {
+                continue;
+            };
+            match into_text(leaf) {
+                Some(text) => parts.push(text),
+                None => return self.problem(reading, "expected text"),
+            }
+        }
+        parts.retain(|part| !part.is_empty());
+        (!parts.is_empty()).then(|| parts.join(join).into())
     }
 
     pub(super) fn word<T>(
@@ -83,6 +99,9 @@ impl<'de> Record<'_, 'de> {
     ) -> Option<T> {
         if let Some((there, not_there)) = &reading.as_ref()?.field.present {
             let value = self.take(reading);
+            if value.is_none() && self.is_misplaced(reading.as_ref()?) {
+                return None;
+            }
             let is_there = value.is_some_and(|(_, leaf)| !leaf.is_nothing());
             return from_word(if is_there { there } else { not_there });
         }
@@ -137,13 +156,9 @@ impl<'de> Record<'_, 'de> {
                 _ => self.problem(reading, "a word that is not in the adapter's list"),
             };
         }
-        match leaf {
-            Leaf::Bool(value) => Some(value),
-            Leaf::Int(0) => Some(false),
-            Leaf::Int(1) => Some(true),
-            Leaf::Text(text) if text.eq_ignore_ascii_case("true") || text == "1" => Some(true),
-            Leaf::Text(text) if text.eq_ignore_ascii_case("false") || text == "0" => Some(false),
-            _ => self.problem(reading, "expected a boolean"),
+        match flag(&leaf) {
+            Some(flag) => Some(flag),
+            None => self.problem(reading, "expected a boolean"),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::adapter::manifest::{Gone, Words};
 use crate::adapter::pick::Leaf;
+use crate::adapter::place::says;
 use serde_json::Value;
 
 impl Words {
@@ -14,6 +15,18 @@ impl Words {
                 .map(|(word, _)| word.as_str())
         };
         word(same_scalar).or_else(|| if self.fold { word(same_folded) } else { None })
+    }
+
+    /// Whether a wire value is the one that is written for the word it is read as.
+    pub fn is_the_one(&self, leaf: &Leaf<'_>) -> bool {
+        let ours = self.read(leaf);
+        let mut pairs = self.pairs.iter();
+        let wire = pairs.find_map(|(word, wire)| (Some(word.as_str()) == ours).then_some(wire));
+        match wire.map(Vec::as_slice) {
+            Some([_]) => true,
+            Some([first, ..]) => same_scalar(leaf, first),
+            _ => false,
+        }
     }
 
     /// The CRM's word for ours.
@@ -57,12 +70,33 @@ pub(super) fn means_nothing(leaf: &Leaf<'_>, nothing: &[Value]) -> bool {
     nothing.iter().any(|value| same_scalar(leaf, value))
 }
 
-/// Whether a record is a deleted one. Where the sign is a time, an array or object there is none and tells nothing.
-pub(super) fn is_gone(leaf: &Leaf<'_>, gone: &Gone, is_time: bool) -> bool {
+/// Whether a record is a deleted one. Where the sign is a time, an array or object there is none and tells nothing. A word is
+/// compared as freely as it is read: a flag may be text or a number, and with `fold` letter case is left aside.
+pub(super) fn is_gone(leaf: &Leaf<'_>, gone: &Gone, is_time: bool, fold: bool) -> bool {
     match &gone.value {
         None if is_time && matches!(leaf, Leaf::Tree(_)) => false,
-        Some(value) => same_scalar(leaf, value),
+        Some(value) => {
+            let as_flag = || {
+                value
+                    .as_bool()
+                    .is_some_and(|wanted| flag(leaf) == Some(wanted))
+            };
+            let as_text = || plain_text(leaf).is_some_and(|text| says(value, &text));
+            same_scalar(leaf, value) || as_flag() || as_text() || (fold && same_folded(leaf, value))
+        }
         None => !leaf.is_nothing(),
+    }
+}
+
+/// A boolean, as CRMs write them.
+pub(super) fn flag(leaf: &Leaf<'_>) -> Option<bool> {
+    match leaf {
+        Leaf::Bool(value) => Some(*value),
+        Leaf::Int(0) => Some(false),
+        Leaf::Int(1) => Some(true),
+        Leaf::Text(text) if text.eq_ignore_ascii_case("true") || text == "1" => Some(true),
+        Leaf::Text(text) if text.eq_ignore_ascii_case("false") || text == "0" => Some(false),
+        _ => None,
     }
 }
 

@@ -165,6 +165,32 @@ fn a_plain_value_where_the_path_leads_on_is_told_from_a_place_that_is_not_there(
 }
 
 #[test]
+fn a_plain_value_that_is_kept_itself_has_no_place_below_it() {
+    for (body, inner, element) in [
+        (r#"{"a":"x"}"#, Leaf::Misplaced, Leaf::Misplaced),
+        (r#"{"a":7}"#, Leaf::Misplaced, Leaf::Misplaced),
+        (r#"{"a":{"b":"x"}}"#, text("x"), Leaf::Absent),
+        (r#"{"a":[{"c":1}]}"#, Leaf::Absent, Leaf::Int(1)),
+        (r#"{"a":""}"#, Leaf::Absent, Leaf::Absent),
+        (r#"{"a":null}"#, Leaf::Absent, Leaf::Absent),
+        ("{}", Leaf::Absent, Leaf::Absent),
+    ] {
+        for whole in [true, false] {
+            let mut firm = Picker::firm();
+            if whole {
+                firm.add(&path("/a"));
+            }
+            let (below, first) = (firm.add(&path("/a/b")), firm.add(&path("/a/0/c")));
+            let picked = firm.pick(body.as_bytes(), &mut NoRows::new()).unwrap();
+            let leaves = [&picked.leaves[below], &picked.leaves[first]];
+            assert_eq!(leaves, [&inner, &element], "{body} {whole}");
+            let walked = firm.walk(body, &mut NoRows::new()).unwrap();
+            assert_eq!(walked.leaves, picked.leaves, "{body} {whole}");
+        }
+    }
+}
+
+#[test]
 fn rows_at_the_root_absent_and_null() {
     let mut root = Picker::default();
     root.rows_at(&path(""));

@@ -49,6 +49,9 @@ pub(super) fn keep<'de>(branch: &Branch, leaf: Leaf<'de>, leaves: &mut [Leaf<'de
         }
         return;
     }
+    if branch.firm && !says_nothing(&leaf) {
+        bar_below(branch, leaves);
+    }
     let mut whole = branch
         .slots
         .iter()
@@ -66,18 +69,31 @@ pub(super) fn keep<'de>(branch: &Branch, leaf: Leaf<'de>, leaves: &mut [Leaf<'de
 /// Notes in the places below a branch that a plain value stands there instead. What says that there is nothing, in the ways
 /// that CRMs have for it, is no such value.
 pub(super) fn misplaced(branch: &Branch, leaf: &Leaf<'_>, leaves: &mut [Leaf<'_>]) {
-    let nothing = match leaf {
+    if branch.firm && !says_nothing(leaf) {
+        bar(branch, leaves);
+    }
+}
+
+fn says_nothing(leaf: &Leaf<'_>) -> bool {
+    match leaf {
         Leaf::Text(text) => text.is_empty(),
         Leaf::Bool(value) => !value,
         leaf => !leaf.is_some(),
-    };
-    if branch.firm && !nothing {
-        bar(branch, leaves);
     }
 }
 
 fn bar(branch: &Branch, leaves: &mut [Leaf<'_>]) {
     for (slot, _) in &branch.slots {
+        set(leaves, *slot, Leaf::Misplaced);
+    }
+    for (_, below) in &branch.members {
+        bar(below, leaves);
+    }
+}
+
+/// The same where the value is kept: only what leads on from it is barred.
+fn bar_below(branch: &Branch, leaves: &mut [Leaf<'_>]) {
+    for (slot, _) in branch.slots.iter().filter(|(_, tail)| !tail.is_empty()) {
         set(leaves, *slot, Leaf::Misplaced);
     }
     for (_, below) in &branch.members {

@@ -3,7 +3,8 @@
 use super::holes::names_id;
 use super::{clash, compose, holes};
 use crate::adapter::manifest::{
-    FilterKey, FilterTarget, Get, GetMany, Manifest, Needed, Route, Style,
+    FilterKey, FilterTarget, FilterWire, Get, GetMany, ListRoute, Manifest, Needed, Route, Style,
+    WireFormat, WireType,
 };
 use crate::document::Table;
 use crate::model::{CustomerStatus, CustomerTier, CustomerType, Gender};
@@ -215,6 +216,8 @@ fn check_filters(manifest: &Manifest, note: &Note<'_>) {
                     ),
                 );
             }
+            check_words_of(manifest, list, (*key, wire), &part("enum"), note);
+            check_zone(manifest, (*key, wire), &part("as"), note);
             let deleted = field == "deleted";
             if wire.value.is_some() && !deleted && !wire.residual {
                 note(
@@ -238,7 +241,93 @@ fn check_filters(manifest: &Manifest, note: &Note<'_>) {
     }
 }
 
+/// An equal word finds those only who have that very word: who is shown with ours by another one would be left out.
+fn check_words_of(
+    manifest: &Manifest,
+    list: &ListRoute,
+    (key, wire): (FilterKey, &FilterWire),
+    steps: &[&str],
+    note: &Note<'_>,
+) {
+    let Some(name) = wire.words.as_ref().filter(|_| !key.takes_several()) else {
+        return;
+    };
+    let field = key.word().split(':').next().unwrap_or_default();
+    let in_other_words = |(other, _): &(FilterKey, FilterWire)| {
+        other.takes_several() && other.word().split(':').next() == Some(field)
+    };
+    let pairs = manifest.enums.get(name).map(|words| &words.pairs);
+    let several = pairs.and_then(|pairs| pairs.iter().find(|(_, wire)| wire.len() > 1));
+    if let Some((word, _)) = several
+        && !list.filters.iter().any(in_other_words)
+    {
+        let shown = key.word();
+        note(
+            steps,
+            format!(
+                "`enums.{name}` has several words for `{word}`, and the filter `{shown}` asks for one: give it an `enum` of its own \
+                 with one word for each of ours, or a filter `{field}:in` beside it"
+            ),
+        );
+    }
+}
+
+/// Times that say no offset mean the same ones in a record and in a filter.
+fn check_zone(
+    manifest: &Manifest,
+    (key, wire): (FilterKey, &FilterWire),
+    steps: &[&str],
+    note: &Note<'_>,
+) {
+    let name = key.word().split(':').next().unwrap_or_default();
+    let shown = manifest
+        .fields
+        .get(name)
+        .and_then(|field| field.format.as_ref());
+    let asked = wire.format.as_ref().filter(|_| key.takes_moment());
+    let (Some(shown @ WireFormat::Pattern(..)), Some(asked)) = (shown, asked) else {
+        return;
+    };
+    let unsaid = shown.leaves_its_zone_out() && asked.leaves_its_zone_out();
+    if unsaid && shown.zone() != asked.zone() && wire.widen.is_none() {
+        let word = key.word();
+        note(
+            steps,
+            format!(
+                "the filter `{word}` is told in another zone than `fields.{name}`: `zone` says which, beside each `as`"
+            ),
+        );
+    }
+}
+
+/// Where a record is replaced, what goes back to a place must be what it holds there.
+fn check_replaced(manifest: &Manifest, note: &Note<'_>) {
+    if !manifest.update.as_ref().is_some_and(|route| route.replace) {
+        return;
+    }
+    let carried = manifest
+        .fields
+        .iter()
+        .filter(|(_, field)| field.is_carried(false));
+    for (name, field) in carried {
+        let is_part = matches!(field.wire, Some(WireType::NameFirst | WireType::NameLast));
+        let how = match field.read.len() {
+            0 => "nowhere",
+            1 if is_part => "as a part of a name",
+            1 => continue,
+            _ => "from several places",
+        };
+        note(
+            &["fields", name],
+            format!(
+                "`fields.{name}` is read {how}, so an update with `mode = \"replace\"` could not put back what stands where it is written"
+            ),
+        );
+    }
+}
+
 fn check_writes(manifest: &Manifest, note: &Note<'_>) {
+    check_replaced(manifest, note);
     let writes = [
         ("create", &manifest.create),
         ("update", &manifest.update),

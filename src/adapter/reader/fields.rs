@@ -1,9 +1,9 @@
 //! The `[fields]` and `[native]` parts of an adapter file.
 
 use super::Reading;
-use super::list::wire_format;
 use super::text::{json, parsed, parsed_text, pointers, required};
-use crate::adapter::manifest::{Clear, Field, NativeField, UnknownWord, WireFormat, WireType};
+use super::times;
+use crate::adapter::manifest::{Clear, Field, NativeField, UnknownWord, WireType};
 use crate::adapter::mapping::READABLE;
 use crate::adapter::place::JsonPath;
 use crate::document::{Table, Value as Item};
@@ -24,6 +24,15 @@ const TYPES: &[(&str, WireType)] = &[
     ("datetime", WireType::DateTime),
     ("name_first", WireType::NameFirst),
     ("name_last", WireType::NameLast),
+];
+
+/// Fields that are times or days.
+const TIMES: &[&str] = &[
+    "birthDate",
+    "createdAt",
+    "updatedAt",
+    "archivedAt",
+    "deletedAt",
 ];
 
 const CLEAR: &[(&str, Clear)] = &[
@@ -100,8 +109,8 @@ impl Reading {
             write,
             on_create,
             on_update,
-            wire: table.word("type", TYPES),
-            format: format(&mut table),
+            wire: table.word("type", TYPES).or_else(|| own_type(name)),
+            format: times::of_field(&mut table),
             words: table.string("enum").map(|text| text.value),
             write_words: table.string("w_enum").map(|text| text.value),
             unknown: table.word("unknown", &unknown).unwrap_or_default(),
@@ -117,6 +126,7 @@ impl Reading {
         };
         idle_keys(&table, name, &field);
         check_part(&table, &field);
+        check_written(&table, name, &field);
         if let Some(shape) = &field.shape {
             check_shape(&table, shape);
         }
@@ -193,10 +203,34 @@ fn idle_keys(table: &Table<'_>, name: &str, field: &Field) {
     if name == "unsubscribed" {
         idle("present", "the field is a boolean");
     }
+    if !TIMES.contains(&name) {
+        idle("as", "the field is no time");
+        idle("zone", "the field is no time");
+    }
     if field.write.is_none() {
         for key in ["shape", "clear", "w_enum", "on"] {
             idle(key, "the field has no `w`");
         }
+    }
+}
+
+/// Notes a field whose values could not be written as they are read.
+fn check_written(table: &Table<'_>, name: &str, field: &Field) {
+    let Some(to) = &field.write else { return };
+    let worded = field.words.is_some() || field.write_words.is_some();
+    let same = |read: &JsonPath| read.last_key() == to.last_key();
+    if field.present.is_some() && !worded && field.read.iter().any(same) {
+        table.problem(
+            &table.place_of("w"),
+            "a word would be written where `present` only asks whether there is a value: name the values in `w_enum`, or leave `w` out",
+        );
+    }
+    let flags = [WireType::Bool, WireType::String, WireType::Int];
+    if name == "unsubscribed" && !worded && field.wire.is_some_and(|wire| !flags.contains(&wire)) {
+        table.problem(
+            &table.place_of("type"),
+            "a boolean is written as `bool`, `string` or `int`",
+        );
     }
 }
 
@@ -235,6 +269,11 @@ fn texts(shape: &Value) -> Vec<&str> {
     }
 }
 
+/// The wire type of a field that does not say its own, where it matters.
+fn own_type(name: &str) -> Option<WireType> {
+    (name == "tags").then_some(WireType::Strings)
+}
+
 /// Names that a write may carry: the writable fields, and the calling code that goes with a phone.
 fn is_writable(name: &str) -> bool {
     name == "phoneCallingCode" || WriteField::from_name(name).is_some()
@@ -271,28 +310,5 @@ fn clear(table: &mut Table<'_>) -> (Clear, Clear) {
             );
             (Clear::Null, Clear::Null)
         }
-    }
-}
-
-/// `as`, with the offset of a pattern in `zone`.
-fn format(table: &mut Table<'_>) -> Option<WireFormat> {
-    let format = parsed(table, "as", wire_format);
-    let zone = parsed(table, "zone", |text| {
-        let parsed =
-            jiff::Timestamp::strptime("%Y-%m-%dT%H:%M:%S%:z", format!("2000-01-01T00:00:00{text}"));
-        let base = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
-        let utc = parsed.map_err(|_| format!("`{text}` is no offset such as +01:00"))?;
-        let at_utc = jiff::tz::Offset::UTC.to_datetime(utc);
-        let seconds = base.duration_since(at_utc).as_secs();
-        i32::try_from(seconds)
-            .ok()
-            .and_then(|seconds| jiff::tz::Offset::from_seconds(seconds).ok())
-            .ok_or_else(|| format!("`{text}` is no offset"))
-    });
-    match (format, zone) {
-        (Some(WireFormat::Pattern(pattern, _)), Some(zone)) => {
-            Some(WireFormat::Pattern(pattern, zone))
-        }
-        (format, _) => format,
     }
 }

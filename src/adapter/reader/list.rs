@@ -2,12 +2,14 @@
 
 use super::compose::{QUOTES, each_shape, with_holes};
 use super::text::{destination, json, parsed, parsed_text, plain_path, required, statuses};
+use super::times;
 use super::{MISSING_ITEMS, Reading};
 use crate::adapter::manifest::{
     EndSign, FilterKey, FilterTarget, FilterWire, ListForm, ListRoute, Paginator, RefusalLooks,
     Style, TokenStyle, TotalSaid, WireFormat, mentions,
 };
 use crate::adapter::place::{JsonPath, Pointer};
+use crate::adapter::wire;
 use crate::document::{Table, Value as Item};
 use crate::source::TotalKind;
 use std::time::Duration;
@@ -194,7 +196,7 @@ impl Reading {
         let wire = FilterWire {
             value: table.value("value").map(|item| json(&item)),
             words: table.string("enum").map(|text| text.value),
-            format: parsed(&mut table, "as", wire_format),
+            format: times::of_filter(&mut table),
             listed: table.has("list"),
             list: table.word("list", LISTS).unwrap_or(ListForm::Csv),
             each,
@@ -350,10 +352,8 @@ fn total_kind(text: &str) -> Result<TotalSaid, String> {
 /// A wire format by its word. A pattern's offset is given beside it, in `zone`.
 pub(super) fn wire_format(text: &str) -> Result<WireFormat, String> {
     match text.split_once(':') {
-        Some(("fmt", pattern)) => Ok(WireFormat::Pattern(
-            pattern.to_owned(),
-            jiff::tz::Offset::UTC,
-        )),
+        Some(("fmt", pattern)) => wire::check_pattern(pattern)
+            .map(|()| WireFormat::Pattern(pattern.to_owned(), jiff::tz::Offset::UTC)),
         _ => match text {
             "rfc3339" => Ok(WireFormat::Rfc3339),
             "date" => Ok(WireFormat::Date),

@@ -12,6 +12,7 @@ mod list;
 mod route;
 mod sort;
 mod text;
+mod times;
 mod write;
 
 use self::text::json;

@@ -3,7 +3,7 @@
 use super::value::{can_write, text_of};
 use super::{Given, problem};
 use crate::adapter::Adapter;
-use crate::adapter::manifest::{Clear, Needed, WireType, WriteRoute};
+use crate::adapter::manifest::{Clear, Field, Needed, WireType, WriteRoute};
 use crate::model::{FieldValue, WriteField};
 use crate::source::{SourceError, SourceErrorKind, WriteProblem, WriteProblemField};
 use serde_json::Value;
@@ -49,8 +49,6 @@ impl Adapter {
         create: bool,
     ) -> Option<WriteProblem> {
         let unsupported = |text| Some(problem(Some(name), SourceErrorKind::Unsupported, text));
-        let rejected =
-            |text: &'static str| Some(problem(Some(name), SourceErrorKind::Rejected, text));
         let Some(field) = self
             .manifest
             .fields
@@ -59,44 +57,43 @@ impl Adapter {
         else {
             return unsupported("this source cannot write this field");
         };
-        if !(if create {
-            field.on_create
-        } else {
-            field.on_update
-        }) {
+        if !field.is_carried(create) {
             return unsupported(if create {
                 "this source takes this field in an update only"
             } else {
                 "this source takes this field in a create only"
             });
         }
-        let clear = if create { field.clear.0 } else { field.clear.1 };
-        if *value == FieldValue::Null {
-            return if clear == Clear::Forbid {
-                rejected("this source cannot clear this field")
-            } else {
-                None
-            };
-        }
-        if let FieldValue::Phone {
-            calling_code: Some(_),
-            ..
-        } = value
-        {
-            let code = self
-                .manifest
-                .fields
-                .get("phoneCallingCode")
-                .filter(|field| field.write.is_some());
-            if !code.is_some_and(|code| {
-                if create {
-                    code.on_create
-                } else {
-                    code.on_update
-                }
-            }) {
-                return unsupported("this source cannot write the calling code");
+        let code = self.calling_code(name, value, create);
+        let has_code = matches!(
+            value,
+            FieldValue::Phone {
+                calling_code: Some(_),
+                ..
             }
+        );
+        if has_code && code.is_none() {
+            return unsupported("this source cannot write the calling code");
+        }
+        self.check_value(name, field, value, create)
+            .or_else(|| code.and_then(|(field, code)| self.check_value(name, field, &code, create)))
+    }
+
+    /// What is wrong with a value of a field that the write can carry.
+    fn check_value(
+        &self,
+        name: WriteField,
+        field: &Field,
+        value: &FieldValue,
+        create: bool,
+    ) -> Option<WriteProblem> {
+        let rejected =
+            |text: &'static str| Some(problem(Some(name), SourceErrorKind::Rejected, text));
+        if *value == FieldValue::Null {
+            return match field.clear_in(create) {
+                Clear::Forbid => rejected("this source cannot clear this field"),
+                _ => None,
+            };
         }
         if !can_write(&self.manifest, field, value) {
             return rejected("this source has no such value");

@@ -4,6 +4,7 @@
 //! that may have been applied is UNKNOWN.
 
 mod check;
+mod current;
 mod value;
 
 use super::Adapter;
@@ -15,7 +16,7 @@ use super::place::Pointer;
 use super::refusal::Refusal;
 use super::request::{Draft, Prepared};
 use super::tries::{Failed, Repeat};
-use super::{mapping, wire};
+use super::wire;
 use crate::model::{Change, FieldValue, LocalId, WriteField, WriteOutcome};
 use crate::source::{
     Call, CustomerRef, SourceError, SourceErrorKind, WriteProblem, WriteProblemField, Written,
@@ -23,7 +24,7 @@ use crate::source::{
 use crate::upstream::Reply;
 use serde_json::Value;
 use std::sync::Arc;
-use value::{can_write, current_value, in_shape, wire_value};
+use value::{in_shape, wire_value};
 
 /// The status of an answer that only says that the CRM will do it (RFC 9110, section 15.3.3).
 const LATER: u16 = 202;
@@ -147,15 +148,13 @@ impl Adapter {
     /// Puts the given fields to their places.
     fn put_given(&self, route: &WriteRoute, given: &Given<'_>, draft: &mut Draft<'_>) {
         for (name, value) in given.fields {
-            let Some(field) = self.manifest.fields.get(name.name()) else {
-                continue;
-            };
-            let clear = if given.create {
-                field.clear.0
-            } else {
-                field.clear.1
-            };
-            self.put_field(route, field, value, clear, draft);
+            if let Some(field) = self.manifest.fields.get(name.name()) {
+                self.put_field(route, field, value, given.create, draft);
+            }
+            let code = self.calling_code(*name, value, given.create);
+            if let Some((field, code)) = code {
+                self.put_field(route, field, &code, given.create, draft);
+            }
         }
         for (name, value) in given.native {
             if let Some(field) = self.manifest.native.get(name) {
@@ -180,29 +179,13 @@ impl Adapter {
         route: &WriteRoute,
         field: &Field,
         value: &FieldValue,
-        clear: Clear,
+        create: bool,
         draft: &mut Draft<'_>,
     ) {
         let Some(place) = &field.write else { return };
-        if let FieldValue::Phone {
-            calling_code: Some(code),
-            ..
-        } = value
-            && let Some(place) = self
-                .manifest
-                .fields
-                .get("phoneCallingCode")
-                .and_then(|field| field.write.as_ref())
-        {
-            let code = Value::String(code.clone());
-            route.wrap.join(place).put(&mut draft.body, code);
-        }
-        let wire = match (value, clear) {
-            (FieldValue::Null, Clear::Empty)
-                if field.wire == Some(WireType::Strings) && field.split.is_none() =>
-            {
-                Value::Array(Vec::new())
-            }
+        let is_list = field.wire == Some(WireType::Strings) && field.split.is_none();
+        let wire = match (value, field.clear_in(create)) {
+            (FieldValue::Null, Clear::Empty) if is_list => Value::Array(Vec::new()),
             (FieldValue::Null, Clear::Empty) => Value::String(String::new()),
             (FieldValue::Null, _) => Value::Null,
             (value, _) => {
@@ -216,63 +199,22 @@ impl Adapter {
         route.wrap.join(place).put(&mut draft.body, wire);
     }
 
-    /// For CRMs that replace the whole record: what it holds now, under what is given.
-    async fn put_current(
+    /// What goes to the calling code's own place with a phone. An update without a code clears it: it was the old number's.
+    fn calling_code(
         &self,
-        call: &Call,
-        route: &WriteRoute,
-        id: &LocalId,
-        given: &Given<'_>,
-        draft: &mut Draft<'_>,
-    ) -> Result<(), Written> {
-        let current = match self.fetch_one(call, id).await {
-            Ok(Some(current)) => current,
-            Ok(None) => {
-                return Err(not_applied(vec![problem(
-                    None,
-                    SourceErrorKind::NotFound,
-                    faults::sentence(SourceErrorKind::NotFound),
-                )]));
-            }
-            Err(error) => return Err(not_applied(vec![WriteProblem { field: None, error }])),
-        };
-        let carries_code = self
-            .manifest
-            .fields
-            .get("phoneCallingCode")
-            .is_some_and(|field| field.on_update);
-        let mut lost = Vec::new();
-        for name in WriteField::ALL {
-            let field = self
-                .manifest
-                .fields
-                .get(name.name())
-                .filter(|field| field.write.is_some() && field.on_update);
-            let is_given = given.fields.iter().any(|(known, _)| known == name);
-            let (Some(field), false) = (field, is_given) else {
-                continue;
-            };
-            let unread = mapping::schema_name(name.name());
-            let odd = current
-                .problems
-                .iter()
-                .any(|problem| problem.field == unread);
-            match current_value(&current, *name, carries_code) {
-                Some(value) if can_write(&self.manifest, field, &value) => {
-                    self.put_field(route, field, &value, field.clear.1, draft);
-                }
-                None if !odd => {}
-                _ => lost.push(problem(
-                    Some(*name),
-                    SourceErrorKind::Rejected,
-                    "the record holds a value here that cannot be written back",
-                )),
-            }
-        }
-        if lost.is_empty() {
-            Ok(())
-        } else {
-            Err(not_applied(lost))
+        name: WriteField,
+        value: &FieldValue,
+        create: bool,
+    ) -> Option<(&Field, FieldValue)> {
+        let field = self.manifest.fields.get("phoneCallingCode");
+        let field = field.filter(|field| name == WriteField::Phone && field.is_carried(create))?;
+        match value {
+            FieldValue::Phone {
+                calling_code: Some(code),
+                ..
+            } => Some((field, FieldValue::Text(code.clone()))),
+            _ if create => None,
+            _ => Some((field, FieldValue::Null)),
         }
     }
 
@@ -415,13 +357,11 @@ impl Adapter {
     /// Whether a change can carry a field, so that a problem can be about it.
     fn takes(&self, name: WriteField, change: &Change) -> bool {
         let field = self.manifest.fields.get(name.name());
-        field
-            .filter(|field| field.write.is_some())
-            .is_some_and(|field| match change {
-                Change::Create { .. } => field.on_create,
-                Change::Update { .. } => field.on_update,
-                Change::Delete { .. } => false,
-            })
+        field.is_some_and(|field| match change {
+            Change::Create { .. } => field.is_carried(true),
+            Change::Update { .. } => field.is_carried(false),
+            Change::Delete { .. } => false,
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use crate::adapter::filter::{shaped, with_holes};
 use crate::adapter::manifest::{Field, Manifest, WireFormat, WireType};
 use crate::adapter::mapping::bare;
 use crate::adapter::wire;
-use crate::model::{Customer, FieldValue, WriteField};
+use crate::model::FieldValue;
 use serde_json::Value;
 
 /// A value in the CRM's form; `None` where the CRM has no such value.
@@ -19,10 +19,10 @@ pub(super) fn wire_value(manifest: &Manifest, field: &Field, value: &FieldValue)
         FieldValue::Bool(value) if field.words.is_some() || field.write_words.is_some() => {
             word(if *value { "TRUE" } else { "FALSE" })
         }
-        FieldValue::Bool(value) => Some(if field.wire == Some(WireType::String) {
-            Value::from(value.to_string())
-        } else {
-            Value::from(*value)
+        FieldValue::Bool(value) => Some(match field.wire {
+            Some(WireType::String) => Value::from(value.to_string()),
+            Some(WireType::Int) => Value::from(u8::from(*value)),
+            _ => Value::from(*value),
         }),
         FieldValue::Texts(texts) => match &field.split {
             Some(between) => joined(texts, between),
@@ -42,10 +42,11 @@ pub(super) fn wire_value(manifest: &Manifest, field: &Field, value: &FieldValue)
     }
 }
 
-/// Whether the CRM can hold a value.
+/// Whether the CRM can hold a value. What would be written as a null is none: it would clear the field.
 pub(super) fn can_write(manifest: &Manifest, field: &Field, value: &FieldValue) -> bool {
     let wire = wire_value(manifest, field, value);
-    wire.is_some_and(|wire| wire.is_null() || in_shape(field, wire).is_some())
+    let clears = *value == FieldValue::Null;
+    wire.is_some_and(|wire| clears || (!wire.is_null() && in_shape(field, wire).is_some()))
 }
 
 /// Texts as one; `None` where it would be read as others.
@@ -93,7 +94,10 @@ fn holds_text(shape: &Value) -> bool {
 pub(super) fn typed_text(field: &Field, text: &str) -> Option<Value> {
     match field.wire {
         Some(WireType::Int) => text.parse::<i64>().ok().map(Value::from),
-        Some(WireType::Float) => text.parse::<f64>().ok().map(Value::from),
+        Some(WireType::Float) => {
+            let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+            number.map(Value::from)
+        }
         _ => Some(Value::from(text)),
     }
 }
@@ -102,20 +106,5 @@ pub(super) fn text_of(value: &FieldValue) -> Option<&str> {
     match value {
         FieldValue::Text(text) | FieldValue::Phone { number: text, .. } => Some(text),
         _ => None,
-    }
-}
-
-/// What a record holds, as a value to write.
-pub(super) fn current_value(
-    customer: &Customer,
-    name: WriteField,
-    carries_code: bool,
-) -> Option<FieldValue> {
-    match customer.value_of(name)? {
-        FieldValue::Phone { number, .. } if !carries_code => Some(FieldValue::Phone {
-            number,
-            calling_code: None,
-        }),
-        value => Some(value),
     }
 }

@@ -3,12 +3,16 @@
 mod answers;
 mod auth;
 mod batches;
+mod exact;
 mod filters;
 mod hostile;
 mod places;
+mod put;
 mod refusals;
+mod replaced;
 mod requests;
 mod rules;
+mod shown;
 mod tokens;
 mod vocabulary;
 mod words;

@@ -9,7 +9,7 @@ use crmql::source::{CustomerRef, CustomerSource, Position, SourceErrorKind};
 use serde_json::{Map, Value, json};
 
 /// A file whose customers have one more field.
-fn with_field(field: &str, more: &str) -> String {
+pub(super) fn with_field(field: &str, more: &str) -> String {
     file(
         "",
         &format!(
@@ -18,7 +18,7 @@ fn with_field(field: &str, more: &str) -> String {
     )
 }
 
-async fn read(text: &str, mut record: Value) -> CustomerRef {
+pub(super) async fn read(text: &str, mut record: Value) -> CustomerRef {
     record["id"] = json!("a");
     let crm = Crm::json(record).await;
     let mut found = source(&crm, text).fetch(&call(), &[id("a")]).await;
@@ -26,7 +26,7 @@ async fn read(text: &str, mut record: Value) -> CustomerRef {
 }
 
 /// What is sent for a value, or nothing where it is refused.
-async fn written(text: &str, field: WriteField, value: FieldValue) -> Option<Value> {
+pub(super) async fn written(text: &str, field: WriteField, value: FieldValue) -> Option<Value> {
     let crm = Crm::json(json!({})).await;
     let change = Change::Update {
         id: id("a"),
@@ -42,7 +42,7 @@ async fn written(text: &str, field: WriteField, value: FieldValue) -> Option<Val
     Some(crm.only().json())
 }
 
-fn tags(tags: &[&str]) -> FieldValue {
+pub(super) fn tags(tags: &[&str]) -> FieldValue {
     FieldValue::Texts(tags.iter().map(ToString::to_string).collect())
 }
 
