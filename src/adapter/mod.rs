@@ -20,6 +20,7 @@ mod honest;
 mod judge;
 mod library;
 mod list;
+mod lookup;
 pub mod manifest;
 mod mapping;
 mod native;

@@ -5,6 +5,7 @@ mod auth;
 mod batches;
 mod filters;
 mod hostile;
+mod lookups;
 mod places;
 mod refusals;
 mod requests;
