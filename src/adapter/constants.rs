@@ -1,6 +1,7 @@
 //! Constant members of a body: their texts are templates, and `{id}` stands for the customer's id.
 
 use super::place::{JsonPath, Step, Template};
+use super::wire;
 use serde_json::Value;
 
 /// The customer that a request is about.
@@ -25,8 +26,8 @@ pub fn with_id(value: &Value, about: Option<About<'_>>) -> Value {
     let Some(About { id, counted }) = about else {
         return value.clone();
     };
-    each_text(value, &|text| match id.parse::<i64>() {
-        Ok(number) if counted && text == "{id}" => Some(Value::from(number)),
+    each_text(value, &|text| match wire::integer(id) {
+        Some(number) if counted && text == "{id}" => Some(number),
         _ => {
             let template = Template::parse(text).ok()?;
             let filled = template.fill(|name| (name == "id").then_some(id));

@@ -14,6 +14,7 @@ use super::pick::NoRows;
 use super::place::JsonPath;
 use super::refusal::Refusal;
 use super::unchanged::Heard;
+use super::wire;
 use crate::model::{Customer, DateTime, LocalId, Native, NativeFinder, Stamp};
 use crate::source::{Call, CustomerRef, Row, SourceError, SourceErrorKind};
 use crate::upstream::Reply;
@@ -79,9 +80,7 @@ impl Adapter {
             .any(|word| word == text);
         let leads_on = self.manifest.http.plain_ids && text.contains(['/', '\\']);
         let counts = self.manifest.counts_ids();
-        let plain_number = text
-            .parse::<i64>()
-            .is_ok_and(|number| number.to_string() == text);
+        let plain_number = wire::integer(text).is_some();
         !reserved && !leads_on && (!counts || plain_number)
     }
 

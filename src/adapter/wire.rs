@@ -6,6 +6,7 @@ use jiff::civil;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use std::str::FromStr;
 
 /// Reads a moment; `None` where the value is none in this format.
 pub fn read_time(leaf: &Leaf<'_>, format: &WireFormat) -> Option<Timestamp> {
@@ -150,6 +151,17 @@ pub fn whole(leaf: &Leaf<'_>) -> Option<i64> {
         }
         _ => None,
     }
+}
+
+/// A whole number as JSON has it, of those that fit 64 bits. A text that would come back as another, as `007`, is none.
+pub fn integer(text: &str) -> Option<Value> {
+    fn plain<N: FromStr + ToString + Into<Value>>(text: &str) -> Option<Value> {
+        let number = text.parse::<N>().ok();
+        number
+            .filter(|number| number.to_string() == text)
+            .map(Into::into)
+    }
+    plain::<i64>(text).or_else(|| plain::<u64>(text))
 }
 
 /// Reads a day; the time of a moment is left aside, because a birth date has none.

@@ -254,11 +254,11 @@ fn translate(
     }
     match &wire.format {
         Some(WireFormat::Int) => {
-            let number = value
-                .as_i64()
-                .or_else(|| value.as_str()?.parse().ok())
-                .ok_or("a whole number")?;
-            Ok((Value::from(number), false))
+            let number = match value.as_str() {
+                Some(text) => wire::integer(text),
+                None => value.as_i64().map(Value::from),
+            };
+            Ok((number.ok_or("a whole number")?, false))
         }
         _ => Ok((value.clone(), false)),
     }
@@ -338,7 +338,7 @@ pub fn push_ids(wire: &FilterWire, ids: &[&str], draft: &mut Draft<'_>) -> Resul
     };
     let one = |id: &&str| -> Result<Value, Unplaceable> {
         let value = match wire.format {
-            Some(WireFormat::Int) => Value::from(id.parse::<i64>().map_err(|_| Unplaceable)?),
+            Some(WireFormat::Int) => wire::integer(id).ok_or(Unplaceable)?,
             _ => Value::from(*id),
         };
         Ok(wire

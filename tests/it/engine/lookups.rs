@@ -222,6 +222,46 @@ async fn a_batch_of_which_the_crm_kept_an_absent_id_loses_nobody() {
     }
 }
 
+/// What a list shows can be opened: ids up to the largest number of 64 bits.
+#[tokio::test]
+async fn the_largest_numbers_are_ids() {
+    const LARGEST: &str = "18446744073709551615";
+    let counted = FIELDS.replace("{ r = \"/id\" }", "{ r = \"/id\", type = \"int\" }");
+    let many = "[get_many]\nrequest = \"POST /many\"\nids = { send = \"body:/ids\", list = \"json\", as = \"int\" }\nitems = \"/data\"\nmax = 5\n";
+    let one = "[get]\nrequest = \"POST /one\"\nput = { \"/id\" = \"{id}\" }\nitem = \"\"\n";
+    let crm = Crm::answering(|seen, _| match &*seen.target {
+        "/one" => Play::Json(200, json!({ "id": seen.json()["id"] })),
+        _ => {
+            let asked = seen.json()["ids"].clone();
+            let rows: Vec<Value> = asked
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|id| json!({ "id": id }))
+                .collect();
+            Play::Json(200, json!({ "data": rows }))
+        }
+    })
+    .await;
+    let source = source(&crm, &file("", &format!("{many}{one}{counted}")));
+    assert_eq!(fetched(&source, &[LARGEST]).await, [LARGEST]);
+    let beyond = "18446744073709551616";
+    let found = fetched(&source, &["7", LARGEST, "-3", beyond, "007"]).await;
+    assert_eq!(found, ["7", LARGEST, "-3", "INVALID_ID", "INVALID_ID"]);
+    let seen = crm.seen();
+    assert_eq!(seen[0].json()["id"], json!(u64::MAX));
+    assert_eq!(seen[1].json()["ids"], json!([7, u64::MAX, -3]));
+    let crm = Crm::answering(|seen, _| {
+        let ids = values(seen, "ids").join(",");
+        let rows: Vec<Value> = ids.split(',').map(|id| json!({ "id": id })).collect();
+        Play::Json(200, json!({ "data": rows }))
+    })
+    .await;
+    let ids = "{ send = \"query:ids\", list = \"csv\", as = \"int\" }";
+    let listed = crate::support::crm::source(&crm, &through("kind = \"none\"", ids));
+    assert_eq!(fetched(&listed, &["7", LARGEST]).await, ["7", LARGEST]);
+}
+
 /// An answer that is as long as the CRM lets any be may lack some.
 #[tokio::test]
 async fn an_answer_that_was_cut_proves_no_absence() {
