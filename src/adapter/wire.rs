@@ -236,11 +236,14 @@ impl WireFormat {
     }
 }
 
-/// A moment as HTTP writes it (`Sun, 06 Nov 1994 08:49:37 GMT`).
+/// A moment as HTTP writes it (`Sun, 06 Nov 1994 08:49:37 GMT`), or in one of the two forms of old that must be read as well.
 pub fn read_http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(text.trim())
-        .ok()
-        .map(|time| time.timestamp())
+    let text = text.trim();
+    let of_old = |pattern| read_pattern(text, pattern, Offset::UTC);
+    let time = jiff::fmt::rfc2822::parse(text).ok();
+    time.map(|time| time.timestamp())
+        .or_else(|| of_old("%A, %d-%b-%y %H:%M:%S GMT"))
+        .or_else(|| of_old("%a %b %e %H:%M:%S %Y"))
 }
 
 /// A JSON scalar as a query, header or form value; `None` for arrays and objects.
@@ -359,6 +362,26 @@ mod tests {
             None,
             "out of range is no time"
         );
+    }
+
+    #[test]
+    fn a_date_of_http_has_three_forms() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            let read = read_http_date(text).map(|time| time.to_string());
+            assert_eq!(read.as_deref(), Some("1994-11-06T08:49:37Z"), "{text}");
+        }
+        let two_digits = read_http_date("Tuesday, 06-Nov-29 08:49:37 GMT");
+        assert_eq!(
+            two_digits.map(|time| time.to_string()).as_deref(),
+            Some("2029-11-06T08:49:37Z")
+        );
+        for text in ["", "soon", "Sun Nov 1994", "Sunday, 06-Nov-94", "6 Nov 94"] {
+            assert_eq!(read_http_date(text), None, "{text}");
+        }
     }
 
     #[test]
