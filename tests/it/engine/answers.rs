@@ -305,3 +305,21 @@ async fn a_404_is_an_absence_only_in_the_crms_own_form() {
         );
     }
 }
+
+/// The whole record may be a field: the same in a list as where it is read by its id.
+#[tokio::test]
+async fn a_field_that_is_the_whole_record_is_read_in_lists_too() {
+    let record = json!({ "id": 1, "name": "A\u{e9}", "more": { "x": [1] } });
+    let crm = Crm::json(json!({ "data": [record] })).await;
+    let file = format!(
+        "{}customFields = {{ r = \"\", type = \"json\" }}\n",
+        listing(OFFSET)
+    );
+    let page = first(&crm, &file).await.unwrap();
+    let Row::Customer { customer, .. } = &page.rows[0] else {
+        panic!()
+    };
+    assert_eq!(customer.custom_fields.as_ref(), Some(&record));
+    assert_eq!(customer.name.as_deref(), Some("A\u{e9}"));
+    assert!(customer.problems.is_empty());
+}
