@@ -9,10 +9,10 @@ mod offset;
 mod page;
 mod token;
 
-use super::faults::{header_text, malformed};
+use super::faults::{self, header_text, malformed};
 use super::manifest::{Paginator, Style, TotalSaid};
 use super::pick::{Leaf, Picker};
-use super::place::{Destination, JsonPath, Pointer};
+use super::place::{JsonPath, Pointer};
 use super::request::{Draft, Unplaceable};
 use super::wire;
 use crate::source::{Page, Paging, Position, Row, Sizes, SourceError, TotalKind, Walk};
@@ -20,7 +20,7 @@ use crate::upstream::Reply;
 use serde_json::Value;
 use url::Url;
 
-pub use link::Hosts;
+pub use link::{Hosts, authority};
 
 /// The paginator of one route, with the slots its pointers have in the answer.
 #[derive(Debug)]
@@ -178,6 +178,11 @@ impl Pages {
         draft: &mut Draft<'_>,
     ) -> Result<Option<Url>, SourceError> {
         let wrong = |_: Unplaceable| malformed("a position of the list cannot stand in a request");
+        // Of a request that follows a link its headers are sent, and what is kept of its parameters: the size may be either.
+        let links = self.reads_links();
+        if links {
+            self.place_size(size, draft).map_err(wrong)?;
+        }
         let followed = match &self.paginator.style {
             Style::Page { page, first, .. } => page::place(page, *first, at, size, draft)
                 .map_err(wrong)
@@ -194,8 +199,7 @@ impl Pages {
                 .map(|()| None),
             Style::None => Ok(None),
         }?;
-        // A link holds the size it was made with, unless the size goes where no link can hold it.
-        if followed.is_none() || matches!(self.paginator.size, Some(Destination::Header(_))) {
+        if !links {
             self.place_size(size, draft).map_err(wrong)?;
         }
         Ok(followed)
@@ -260,21 +264,37 @@ impl Pages {
                 &mut page,
             ),
             Style::Token(token) => {
-                let leaf = self.leaf(Some(&token.next), self.slots.next, said);
+                let leaf = self.lead(Some(&token.next), self.slots.next, said)?;
                 page.next = token::next(token, leaf, page.more)?;
-                let leaf = self.leaf(token.prev.as_ref(), self.slots.prev, said);
+                let leaf = self.lead(token.prev.as_ref(), self.slots.prev, said)?;
                 page.prev = token::prev(token, leaf)?;
             }
             Style::Link { next, prev, .. } => {
                 let from = said.asked.from.as_ref();
-                let leaf = self.leaf(Some(next), self.slots.next, said);
+                let leaf = self.lead(Some(next), self.slots.next, said)?;
                 page.next = link::read(leaf, from, hosts)?.filter(|_| page.more != Some(false));
-                let leaf = self.leaf(prev.as_ref(), self.slots.prev, said);
+                let leaf = self.lead(prev.as_ref(), self.slots.prev, said)?;
                 page.prev = link::read(leaf, from, hosts)?;
             }
             Style::Keyset { .. } | Style::None => {}
         }
         ends_in_itself(page, said.asked.at)
+    }
+
+    /// What leads on or back. A relation in a header that cannot be read is not one that is missing.
+    fn lead<'de>(
+        &self,
+        pointer: Option<&Pointer>,
+        slot: Option<usize>,
+        said: &Said<'_, 'de>,
+    ) -> Result<Leaf<'de>, SourceError> {
+        let leaf = self.leaf(pointer, slot, said);
+        let told = pointer.is_none_or(|pointer| faults::is_told(pointer, said.reply));
+        if leaf.is_some() || told {
+            Ok(leaf)
+        } else {
+            Err(malformed("the CRM's `Link` header cannot be read"))
+        }
     }
 
     fn leaf<'de>(

@@ -7,6 +7,7 @@ use crate::adapter::manifest::{
     EndSign, FilterKey, FilterTarget, FilterWire, ListForm, ListRoute, Paginator, RefusalLooks,
     Style, TokenStyle, TotalSaid, WireFormat,
 };
+use crate::adapter::paging::authority;
 use crate::adapter::place::{JsonPath, Pointer};
 use crate::document::{Table, Value as Item};
 use crate::source::TotalKind;
@@ -90,21 +91,7 @@ impl Reading {
                 aligned: table.bool("aligned").unwrap_or(false),
             },
             StyleWord::Token => Style::Token(token(&mut table)?),
-            StyleWord::Link => Style::Link {
-                next: required(&mut table, "next", Pointer::parse)?,
-                prev: parsed(&mut table, "prev", Pointer::parse),
-                hosts: table
-                    .strings("hosts")
-                    .into_iter()
-                    .map(|text| text.value)
-                    .collect(),
-                keep: table
-                    .strings("keep")
-                    .into_iter()
-                    .map(|text| text.value)
-                    .collect(),
-                anchored: table.bool("anchored").unwrap_or(false),
-            },
+            StyleWord::Link => link(&mut table)?,
             StyleWord::Keyset => Style::Keyset {
                 send: required(&mut table, "send", destination)?,
                 key: required(&mut table, "key", last_path)?,
@@ -236,6 +223,33 @@ fn token(table: &mut Table<'_>) -> Option<TokenStyle> {
         send: send?,
         next: next?,
     })
+}
+
+fn link(table: &mut Table<'_>) -> Option<Style> {
+    let hosts = table.strings("hosts");
+    Some(Style::Link {
+        next: required(table, "next", Pointer::parse)?,
+        prev: parsed(table, "prev", Pointer::parse),
+        hosts: hosts
+            .iter()
+            .filter_map(|text| parsed_text(table, text, host))
+            .collect(),
+        keep: table
+            .strings("keep")
+            .into_iter()
+            .map(|text| text.value)
+            .collect(),
+        anchored: table.bool("anchored").unwrap_or(false),
+    })
+}
+
+fn host(text: &str) -> Result<String, String> {
+    match authority("https", text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err(format!(
+            "`{text}` is no host; write it without scheme and path, with its port where it has one of its own"
+        )),
+    }
 }
 
 /// Where a page's number tells its place, every page must have the size asked for.

@@ -3,6 +3,7 @@
 mod answers;
 mod auth;
 mod batches;
+mod chains;
 mod filters;
 mod hostile;
 mod lookups;

@@ -5,6 +5,21 @@ use super::{GOOD, problems_of, problems_with};
 /// What is changed, into what, and what is said then; nothing where it is right.
 const CASES: &[(&str, &str, &str)] = &[
     (
+        PAGE,
+        "kind = \"link\", next = \"/next\", hosts = [\"Acme.example.com:8443\", \"m\u{fc}ller.example\"],",
+        "",
+    ),
+    (
+        PAGE,
+        "kind = \"link\", next = \"/next\", hosts = [\"https://acme.example.com\"],",
+        "`https://acme.example.com` is no host",
+    ),
+    (
+        PAGE,
+        "kind = \"link\", next = \"/next\", hosts = [\"acme.example.com/v1\"],",
+        "`acme.example.com/v1` is no host",
+    ),
+    (
         TIER,
         "compose = { into = \"query:q\", each = \"{field}{op}{value}\", ops = { eq = \"=\" } }\n[list.filter]\n\"email:eq\" = { field = \"m\" }\n\"createdAt:gte\" = { field = \"c\" }\n",
         "the filter `createdAt:gte` is sent with an operator, and `list[0].compose.ops` has no `gte`",
@@ -186,6 +201,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
 ];
 
+const PAGE: &str = "kind = \"offset\", offset = \"query:o\",";
 const TIER: &str = "[list.filter]\n\"tier:in\" = { send = \"query:tier\", enum = \"tier\" }\n";
 const SORT: &str = "style = \"signed\"\nto    = \"query:sort\"\n";
 const NAME: &str = "name = \"/name\"\n";
