@@ -193,8 +193,11 @@ impl Pages {
             Style::Token(token) => token::place(token, at, draft).map_err(wrong).map(|()| None),
             Style::Link { keep, .. } => link::place(at, keep, hosts, draft),
             Style::Keyset {
-                send, send_before, ..
-            } => keyset::place(send, send_before.as_ref(), at, draft)
+                send,
+                send_before,
+                numbers,
+                ..
+            } => keyset::place((send, send_before.as_ref()), *numbers, at, draft)
                 .map_err(wrong)
                 .map(|()| None),
             Style::None => Ok(None),
@@ -257,12 +260,10 @@ impl Pages {
                 let exact = page.total.filter(|_| self.total_kind() == TotalKind::Exact);
                 page::read(*first, echo, (pages, exact), said, &mut page)?;
             }
-            Style::Offset { echo, first, .. } => offset::read(
-                *first,
-                self.number(echo.as_ref(), self.slots.echo, said),
-                said,
-                &mut page,
-            ),
+            Style::Offset { echo, first, .. } => {
+                let echo = self.number(echo.as_ref(), self.slots.echo, said);
+                offset::read(*first, echo, said, &mut page)?;
+            }
             Style::Token(token) => {
                 let leaf = self.lead(Some(&token.next), self.slots.next, said)?;
                 page.next = token::next(token, leaf, page.more)?;
@@ -278,7 +279,16 @@ impl Pages {
             }
             Style::Keyset { .. } | Style::None => {}
         }
+        self.count_no_page(&mut page);
         ends_in_itself(page, said.asked.at)
+    }
+
+    /// Forgets a count of what may be this page alone, where the page leads on.
+    fn count_no_page(&self, page: &mut Page) {
+        let leads_on = page.next.is_some() || page.more == Some(true);
+        if leads_on && self.may_count_a_page() && page.total == Some(page.rows.len() as u64) {
+            page.total = None;
+        }
     }
 
     /// What leads on or back. A relation in a header that cannot be read is not one that is missing.
@@ -347,21 +357,29 @@ impl Pages {
             TotalSaid::PageOrAll => {
                 let first = matches!(said.asked.at, Position::Start | Position::Index(0));
                 let more_than_page = total > rows as u64;
-                // Where the size should be said and is not, a page may be short because its CRM gives no longer ones.
-                let silent = self.paginator.size_echo.is_some() && self.size(said).is_none();
-                let short = rows < said.asked.size as usize && !cut && !silent;
+                let short = rows < said.asked.size as usize && !cut && self.keeps_size(said);
                 let whole_list = first && total == rows as u64 && short;
                 (more_than_page || whole_list).then_some(total)
             }
         }
     }
 
-    /// The CRM's own word on whether rows remain: true, or anything that is not empty.
+    /// Whether a page that is short is so for want of rows. Where the size should be said and is not, or may be another than
+    /// asked, a page may be short because its CRM gives no longer ones.
+    fn keeps_size(&self, said: &Said<'_, '_>) -> bool {
+        let paginator = &self.paginator;
+        let sized = paginator.sizes.is_some() || matches!(paginator.style, Style::None);
+        let known = sized && paginator.size_echo.is_none() && !paginator.size_hint;
+        known || self.size(said).is_some()
+    }
+
+    /// The CRM's own word on whether rows remain: true, or anything that is not empty. Where nothing stands, nothing is said.
     fn more(&self, said: &Said<'_, '_>) -> Option<bool> {
         let pointer = self.paginator.more.as_ref()?;
         Some(match self.leaf(Some(pointer), self.slots.more, said) {
+            Leaf::Absent | Leaf::Misplaced => return None,
             Leaf::Bool(more) => more,
-            Leaf::Absent | Leaf::Misplaced | Leaf::Null => false,
+            Leaf::Null => false,
             Leaf::Text(text) => {
                 !text.is_empty() && !text.eq_ignore_ascii_case("false") && text != "0"
             }
@@ -373,6 +391,26 @@ impl Pages {
             Leaf::Uint(_) | Leaf::Float(_) => true,
         })
     }
+}
+
+/// What a position holds, as a request has it.
+fn sent(text: &str, numbers: bool) -> Result<Value, Unplaceable> {
+    match numbers {
+        true => wire::integer(text).ok_or(Unplaceable),
+        false => Ok(Value::from(text)),
+    }
+}
+
+/// Takes no rows from an answer that is another page than asked. The first page never lies past the end: what stands on it is not
+/// passed over.
+fn passed_over(at: &Position, page: &mut Page) -> Result<(), SourceError> {
+    let first = matches!(at, Position::Start | Position::Index(0));
+    if first && !page.rows.is_empty() {
+        return Err(malformed("the CRM answers another page than asked"));
+    }
+    page.past_end = true;
+    page.rows.clear();
+    Ok(())
 }
 
 /// A page that leads to itself. Without rows, and without a word that more follow, it hides none: the walk is at its end, and

@@ -96,11 +96,14 @@ impl Reading {
                 send: required(&mut table, "send", destination)?,
                 key: required(&mut table, "key", last_path)?,
                 send_before: parsed(&mut table, "send_before", destination),
+                numbers: numbers(&mut table),
             },
             StyleWord::None => Style::None,
         };
         let sizes = sizes(&mut table, &style);
-        refuse_other_sizes(&mut table, &style);
+        let size_hint = table.bool("size_hint") == Some(true);
+        refuse_other_sizes(&table, &style, size_hint);
+        refuse_ends(&table, &style);
         let paginator = Paginator {
             style,
             size: parsed(&mut table, "size", destination),
@@ -108,6 +111,7 @@ impl Reading {
                 with_holes(text, &["n"], "n")
             }),
             sizes,
+            size_hint,
             size_echo: parsed(&mut table, "size_echo", said),
             total: parsed(&mut table, "total", said),
             total_kind: parsed(&mut table, "total_kind", total_kind)
@@ -219,10 +223,16 @@ fn token(table: &mut Table<'_>) -> Option<TokenStyle> {
         dangling: table.bool("dangling").unwrap_or(false),
         size_locked: table.bool("size_locked").unwrap_or(false),
         anchored: table.bool("anchored").unwrap_or(false),
+        numbers: numbers(table),
         ttl_s: table.integer("ttl_s", 1..=31_536_000_u64),
         send: send?,
         next: next?,
     })
+}
+
+/// Whether positions go out as numbers.
+fn numbers(table: &mut Table<'_>) -> bool {
+    table.word("as", &[("int", true)]).unwrap_or(false)
 }
 
 fn link(table: &mut Table<'_>) -> Option<Style> {
@@ -252,13 +262,25 @@ fn host(text: &str) -> Result<String, String> {
     }
 }
 
+/// What leads from page to page has no page past its end: a refusal means a position that the CRM no longer knows.
+fn refuse_ends(table: &Table<'_>, style: &Style) {
+    let chain = matches!(
+        style,
+        Style::Token(_) | Style::Link { .. } | Style::Keyset { .. }
+    );
+    if chain && table.has("past_end") {
+        let why =
+            "`past_end` does nothing here: along tokens, links and keys no page lies past the end";
+        table.problem(&table.place_of("past_end"), why);
+    }
+}
+
 /// Where a page's number tells its place, every page must have the size asked for.
-fn refuse_other_sizes(table: &mut Table<'_>, style: &Style) {
+fn refuse_other_sizes(table: &Table<'_>, style: &Style, hinted: bool) {
     let by_size = matches!(
         style,
         Style::Page { .. } | Style::Offset { aligned: true, .. }
     );
-    let hinted = table.bool("size_hint") == Some(true);
     for (key, given) in [("size_hint", hinted), ("size_echo", table.has("size_echo"))] {
         if given && by_size {
             table.problem(

@@ -1,12 +1,13 @@
 //! Links and tokens as CRMs write them: what is no end is none, and what leads on is followed as it stands.
 
-use super::{FIELDS, first, listing, listing_with, page_of, token};
+use super::{FIELDS, first, ids, listing, listing_with, page_of, token};
 use crate::support::crm::{Crm, Play, call, file, source};
 use crmql::model::{CustomerStatus, Filter};
 use crmql::source::{CustomerSource, Page, Position, SourceError, SourceErrorKind};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const LINK: &str = "kind = \"link\", next = \"/next\"";
+const TOKEN: &str = "kind = \"token\", send = \"query:t\", next = \"/next\"";
 
 fn is_malformed(read: &Result<Page, SourceError>) -> bool {
     matches!(read, Err(error) if error.kind == SourceErrorKind::Malformed)
@@ -193,5 +194,122 @@ async fn a_link_is_followed_as_it_stands_but_for_the_credential() {
         // The page leads to itself, which is an error of its own here.
         drop(page_of(&source, next, 2).await);
         assert_eq!(crm.seen()[1].target, target);
+    }
+}
+
+/// Where nothing is said of more, nothing is known: a token leads on, and a full page may have another behind it.
+#[tokio::test]
+async fn a_word_for_more_that_is_not_there_ends_nothing() {
+    let more = |value: Value| {
+        let mut body = json!({ "data": [{ "id": 1 }, { "id": 2 }], "next": "t" });
+        if value != json!("absent") {
+            body["more"] = value;
+        }
+        body
+    };
+    for (value, said) in [
+        (json!("absent"), None),
+        (json!(null), Some(false)),
+        (json!(false), Some(false)),
+        (json!(true), Some(true)),
+    ] {
+        let crm = Crm::json(more(value.clone())).await;
+        let file = listing(&format!("{TOKEN}, more = \"/more\""));
+        let page = first(&crm, &file).await.unwrap();
+        assert_eq!(page.more, said, "{value}");
+        assert_eq!(page.next.is_some(), said != Some(false), "{value}");
+        let offset =
+            "kind = \"offset\", offset = \"query:o\", size = \"query:n\", more = \"/more\"";
+        let page = first(&crm, &listing(offset)).await.unwrap();
+        assert_eq!(page.more, said, "{value}");
+    }
+}
+
+/// A body tells numbers from texts, and a CRM may, too.
+#[tokio::test]
+async fn tokens_and_keys_go_into_a_body_as_the_numbers_that_they_are() {
+    for (style, at, sent) in [
+        (
+            "kind = \"token\", send = \"body:/after\", next = \"/next\"",
+            token("17"),
+            json!("17"),
+        ),
+        (
+            "kind = \"token\", send = \"body:/after\", next = \"/next\", as = \"int\"",
+            token("17"),
+            json!(17),
+        ),
+        (
+            "kind = \"token\", send = \"body:/after\", next = \"/next\", prev = \"/prev\", send_prev = \"body:/before\", as = \"int\"",
+            token(">18446744073709551615"),
+            json!(u64::MAX),
+        ),
+        (
+            "kind = \"keyset\", send = \"body:/after\", key = \"last:/id\", size = \"query:n\", as = \"int\"",
+            Position::After("7".into()),
+            json!(7),
+        ),
+    ] {
+        let crm = Crm::json(json!({ "data": [] })).await;
+        let text = listing(style).replace("GET /c", "POST /c");
+        page_of(&source(&crm, &text), at, 2).await.unwrap();
+        assert_eq!(crm.only().json()["after"], sent, "{style}");
+    }
+    let style = "kind = \"token\", send = \"query:t\", next = \"/next\", as = \"int\"";
+    let crm = Crm::json(json!({ "data": [{ "id": 1 }], "next": "x7" })).await;
+    let source = source(&crm, &listing(style));
+    let next = page_of(&source, Position::Start, 2).await.unwrap().next;
+    let read = page_of(&source, next.unwrap(), 2).await;
+    assert!(is_malformed(&read), "{read:?}");
+    assert_eq!(crm.seen().len(), 1);
+}
+
+/// A page that is short because its CRM gives no longer ones is not the whole list.
+#[tokio::test]
+async fn a_total_of_a_page_is_none_where_the_crm_may_answer_another_size() {
+    let offset = "kind = \"offset\", offset = \"query:o\", size = \"query:n\"";
+    let sized = format!("{TOKEN}, size = \"query:n\"");
+    let body = json!({ "data": [{ "id": 1 }], "n": 1 });
+    let leading = json!({ "data": [{ "id": 1 }], "n": 1, "next": "t" });
+    for (style, body, total) in [
+        (offset.to_owned(), &body, Some(1)),
+        (format!("{offset}, size_hint = true"), &body, None),
+        (sized.clone(), &body, Some(1)),
+        (sized, &leading, None),
+        (TOKEN.to_owned(), &leading, None),
+    ] {
+        let file = listing(&format!("{style}, total = \"/n\", total_kind = \"page\""));
+        let crm = Crm::json(body.clone()).await;
+        let page = first(&crm, &file).await.unwrap();
+        assert_eq!(page.total, total, "{style}");
+    }
+}
+
+/// The first page is never past the end: an echo that does not fit there says that the file or the CRM is wrong.
+#[tokio::test]
+async fn an_echo_that_does_not_fit_hides_no_first_page() {
+    for (style, name, echo) in [
+        (
+            "kind = \"page\", page = \"query:p\", size = \"query:n\", echo = \"/at\"",
+            "at",
+            0,
+        ),
+        (
+            "kind = \"offset\", offset = \"query:o\", size = \"query:n\", echo = \"/at\"",
+            "at",
+            1,
+        ),
+    ] {
+        let crm = Crm::json(json!({ "data": [{ "id": 1 }], name: echo })).await;
+        let source = source(&crm, &listing(style));
+        for at in [Position::Start, Position::Index(0)] {
+            let read = page_of(&source, at, 2).await;
+            assert!(is_malformed(&read), "{style}: {read:?}");
+        }
+        let later = page_of(&source, Position::Index(4), 2).await.unwrap();
+        assert!(later.past_end && later.rows.is_empty());
+        let crm = Crm::json(json!({ "data": [], name: echo })).await;
+        let page = first(&crm, &listing(style)).await.unwrap();
+        assert_eq!(ids(&page), [""; 0]);
     }
 }

@@ -6,6 +6,16 @@ use super::{GOOD, problems_of, problems_with};
 const CASES: &[(&str, &str, &str)] = &[
     (
         PAGE,
+        "kind = \"token\", send = \"query:t\", next = \"/next\", past_end = { status = [400] },",
+        "`past_end` does nothing here: along tokens, links and keys no page lies past the end",
+    ),
+    (
+        PAGE,
+        "kind = \"offset\", offset = \"query:o\", past_end = { status = [400] },",
+        "",
+    ),
+    (
+        PAGE,
         "kind = \"link\", next = \"/next\", hosts = [\"Acme.example.com:8443\", \"m\u{fc}ller.example\"],",
         "",
     ),
@@ -18,6 +28,11 @@ const CASES: &[(&str, &str, &str)] = &[
         PAGE,
         "kind = \"link\", next = \"/next\", hosts = [\"acme.example.com/v1\"],",
         "`acme.example.com/v1` is no host",
+    ),
+    (
+        PAGE,
+        "kind = \"token\", send = \"query:t\", next = \"/next\", as = \"date\",",
+        "unknown word: `date`; accepted: int",
     ),
     (
         TIER,
