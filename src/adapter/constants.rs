@@ -1,6 +1,7 @@
 //! Constant members of a body: their texts are templates, and `{id}` stands for the customer's id.
 
 use super::place::{JsonPath, Part, Step, Template};
+use super::wire;
 use serde_json::Value;
 
 /// The customer that a request is about.
@@ -62,9 +63,9 @@ impl Constant {
 fn named(template: &Template, about: Option<About<'_>>) -> Value {
     if let Some(About { id, counted: true }) = about
         && let [Part::Hole(_)] = template.parts()
-        && let Ok(number) = id.parse::<i64>()
+        && let Some(number) = wire::integer(id)
     {
-        return Value::from(number);
+        return number;
     }
     let id = about.map(|about| about.id);
     let text = template.fill(|name| id.filter(|_| name == "id"));

@@ -1,5 +1,5 @@
 //! Batches whose ids are one parameter, given several times. Many a server keeps only the first or the last of such: then all but
-//! one customer seem absent.
+//! one customer seem absent, or all of them where that one is.
 
 use super::Adapter;
 use super::fetch::Fetched;
@@ -62,13 +62,13 @@ impl Adapter {
     }
 }
 
-/// Whether of several ids the first or the last alone was found.
+/// Whether of several ids the first or the last alone was found, or none: the one that was kept may be nobody's.
 fn is_doubtful(read: &[Fetched]) -> bool {
     let [first, between @ .., last] = read else {
         return false;
     };
-    let alone = |one, other| is_found(one) && is_absent(other);
-    (alone(first, last) || alone(last, first)) && between.iter().all(is_absent)
+    let lacks = |one, other: &Fetched| is_absent(one) && other.is_ok();
+    (lacks(first, last) || lacks(last, first)) && between.iter().all(is_absent)
 }
 
 fn is_found(read: &Fetched) -> bool {

@@ -8,8 +8,9 @@ use super::place::{Pointer, find};
 use super::wire;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::upstream::{Fault, RateSaid, Reply};
-use http::header::{DATE, RETRY_AFTER};
+use http::header::{DATE, HeaderValue, LINK, RETRY_AFTER};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The longest wait that is passed on; a longer one counts as this.
@@ -95,22 +96,37 @@ pub fn text_at(pointer: &Pointer, body: &Value, reply: &Reply) -> Option<String>
 pub fn header_text(pointer: &Pointer, reply: &Reply) -> Option<String> {
     match pointer {
         Pointer::Header(name, capture) => {
-            let value = reply.headers.get(name)?.to_str().ok()?;
+            let value = characters(reply.headers.get(name)?);
             match capture {
                 Some(regex) => regex
-                    .captures(value)?
+                    .captures(&value)?
                     .get(1)
                     .map(|found| found.as_str().to_owned()),
-                None => Some(value.to_owned()),
+                None => Some(value.into_owned()),
             }
         }
         Pointer::Link(rel) => reply
             .headers
-            .get_all(http::header::LINK)
+            .get_all(LINK)
             .iter()
-            .find_map(|value| link_target(value.to_str().ok()?, rel)),
+            .find_map(|value| link_target(&characters(value), rel)),
         Pointer::Body(_) | Pointer::Last(_) => None,
     }
+}
+
+/// A header's text. Bytes beyond ASCII are UTF-8, or else a character each, as HTTP had it first.
+fn characters(value: &HeaderValue) -> Cow<'_, str> {
+    let bytes = value.as_bytes();
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => bytes.iter().copied().map(char::from).collect(),
+    }
+}
+
+/// Whether what a pointer did not find in the headers is not there, rather than behind a quote or a bracket that does not close.
+pub fn is_told(pointer: &Pointer, reply: &Reply) -> bool {
+    let mut links = reply.headers.get_all(LINK).iter();
+    !matches!(pointer, Pointer::Link(_)) || links.all(|value| closes(&characters(value)))
 }
 
 /// The target of a relation in a `Link` header (RFC 8288): `<target>; rel="next"`.
@@ -129,25 +145,44 @@ fn link_target(value: &str, rel: &str) -> Option<String> {
 
 /// The parts of a header's value between these marks, but for those within quotes or angle brackets.
 fn parts(value: &str, mark: char) -> impl Iterator<Item = &str> {
-    let mut within = None;
-    let mut is_escaped = false;
-    value.split(move |char| match within {
-        Some(end) => {
-            if char == end && !is_escaped {
-                within = None;
-            }
-            is_escaped = char == '\\' && end == '"' && !is_escaped;
-            false
-        }
-        None => {
-            within = match char {
+    let mut within = Within::default();
+    value.split(move |char| within.pass(char) && char == mark)
+}
+
+/// Whether every quote and angle bracket of a header's value closes.
+fn closes(value: &str) -> bool {
+    let mut within = Within::default();
+    for char in value.chars() {
+        within.pass(char);
+    }
+    within.end.is_none()
+}
+
+/// What a place in a header's value lies within.
+#[derive(Default)]
+struct Within {
+    /// What closes it.
+    end: Option<char>,
+    is_escaped: bool,
+}
+
+impl Within {
+    /// Passes a character; whether it stands outside of quotes and angle brackets.
+    fn pass(&mut self, char: char) -> bool {
+        let Some(end) = self.end else {
+            self.end = match char {
                 '"' => Some('"'),
                 '<' => Some('>'),
                 _ => None,
             };
-            char == mark
+            return true;
+        };
+        if char == end && !self.is_escaped {
+            self.end = None;
         }
-    })
+        self.is_escaped = char == '\\' && end == '"' && !self.is_escaped;
+        false
+    }
 }
 
 /// How long to wait: the longest of what the CRM says. A reset counts only when the limit is used up.
@@ -291,6 +326,28 @@ mod tests {
             assert_eq!(next.as_deref(), Some("https://a/x?p=3"), "{value}");
         }
         assert_eq!(link_target("nonsense", "next"), None);
+    }
+
+    #[test]
+    fn a_header_may_hold_bytes_that_are_no_ascii() {
+        for bytes in [&b"M\xfcller"[..], b"M\xc3\xbcller"] {
+            let mut reply = Reply {
+                status: 200,
+                headers: http::HeaderMap::new(),
+                body: bytes::Bytes::new(),
+            };
+            let value = [b"</c?q=", bytes, b">; rel=\"next\""].concat();
+            let value = http::HeaderValue::from_bytes(&value).unwrap();
+            reply.headers.insert("link", value.clone());
+            reply.headers.insert("x-next", value);
+            for (pointer, text) in [
+                ("link:next", "/c?q=M\u{fc}ller"),
+                ("header:X-Next~<(.*)>", "/c?q=M\u{fc}ller"),
+            ] {
+                let pointer = Pointer::parse(pointer).unwrap();
+                assert_eq!(header_text(&pointer, &reply).as_deref(), Some(text));
+            }
+        }
     }
 
     #[test]

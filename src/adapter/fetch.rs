@@ -5,6 +5,7 @@ use super::faults::{self, malformed};
 use super::filter::push_ids;
 use super::judge::{Judge, refused_read};
 use super::list::{Batch, refused_list};
+use super::lookup::Listed;
 use super::manifest::{Get, GetMany, Gone, Manifest, Route};
 use super::mapping::{Came, CustomerMap};
 use super::native;
@@ -13,10 +14,9 @@ use super::place::JsonPath;
 use super::refusal::Refusal;
 use super::tries::{Failed, Repeat};
 use super::unchanged::Heard;
-use crate::model::{Customer, DateTime, Filter, LocalId, Native, NativeFinder, Stamp};
-use crate::source::{
-    Call, CustomerRef, CustomerSource, Paging, Position, Row, SourceError, SourceErrorKind,
-};
+use super::wire;
+use crate::model::{Customer, DateTime, LocalId, Native, NativeFinder, Stamp};
+use crate::source::{Call, CustomerRef, Row, SourceError, SourceErrorKind};
 use crate::upstream::Reply;
 use futures_util::future::join_all;
 use std::collections::HashMap;
@@ -80,9 +80,7 @@ impl Adapter {
             .any(|word| word == text);
         let leads_on = self.manifest.http.plain_ids && text.contains(['/', '\\']);
         let counts = self.manifest.counts_ids();
-        let plain_number = text
-            .parse::<i64>()
-            .is_ok_and(|number| number.to_string() == text);
+        let plain_number = wire::integer(text).is_some();
         !reserved && !leads_on && (!counts || plain_number)
     }
 
@@ -162,7 +160,7 @@ impl Adapter {
         let rows = match (&self.manifest.get_many, &self.get_many) {
             (Some(GetMany::Route { .. }), Some(batch)) => {
                 let rows = self.batch_rows(call, batch, ids).await;
-                rows.map(|rows| (rows, true))
+                rows.map(|rows| (rows, Ok(())))
             }
             _ => Box::pin(self.listed_rows(call, ids)).await,
         };
@@ -198,54 +196,6 @@ impl Adapter {
             .map_err(|refusal| refused_list(refusal.error))?;
         batch.read(&self.manifest, &reply, self.upstream.settings().answer_rows)
     }
-
-    /// The rows, through the list's filter by id, and whether they are all that there are.
-    async fn listed_rows(
-        &self,
-        call: &Call,
-        ids: &[LocalId],
-    ) -> Result<(Vec<Row>, bool), SourceError> {
-        let filter = Filter {
-            ids: Some(ids.to_vec()),
-            ..Filter::default()
-        };
-        let unserved = |_| {
-            SourceError::new(
-                SourceErrorKind::Unsupported,
-                "the CRM's list cannot be narrowed to these ids",
-            )
-        };
-        let plan = self.plan(&filter, None).map_err(unserved)?;
-        let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-        let size = match plan.paging {
-            Paging::Page(sizes) | Paging::Offset(sizes) | Paging::Keyset { sizes, .. } => {
-                count.clamp(sizes.min, sizes.max)
-            }
-            Paging::Token(walk) | Paging::Link(walk) => walk
-                .sizes
-                .map_or(count, |sizes| count.clamp(sizes.min, sizes.max)),
-            Paging::None => count,
-        };
-        let mut page = self.list_page(call, &plan, &Position::Start, size).await?;
-        let mut rows = std::mem::take(&mut page.rows);
-        // A CRM that gives fewer rows at once than its pages say is asked for the others.
-        let mut pages = 1;
-        while page.cut && rows.len() < ids.len() && matches!(plan.paging, Paging::Offset(_)) {
-            let at = Position::Index(rows.len() as u64);
-            page = self.list_page(call, &plan, &at, size).await?;
-            pages += 1;
-            if page.rows.is_empty() {
-                break;
-            }
-            rows.append(&mut page.rows);
-        }
-        let more = page.next.is_some()
-            || page.more == Some(true)
-            || page.total.is_some_and(|total| total > rows.len() as u64)
-            // Rows that went or came between two pages may have hidden one.
-            || (rows.len() < ids.len() && (page.cut || pages > 1));
-        Ok((rows, !more))
-    }
 }
 
 /// A customer that is known, with what the CRM says now of using its record again.
@@ -261,7 +211,7 @@ fn renewed(known: &CustomerRef, stamp: Arc<Stamp>) -> CustomerRef {
 
 /// Puts rows in the order of the ids asked. Where the rows are not all, or one of them was not asked for (so that the CRM
 /// did not narrow its answer), an absent id proves nothing.
-fn spread(ids: &[LocalId], (rows, all): (Vec<Row>, bool)) -> Vec<Fetched> {
+fn spread(ids: &[LocalId], (rows, whole): Listed) -> Vec<Fetched> {
     let mut found: HashMap<LocalId, Option<CustomerRef>> = HashMap::with_capacity(rows.len());
     let mut strangers = false;
     let mut unreadable = false;
@@ -283,10 +233,7 @@ fn spread(ids: &[LocalId], (rows, all): (Vec<Row>, bool)) -> Vec<Fetched> {
             "the CRM answered customers that were not asked for",
         )),
         (_, true) => Err(malformed("a record of the CRM's answer has no usable id")),
-        _ if !all => Err(malformed(
-            "the CRM answered only a part of the customers asked for",
-        )),
-        _ => Ok(None),
+        _ => whole.clone().map(|()| None),
     };
     ids.iter()
         .map(|id| {

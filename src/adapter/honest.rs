@@ -4,24 +4,33 @@
 //! against it. Rows that the gateway checks again itself are not judged here: those are left out, and nothing is wrong.
 
 use super::faults::malformed;
+use super::manifest::Manifest;
 use crate::model::{
-    Customer, CustomerOrderField, DateTime, DeletedFilter, Filter, Order, OrderDirection,
+    Customer, CustomerOrderField, DateTime, DeletedFilter, Filter, Native, Order, OrderDirection,
 };
 use crate::source::{ListPlan, Page, Row, SourceError};
+use jiff::SignedDuration;
 
 /// Customers who may be found by an address or a time that they do not show.
 const ODD_ONES: usize = 2;
 
+/// By so many digits from the end two phone numbers are told apart.
+const LAST_DIGITS: usize = 4;
+
+/// How far a time that names no zone may stand back behind the one before it: in one night of a year a clock shows an hour twice.
+const CLOCK_CHANGE: SignedDuration = SignedDuration::from_hours(2);
+
 /// An error where a row contradicts the filter, or two rows the order, that the CRM was asked for.
-pub fn check(plan: &ListPlan, page: &Page) -> Result<(), SourceError> {
+pub fn check(manifest: &Manifest, plan: &ListPlan, page: &Page) -> Result<(), SourceError> {
     let promised = promised(&plan.filter, &plan.residual);
     if customers(page).any(|customer| promised.is_contradicted_by(customer))
         || ignores_email(&promised, page)
         || ignores_times(&promised, page)
+        || ignores_phone(plan, page)
     {
         return Err(malformed("the CRM answers rows that its filter leaves out"));
     }
-    if is_in_order(plan, page) {
+    if is_in_order(manifest, plan, page) {
         Ok(())
     } else {
         Err(malformed(
@@ -31,17 +40,21 @@ pub fn check(plan: &ListPlan, page: &Page) -> Result<(), SourceError> {
 }
 
 /// Whether the rows stand in the order that was asked for. How CRMs compare texts and words is their own.
-fn is_in_order(plan: &ListPlan, page: &Page) -> bool {
+fn is_in_order(manifest: &Manifest, plan: &ListPlan, page: &Page) -> bool {
     let Some(Order { field, direction }) = plan.order else {
         return true;
     };
-    let moments = |of: fn(&Customer) -> Option<DateTime>| {
+    let moments = |name: &str, of: fn(&Customer) -> Option<DateTime>| {
         let moments: Vec<DateTime> = customers(page).filter_map(of).collect();
-        are_sorted(&moments, direction)
+        let local = || {
+            let shown = customers(page).find(|customer| of(customer).is_some());
+            shown.is_some_and(|one| is_local(manifest, name, one))
+        };
+        are_sorted(&moments, direction) || (are_nearly_sorted(&moments, direction) && local())
     };
     match field {
-        CustomerOrderField::CreatedAt => moments(|customer| customer.created_at),
-        CustomerOrderField::UpdatedAt => moments(|customer| customer.updated_at),
+        CustomerOrderField::CreatedAt => moments("createdAt", |customer| customer.created_at),
+        CustomerOrderField::UpdatedAt => moments("updatedAt", |customer| customer.updated_at),
         CustomerOrderField::Id if plan.numeric_ids => {
             let number = |customer: &Customer| customer.id.as_str().parse::<u128>().ok();
             let numbers: Vec<u128> = customers(page).filter_map(number).collect();
@@ -49,6 +62,31 @@ fn is_in_order(plan: &ListPlan, page: &Page) -> bool {
         }
         _ => true,
     }
+}
+
+/// Whether the time of a record is a text that names no zone.
+fn is_local(manifest: &Manifest, field: &str, customer: &Customer) -> bool {
+    let Some(record) = customer.native.as_ref().and_then(Native::value) else {
+        return false;
+    };
+    let fields = manifest.fields.get(field).into_iter();
+    let mut places = fields.flat_map(|field| &field.read);
+    let text = places.find_map(|place| place.find(&record)?.as_str());
+    // What stands behind the day: a zone is letters, or how far it is from UTC.
+    let time = text.and_then(|text| text.get(11..));
+    let zoned = |c: char| c.is_alphabetic() || matches!(c, '+' | '-');
+    time.is_some_and(|time| !time.contains(zoned))
+}
+
+/// Whether moments stand in order, but for clocks that were put back.
+fn are_nearly_sorted(moments: &[DateTime], direction: OrderDirection) -> bool {
+    let (before, after) = (moments.iter(), moments.iter().skip(1));
+    let steps = before.zip(after).map(|(before, after)| match direction {
+        OrderDirection::Asc => before.0.duration_since(after.0),
+        OrderDirection::Desc => after.0.duration_since(before.0),
+    });
+    let back: Vec<SignedDuration> = steps.filter(SignedDuration::is_positive).collect();
+    back.len() <= ODD_ONES && back.iter().all(|step| *step <= CLOCK_CHANGE)
 }
 
 fn are_sorted<T: Ord>(values: &[T], direction: OrderDirection) -> bool {
@@ -69,6 +107,27 @@ fn ignores_email(promised: &Filter, page: &Page) -> bool {
         customer.email.is_some() && !asked.matches(customer, jiff::civil::Date::ZERO)
     };
     customers(page).filter(shows_another).count() > ODD_ONES
+}
+
+/// Whether several customers of a page show a phone number, and none the one that was asked for, by its last digits: how numbers
+/// are written differs before these.
+fn ignores_phone(plan: &ListPlan, page: &Page) -> bool {
+    let Some(asked) = plan
+        .filter
+        .phone
+        .as_deref()
+        .filter(|_| plan.residual.phone.is_none())
+    else {
+        return false;
+    };
+    let asked = last_digits(asked);
+    let shown = || customers(page).filter_map(|customer| customer.phone.as_ref());
+    shown().count() > ODD_ONES && !shown().any(|phone| last_digits(&phone.number) == asked)
+}
+
+fn last_digits(number: &str) -> Vec<char> {
+    let digits = number.chars().rev().filter(char::is_ascii_digit);
+    digits.take(LAST_DIGITS).collect()
 }
 
 /// Whether most customers of a page are out of the times that were asked for. A few may show another time than the CRM goes by.

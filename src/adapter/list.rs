@@ -100,7 +100,7 @@ impl Adapter {
         }
         let asked = Asked { at, size, from };
         let mut page = self.page_of(route, listing, &reply, &asked)?;
-        honest::check(plan, &page)?;
+        honest::check(&self.manifest, plan, &page)?;
         page.complete = route.complete;
         page.lasts = route.page.lasts();
         page.stamp = self.stamp(method, &reply);

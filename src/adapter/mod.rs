@@ -20,6 +20,7 @@ mod honest;
 mod judge;
 mod library;
 mod list;
+mod lookup;
 pub mod manifest;
 mod mapping;
 mod native;
@@ -174,8 +175,8 @@ impl Adapter {
             capabilities: capabilities::derive(&manifest),
             upstream: Arc::new(upstream),
             hosts: Hosts {
+                others: link_hosts(&manifest, &base),
                 base,
-                others: link_hosts(&manifest),
                 credential: auth.query_name().map(str::to_owned),
             },
             create: writing(manifest.create.as_ref())?,
@@ -284,7 +285,7 @@ fn settings(manifest: &Manifest, mut settings: Settings) -> Settings {
     settings
 }
 
-fn link_hosts(manifest: &Manifest) -> Vec<String> {
+fn link_hosts(manifest: &Manifest, base: &Url) -> Vec<String> {
     let hosts = manifest
         .lists
         .iter()
@@ -292,7 +293,10 @@ fn link_hosts(manifest: &Manifest) -> Vec<String> {
             manifest::Style::Link { hosts, .. } => Some(hosts.clone()),
             _ => None,
         });
-    hosts.flatten().collect()
+    hosts
+        .flatten()
+        .filter_map(|host| paging::authority(base.scheme(), &host))
+        .collect()
 }
 
 #[async_trait]

@@ -6,6 +6,7 @@ use jiff::civil;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use std::str::FromStr;
 
 /// The first moment that RFC 3339 has a form for: 0000-01-01T00:00:00Z.
 const FIRST: Timestamp = Timestamp::constant(-62_167_219_200, 0);
@@ -159,6 +160,17 @@ pub fn whole(leaf: &Leaf<'_>) -> Option<i64> {
     }
 }
 
+/// A whole number as JSON has it, of those that fit 64 bits. A text that would come back as another, as `007`, is none.
+pub fn integer(text: &str) -> Option<Value> {
+    fn plain<N: FromStr + ToString + Into<Value>>(text: &str) -> Option<Value> {
+        let number = text.parse::<N>().ok();
+        number
+            .filter(|number| number.to_string() == text)
+            .map(Into::into)
+    }
+    plain::<i64>(text).or_else(|| plain::<u64>(text))
+}
+
 /// Reads a day; the time of a moment is left aside, because a birth date has none.
 pub fn read_date(leaf: &Leaf<'_>, format: &WireFormat) -> Option<civil::Date> {
     any_date(leaf, format).filter(|day| day.year() >= 0)
@@ -277,11 +289,14 @@ impl WireFormat {
     }
 }
 
-/// A moment as HTTP writes it (`Sun, 06 Nov 1994 08:49:37 GMT`).
+/// A moment as HTTP writes it (`Sun, 06 Nov 1994 08:49:37 GMT`), or in one of the two forms of old that must be read as well.
 pub fn read_http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(text.trim())
-        .ok()
-        .map(|time| time.timestamp())
+    let text = text.trim();
+    let of_old = |pattern| read_pattern(text, pattern, Offset::UTC);
+    let time = jiff::fmt::rfc2822::parse(text).ok();
+    time.map(|time| time.timestamp())
+        .or_else(|| of_old("%A, %d-%b-%y %H:%M:%S GMT"))
+        .or_else(|| of_old("%a %b %e %H:%M:%S %Y"))
 }
 
 /// A JSON scalar as a query, header or form value; `None` for arrays and objects.
@@ -400,6 +415,26 @@ mod tests {
             None,
             "out of range is no time"
         );
+    }
+
+    #[test]
+    fn a_date_of_http_has_three_forms() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            let read = read_http_date(text).map(|time| time.to_string());
+            assert_eq!(read.as_deref(), Some("1994-11-06T08:49:37Z"), "{text}");
+        }
+        let two_digits = read_http_date("Tuesday, 06-Nov-29 08:49:37 GMT");
+        assert_eq!(
+            two_digits.map(|time| time.to_string()).as_deref(),
+            Some("2029-11-06T08:49:37Z")
+        );
+        for text in ["", "soon", "Sun Nov 1994", "Sunday, 06-Nov-94", "6 Nov 94"] {
+            assert_eq!(read_http_date(text), None, "{text}");
+        }
     }
 
     #[test]

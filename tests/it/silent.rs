@@ -193,6 +193,8 @@ async fn a_batch_of_which_the_crm_kept_one_id_loses_nobody() {
             (vec![1, 2, 3, 4], 4),
             (vec![1, 2], 2),
             (vec![4, 5, 90, 91, 6], 3),
+            (vec![1, 2, 99], 2),
+            (vec![99, 1, 2], 2),
         ] {
             let ids: Vec<String> = asked
                 .iter()

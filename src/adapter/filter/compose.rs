@@ -60,12 +60,20 @@ impl Compose {
         draft.put(&self.into, value)
     }
 
+    /// How many conditions a filter makes.
+    pub(super) fn conditions(&self, served: &Served<'_>) -> usize {
+        if self.says_each(served.key, served.wire) {
+            served.values.len()
+        } else {
+            1
+        }
+    }
+
     /// A filter's conditions: one, but for tags that must all be there where the condition itself says how it compares one of
     /// them.
     fn one_by_one<'s>(&self, served: &'s Served<'s>) -> impl Iterator<Item = Served<'s>> {
         let each = self.says_each(served.key, served.wire);
-        let parts = if each { served.values.len() } else { 1 };
-        (0..parts).map(move |at| Served {
+        (0..self.conditions(served)).map(move |at| Served {
             key: served.key,
             wire: served.wire,
             values: match served.values.get(at).filter(|_| each) {

@@ -122,19 +122,23 @@ impl ListRoute {
         }
         let mut served = self.served(manifest, filter);
         served.extend(self.excluded(filter));
-        let composed = |served: &&Served<'_>| matches!(served.wire.to, FilterTarget::Field(_));
-        let names: Vec<_> = served
-            .iter()
-            .filter(composed)
-            .map(|one| one.key.word())
-            .collect();
-        let most = self.compose.as_ref().and_then(|compose| compose.max);
-        if let Some(most) = most.filter(|most| names.len() > *most) {
-            let why = format!("at most {most} together");
-            unserved.push(Missing::limited(&names.join(", "), &why));
-        }
+        unserved.extend(self.too_many(&served));
         unserved.extend(self.clashing(&served));
         unserved
+    }
+
+    /// Filters that make more conditions than one expression may have.
+    fn too_many(&self, served: &[Served<'_>]) -> Option<Missing> {
+        let compose = self.compose.as_ref()?;
+        let most = compose.max?;
+        let composed: Vec<_> = served
+            .iter()
+            .filter(|served| matches!(served.wire.to, FilterTarget::Field(_)))
+            .collect();
+        let conditions: usize = composed.iter().map(|one| compose.conditions(one)).sum();
+        let names: Vec<_> = composed.iter().map(|one| one.key.word()).collect();
+        let why = format!("at most {most} together");
+        (conditions > most).then(|| Missing::limited(&names.join(", "), &why))
     }
 
     /// Filters that would go to one place: of two values there one would be lost.
@@ -269,11 +273,11 @@ fn translate(wire: &FilterWire, key: FilterKey, value: &Value) -> Result<(Value,
     }
     match &wire.format {
         Some(WireFormat::Int) => {
-            let number = value
-                .as_i64()
-                .or_else(|| number(value.as_str()?))
-                .ok_or("a whole number")?;
-            Ok((Value::from(number), false))
+            let number = match value.as_str() {
+                Some(text) => wire::integer(text),
+                None => value.as_i64().map(Value::from),
+            };
+            Ok((number.ok_or("a whole number")?, false))
         }
         _ => Ok((value.clone(), false)),
     }
@@ -304,12 +308,6 @@ fn translate_time(wire: &FilterWire, key: FilterKey, time: jiff::Timestamp) -> (
         time.checked_add(widen)
     };
     (wire::write_time(moved.unwrap_or(time), format), coarse)
-}
-
-/// A whole number that is written as CRMs write theirs: with zeros or a plus before it, it would be another id.
-fn number(text: &str) -> Option<i64> {
-    let number: i64 = text.parse().ok()?;
-    (number.to_string() == text).then_some(number)
 }
 
 fn send(served: &Served<'_>, to: &Destination, draft: &mut Draft<'_>) -> Result<(), Unplaceable> {
@@ -361,7 +359,7 @@ pub fn push_ids(wire: &FilterWire, ids: &[&str], draft: &mut Draft<'_>) -> Resul
     };
     let one = |id: &&str| -> Result<Value, Unplaceable> {
         let value = match wire.format {
-            Some(WireFormat::Int) => Value::from(number(id).ok_or(Unplaceable)?),
+            Some(WireFormat::Int) => wire::integer(id).ok_or(Unplaceable)?,
             _ => Value::from(*id),
         };
         Ok(wire

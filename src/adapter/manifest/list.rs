@@ -65,6 +65,8 @@ pub struct Paginator {
     pub size_format: Option<Template>,
     /// The smallest and largest page size.
     pub sizes: Option<(u32, u32)>,
+    /// Whether the CRM may answer another size than asked.
+    pub size_hint: bool,
     /// The size that the CRM says its page has room for.
     pub size_echo: Option<Pointer>,
     /// The total.
@@ -174,6 +176,8 @@ pub enum Style {
         key: JsonPath,
         /// Where it goes to ask for rows before it.
         send_before: Option<Destination>,
+        /// It goes out as a number.
+        numbers: bool,
     },
     /// Everything at once.
     None,
@@ -198,6 +202,8 @@ pub struct TokenStyle {
     pub size_locked: bool,
     /// A token stands for a row.
     pub anchored: bool,
+    /// Tokens go out as numbers.
+    pub numbers: bool,
     /// How long a token lives, in seconds.
     pub ttl_s: Option<u64>,
 }

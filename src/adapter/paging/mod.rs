@@ -9,10 +9,10 @@ mod offset;
 mod page;
 mod token;
 
-use super::faults::{header_text, malformed};
+use super::faults::{self, header_text, malformed};
 use super::manifest::{Paginator, Style, TotalSaid};
 use super::pick::{Leaf, Picker};
-use super::place::{Destination, JsonPath, Pointer};
+use super::place::{JsonPath, Pointer};
 use super::request::{Draft, Unplaceable};
 use super::wire;
 use crate::source::{Page, Paging, Position, Row, Sizes, SourceError, TotalKind, Walk};
@@ -20,7 +20,7 @@ use crate::upstream::Reply;
 use serde_json::Value;
 use url::Url;
 
-pub use link::Hosts;
+pub use link::{Hosts, authority};
 
 /// The paginator of one route, with the slots its pointers have in the answer.
 #[derive(Debug)]
@@ -178,6 +178,11 @@ impl Pages {
         draft: &mut Draft<'_>,
     ) -> Result<Option<Url>, SourceError> {
         let wrong = |_: Unplaceable| malformed("a position of the list cannot stand in a request");
+        // Of a request that follows a link its headers are sent, and what is kept of its parameters: the size may be either.
+        let links = self.reads_links();
+        if links {
+            self.place_size(size, draft).map_err(wrong)?;
+        }
         let followed = match &self.paginator.style {
             Style::Page { page, first, .. } => page::place(page, *first, at, size, draft)
                 .map_err(wrong)
@@ -188,14 +193,16 @@ impl Pages {
             Style::Token(token) => token::place(token, at, draft).map_err(wrong).map(|()| None),
             Style::Link { keep, .. } => link::place(at, keep, hosts, draft),
             Style::Keyset {
-                send, send_before, ..
-            } => keyset::place(send, send_before.as_ref(), at, draft)
+                send,
+                send_before,
+                numbers,
+                ..
+            } => keyset::place((send, send_before.as_ref()), *numbers, at, draft)
                 .map_err(wrong)
                 .map(|()| None),
             Style::None => Ok(None),
         }?;
-        // A link holds the size it was made with, unless the size goes where no link can hold it.
-        if followed.is_none() || matches!(self.paginator.size, Some(Destination::Header(_))) {
+        if !links {
             self.place_size(size, draft).map_err(wrong)?;
         }
         Ok(followed)
@@ -253,28 +260,51 @@ impl Pages {
                 let exact = page.total.filter(|_| self.total_kind() == TotalKind::Exact);
                 page::read(*first, echo, (pages, exact), said, &mut page)?;
             }
-            Style::Offset { echo, first, .. } => offset::read(
-                *first,
-                self.number(echo.as_ref(), self.slots.echo, said),
-                said,
-                &mut page,
-            ),
+            Style::Offset { echo, first, .. } => {
+                let echo = self.number(echo.as_ref(), self.slots.echo, said);
+                offset::read(*first, echo, said, &mut page)?;
+            }
             Style::Token(token) => {
-                let leaf = self.leaf(Some(&token.next), self.slots.next, said);
+                let leaf = self.lead(Some(&token.next), self.slots.next, said)?;
                 page.next = token::next(token, leaf, page.more)?;
-                let leaf = self.leaf(token.prev.as_ref(), self.slots.prev, said);
+                let leaf = self.lead(token.prev.as_ref(), self.slots.prev, said)?;
                 page.prev = token::prev(token, leaf)?;
             }
             Style::Link { next, prev, .. } => {
                 let from = said.asked.from.as_ref();
-                let leaf = self.leaf(Some(next), self.slots.next, said);
+                let leaf = self.lead(Some(next), self.slots.next, said)?;
                 page.next = link::read(leaf, from, hosts)?.filter(|_| page.more != Some(false));
-                let leaf = self.leaf(prev.as_ref(), self.slots.prev, said);
+                let leaf = self.lead(prev.as_ref(), self.slots.prev, said)?;
                 page.prev = link::read(leaf, from, hosts)?;
             }
             Style::Keyset { .. } | Style::None => {}
         }
+        self.count_no_page(&mut page);
         ends_in_itself(page, said.asked.at)
+    }
+
+    /// Forgets a count of what may be this page alone, where the page leads on.
+    fn count_no_page(&self, page: &mut Page) {
+        let leads_on = page.next.is_some() || page.more == Some(true);
+        if leads_on && self.may_count_a_page() && page.total == Some(page.rows.len() as u64) {
+            page.total = None;
+        }
+    }
+
+    /// What leads on or back. A relation in a header that cannot be read is not one that is missing.
+    fn lead<'de>(
+        &self,
+        pointer: Option<&Pointer>,
+        slot: Option<usize>,
+        said: &Said<'_, 'de>,
+    ) -> Result<Leaf<'de>, SourceError> {
+        let leaf = self.leaf(pointer, slot, said);
+        let told = pointer.is_none_or(|pointer| faults::is_told(pointer, said.reply));
+        if leaf.is_some() || told {
+            Ok(leaf)
+        } else {
+            Err(malformed("the CRM's `Link` header cannot be read"))
+        }
     }
 
     fn leaf<'de>(
@@ -327,21 +357,29 @@ impl Pages {
             TotalSaid::PageOrAll => {
                 let first = matches!(said.asked.at, Position::Start | Position::Index(0));
                 let more_than_page = total > rows as u64;
-                // Where the size should be said and is not, a page may be short because its CRM gives no longer ones.
-                let silent = self.paginator.size_echo.is_some() && self.size(said).is_none();
-                let short = rows < said.asked.size as usize && !cut && !silent;
+                let short = rows < said.asked.size as usize && !cut && self.keeps_size(said);
                 let whole_list = first && total == rows as u64 && short;
                 (more_than_page || whole_list).then_some(total)
             }
         }
     }
 
-    /// The CRM's own word on whether rows remain: true, or anything that is not empty.
+    /// Whether a page that is short is so for want of rows. Where the size should be said and is not, or may be another than
+    /// asked, a page may be short because its CRM gives no longer ones.
+    fn keeps_size(&self, said: &Said<'_, '_>) -> bool {
+        let paginator = &self.paginator;
+        let sized = paginator.sizes.is_some() || matches!(paginator.style, Style::None);
+        let known = sized && paginator.size_echo.is_none() && !paginator.size_hint;
+        known || self.size(said).is_some()
+    }
+
+    /// The CRM's own word on whether rows remain: true, or anything that is not empty. Where nothing stands, nothing is said.
     fn more(&self, said: &Said<'_, '_>) -> Option<bool> {
         let pointer = self.paginator.more.as_ref()?;
         Some(match self.leaf(Some(pointer), self.slots.more, said) {
+            Leaf::Absent | Leaf::Misplaced => return None,
             Leaf::Bool(more) => more,
-            Leaf::Absent | Leaf::Misplaced | Leaf::Null => false,
+            Leaf::Null => false,
             Leaf::Text(text) => {
                 !text.is_empty() && !text.eq_ignore_ascii_case("false") && text != "0"
             }
@@ -353,6 +391,26 @@ impl Pages {
             Leaf::Uint(_) | Leaf::Float(_) => true,
         })
     }
+}
+
+/// What a position holds, as a request has it.
+fn sent(text: &str, numbers: bool) -> Result<Value, Unplaceable> {
+    match numbers {
+        true => wire::integer(text).ok_or(Unplaceable),
+        false => Ok(Value::from(text)),
+    }
+}
+
+/// Takes no rows from an answer that is another page than asked. The first page never lies past the end: what stands on it is not
+/// passed over.
+fn passed_over(at: &Position, page: &mut Page) -> Result<(), SourceError> {
+    let first = matches!(at, Position::Start | Position::Index(0));
+    if first && !page.rows.is_empty() {
+        return Err(malformed("the CRM answers another page than asked"));
+    }
+    page.past_end = true;
+    page.rows.clear();
+    Ok(())
 }
 
 /// A page that leads to itself. Without rows, and without a word that more follow, it hides none: the walk is at its end, and

@@ -1,9 +1,9 @@
 //! A number of rows to skip, which is the position itself, or the number of the row to begin with.
 
-use super::Said;
+use super::{Said, passed_over};
 use crate::adapter::place::Destination;
 use crate::adapter::request::{Draft, Unplaceable};
-use crate::source::{Page, Position};
+use crate::source::{Page, Position, SourceError};
 use serde_json::Value;
 
 /// Asks for the rows from a position on.
@@ -17,12 +17,15 @@ pub fn place(
 }
 
 /// Notices an answer that begins with another row than asked.
-pub fn read(first: u64, echo: Option<u64>, said: &Said<'_, '_>, page: &mut Page) {
-    if let (Some(echo), Some(asked)) = (echo, number(first, said.asked.at))
-        && echo != asked
-    {
-        page.past_end = true;
-        page.rows.clear();
+pub fn read(
+    first: u64,
+    echo: Option<u64>,
+    said: &Said<'_, '_>,
+    page: &mut Page,
+) -> Result<(), SourceError> {
+    match (echo, number(first, said.asked.at)) {
+        (Some(echo), Some(asked)) if echo != asked => passed_over(said.asked.at, page),
+        _ => Ok(()),
     }
 }
 

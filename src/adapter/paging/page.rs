@@ -1,6 +1,6 @@
 //! Numbered pages: the page's number is the position divided by the size.
 
-use super::Said;
+use super::{Said, passed_over};
 use crate::adapter::faults::malformed;
 use crate::adapter::place::Destination;
 use crate::adapter::request::{Draft, Unplaceable};
@@ -37,8 +37,7 @@ pub fn read(
     let another = echo.is_some_and(|echo| echo != asked);
     let beyond = pages.is_some_and(|pages| asked - first >= pages) && asked > first;
     if another || beyond {
-        page.past_end = true;
-        page.rows.clear();
+        passed_over(said.asked.at, page)?;
     }
     let start = (asked - first).saturating_mul(u64::from(said.asked.size));
     if !page.rows.is_empty() && page.total.is_some_and(|total| total <= start) && pages.is_some() {

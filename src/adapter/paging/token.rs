@@ -1,12 +1,12 @@
 //! An opaque token leads to the next page. What ends the walk is declared; a word that says "more" never brings a missing
 //! token back.
 
+use super::sent;
 use crate::adapter::faults::malformed;
 use crate::adapter::manifest::{EndSign, TokenStyle};
 use crate::adapter::pick::Leaf;
 use crate::adapter::request::{Draft, Unplaceable};
 use crate::source::{Position, SourceError};
-use serde_json::Value;
 
 /// What stands before the text of a token where tokens that lead back are sent to a place of their own.
 const BACK: &str = "<";
@@ -15,13 +15,14 @@ const FORWARD: &str = ">";
 
 /// Asks for the page a token leads to.
 pub fn place(style: &TokenStyle, at: &Position, draft: &mut Draft<'_>) -> Result<(), Unplaceable> {
+    let value = |token: &str| sent(token, style.numbers);
     match at {
         Position::Start => Ok(()),
         Position::Token(token) => match &style.send_prev {
-            None => draft.put(&style.send, Value::from(&**token)),
+            None => draft.put(&style.send, value(token)?),
             Some(to) => match (token.strip_prefix(BACK), token.strip_prefix(FORWARD)) {
-                (Some(back), _) => draft.put(to, Value::from(back)),
-                (_, Some(forward)) => draft.put(&style.send, Value::from(forward)),
+                (Some(back), _) => draft.put(to, value(back)?),
+                (_, Some(forward)) => draft.put(&style.send, value(forward)?),
                 _ => Err(Unplaceable),
             },
         },

@@ -196,6 +196,10 @@ impl<'de> Scan<'de> {
     fn row(&mut self, picker: &Picker, leaves: &mut Vec<Leaf<'de>>) -> Option<Element> {
         picker.clear(leaves);
         let element = match self.next()? {
+            b'{' if !picker.root.slots.is_empty() => {
+                keep(&picker.root, self.tree()?, leaves);
+                return Some(Element::Object);
+            }
             b'{' => {
                 let mut found = Found {
                     leaves,

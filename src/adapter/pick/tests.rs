@@ -58,6 +58,33 @@ fn one_pass_fills_envelope_and_rows() {
 }
 
 #[test]
+fn a_row_may_be_picked_whole() {
+    let body = br#"{"data":[{"id":7,"x":[1]},{},null,3]}"#;
+    for by_hand in [true, false] {
+        let mut row = Picker::firm();
+        let (id, whole_row) = (row.add(&path("/id")), row.add(&path("")));
+        let mut whole = Picker::default();
+        whole.rows_at(&path("/data"));
+        let mut seen = Seen(row, Vec::new());
+        let text = std::str::from_utf8(body).unwrap();
+        match by_hand {
+            true => drop(whole.pick(body, &mut seen).unwrap()),
+            false => drop(whole.walk(text, &mut seen).unwrap()),
+        }
+        let elements: Vec<_> = seen.1.iter().map(|(_, element)| *element).collect();
+        let (object, null, other) = (Element::Object, Element::Null, Element::Other);
+        assert_eq!(elements, [object, object, null, other]);
+        assert_eq!(seen.1[0].0[id], Leaf::Int(7));
+        assert_eq!(
+            seen.1[0].0[whole_row].to_value(),
+            json!({ "id": 7, "x": [1] })
+        );
+        assert_eq!(seen.1[1].0[whole_row].to_value(), json!({}));
+        assert_eq!(seen.1[2].0[whole_row], Leaf::Absent);
+    }
+}
+
+#[test]
 fn a_place_may_be_a_value_and_hold_others() {
     let mut picker = Picker::default();
     let (whole, code) = (

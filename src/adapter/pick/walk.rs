@@ -259,6 +259,10 @@ impl<'de> Visitor<'de> for RowSeed<'_, '_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Element, A::Error> {
+        if !self.picker.root.slots.is_empty() {
+            keep(&self.picker.root, LeafSeed.visit_map(map)?, self.leaves);
+            return Ok(Element::Object);
+        }
         let mut seen = RowsSeen::Absent;
         let mut none = NoRows::new();
         Walk {

@@ -8,6 +8,7 @@ use crate::adapter::manifest::{
     EndSign, FilterKey, FilterTarget, FilterWire, ListForm, ListRoute, Paginator, RefusalLooks,
     Style, TokenStyle, TotalSaid, WireFormat, mentions,
 };
+use crate::adapter::paging::authority;
 use crate::adapter::place::{JsonPath, Pointer};
 use crate::adapter::wire;
 use crate::document::{Table, Value as Item};
@@ -92,30 +93,19 @@ impl Reading {
                 aligned: table.bool("aligned").unwrap_or(false),
             },
             StyleWord::Token => Style::Token(token(&mut table)?),
-            StyleWord::Link => Style::Link {
-                next: required(&mut table, "next", Pointer::parse)?,
-                prev: parsed(&mut table, "prev", Pointer::parse),
-                hosts: table
-                    .strings("hosts")
-                    .into_iter()
-                    .map(|text| text.value)
-                    .collect(),
-                keep: table
-                    .strings("keep")
-                    .into_iter()
-                    .map(|text| text.value)
-                    .collect(),
-                anchored: table.bool("anchored").unwrap_or(false),
-            },
+            StyleWord::Link => link(&mut table)?,
             StyleWord::Keyset => Style::Keyset {
                 send: required(&mut table, "send", destination)?,
                 key: required(&mut table, "key", last_path)?,
                 send_before: parsed(&mut table, "send_before", destination),
+                numbers: numbers(&mut table),
             },
             StyleWord::None => Style::None,
         };
         let sizes = sizes(&mut table, &style);
-        refuse_other_sizes(&mut table, &style);
+        let size_hint = table.bool("size_hint") == Some(true);
+        refuse_other_sizes(&table, &style, size_hint);
+        refuse_ends(&table, &style);
         let paginator = Paginator {
             style,
             size: parsed(&mut table, "size", destination),
@@ -123,6 +113,7 @@ impl Reading {
                 with_holes(text, &["n"], "n")
             }),
             sizes,
+            size_hint,
             size_echo: parsed(&mut table, "size_echo", said),
             total: parsed(&mut table, "total", said),
             total_kind: parsed(&mut table, "total_kind", total_kind)
@@ -242,19 +233,64 @@ fn token(table: &mut Table<'_>) -> Option<TokenStyle> {
         dangling: table.bool("dangling").unwrap_or(false),
         size_locked: table.bool("size_locked").unwrap_or(false),
         anchored: table.bool("anchored").unwrap_or(false),
+        numbers: numbers(table),
         ttl_s: table.integer("ttl_s", 1..=31_536_000_u64),
         send: send?,
         next: next?,
     })
 }
 
+/// Whether positions go out as numbers.
+fn numbers(table: &mut Table<'_>) -> bool {
+    table.word("as", &[("int", true)]).unwrap_or(false)
+}
+
+fn link(table: &mut Table<'_>) -> Option<Style> {
+    let hosts = table.strings("hosts");
+    Some(Style::Link {
+        next: required(table, "next", Pointer::parse)?,
+        prev: parsed(table, "prev", Pointer::parse),
+        hosts: hosts
+            .iter()
+            .filter_map(|text| parsed_text(table, text, host))
+            .collect(),
+        keep: table
+            .strings("keep")
+            .into_iter()
+            .map(|text| text.value)
+            .collect(),
+        anchored: table.bool("anchored").unwrap_or(false),
+    })
+}
+
+fn host(text: &str) -> Result<String, String> {
+    match authority("https", text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err(format!(
+            "`{text}` is no host; write it without scheme and path, with its port where it has one of its own"
+        )),
+    }
+}
+
+/// What leads from page to page has no page past its end: a refusal means a position that the CRM no longer knows.
+fn refuse_ends(table: &Table<'_>, style: &Style) {
+    let chain = matches!(
+        style,
+        Style::Token(_) | Style::Link { .. } | Style::Keyset { .. }
+    );
+    if chain && table.has("past_end") {
+        let why =
+            "`past_end` does nothing here: along tokens, links and keys no page lies past the end";
+        table.problem(&table.place_of("past_end"), why);
+    }
+}
+
 /// Where a page's number tells its place, every page must have the size asked for.
-fn refuse_other_sizes(table: &mut Table<'_>, style: &Style) {
+fn refuse_other_sizes(table: &Table<'_>, style: &Style, hinted: bool) {
     let by_size = matches!(
         style,
         Style::Page { .. } | Style::Offset { aligned: true, .. }
     );
-    let hinted = table.bool("size_hint") == Some(true);
     for (key, given) in [("size_hint", hinted), ("size_echo", table.has("size_echo"))] {
         if given && by_size {
             table.problem(

@@ -93,7 +93,10 @@ fn holds_text(shape: &Value) -> bool {
 
 pub(super) fn typed_text(field: &Field, text: &str) -> Option<Value> {
     match field.wire {
-        Some(WireType::Int) => text.parse::<i64>().ok().map(Value::from),
+        Some(WireType::Int) => {
+            let signed = text.parse::<i64>().ok().map(Value::from);
+            signed.or_else(|| text.parse::<u64>().ok().map(Value::from))
+        }
         Some(WireType::Float) => {
             let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
             number.map(Value::from)

@@ -1,8 +1,9 @@
 //! Answers that are odd, broken or hostile, and what a row that is odd costs.
 
-use super::{FIELDS, first, id, ids, listing};
+use super::{FIELDS, filtered, first, id, ids, listing, listing_with};
 use crate::support::crm::{Crm, Play, call, file, source, source_with};
 use crmql::adapter::TokenStore;
+use crmql::model::{CustomerOrderField, Filter, Order, OrderDirection};
 use crmql::source::{CustomerSource, Row, SourceErrorKind};
 use crmql::upstream::Settings;
 use serde_json::json;
@@ -328,6 +329,58 @@ async fn moments_of_a_rate_limit_are_read_by_the_clock_that_said_them() {
                 (98..=101).contains(&wait.as_secs()),
                 "{ahead} {said:?}: {wait:?}"
             );
+        }
+    }
+}
+
+/// The whole record may be a field: the same in a list as where it is read by its id.
+#[tokio::test]
+async fn a_field_that_is_the_whole_record_is_read_in_lists_too() {
+    let record = json!({ "id": 1, "name": "A\u{e9}", "more": { "x": [1] } });
+    let crm = Crm::json(json!({ "data": [record] })).await;
+    let file = format!(
+        "{}customFields = {{ r = \"\", type = \"json\" }}\n",
+        listing(OFFSET)
+    );
+    let page = first(&crm, &file).await.unwrap();
+    let Row::Customer { customer, .. } = &page.rows[0] else {
+        panic!()
+    };
+    assert_eq!(customer.custom_fields.as_ref(), Some(&record));
+    assert_eq!(customer.name.as_deref(), Some("A\u{e9}"));
+    assert!(customer.problems.is_empty());
+}
+
+/// In one night of a year a clock shows an hour twice, and times that name no zone step back once.
+#[tokio::test]
+async fn an_hour_that_the_clock_shows_twice_is_no_other_order() {
+    let field = CustomerOrderField::UpdatedAt;
+    let sort =
+        "[list.sort]\nstyle = \"signed\"\nto = \"query:sort\"\nby = { updatedAt = \"at\" }\n";
+    let twice = &["26T01:10", "26T02:50", "26T02:10", "26T03:00"][..];
+    for (times, zone, good) in [
+        (twice, "", true),
+        (twice, "Z", false),
+        (twice, "+02:00", false),
+        (&["26T02:50", "26T02:10"], "", true),
+        (&["26T02:50", "25T02:50"], "", false),
+        (&["26T05:10", "26T02:50", "26T03:00"], "", false),
+        (&["26T02:50", "26T02:40", "26T02:30", "26T02:20"], "", false),
+    ] {
+        let rows: Vec<_> = (1..)
+            .zip(times)
+            .map(|(id, time)| json!({ "id": id, "at": format!("2025-10-{time}:00{zone}") }))
+            .collect();
+        for direction in [OrderDirection::Asc, OrderDirection::Desc] {
+            let mut rows = rows.clone();
+            if direction == OrderDirection::Desc {
+                rows.reverse();
+            }
+            let crm = Crm::json(json!({ "data": rows })).await;
+            let source = source(&crm, &listing_with(OFFSET, sort));
+            let order = Order { field, direction };
+            let page = filtered(&source, &Filter::default(), Some(order)).await;
+            assert_eq!(page.is_ok(), good, "{times:?}{zone} {direction:?}");
         }
     }
 }

@@ -317,6 +317,31 @@ fn moment(text: &str) -> Option<DateTime> {
 }
 
 #[tokio::test]
+async fn each_tag_has_a_condition_of_its_own_where_one_compares_one() {
+    let filter = Filter {
+        tags: Some(vec!["b".into(), "c d".into()]),
+        ..Filter::default()
+    };
+    for (each, own, sent) in [
+        (
+            "{ p = \"$field\", v = \"$value\" }",
+            "each = { t = \"$field\", contains = \"$value\" }",
+            json!([{ "t": "tag", "contains": "b" }, { "t": "tag", "contains": "c d" }]),
+        ),
+        (
+            "{ p = \"$field\", v = \"$value\" }",
+            "each = { t = \"$field\", all = \"$values\" }",
+            json!([{ "t": "tag", "all": ["b", "c d"] }]),
+        ),
+    ] {
+        let more = format!(
+            "compose = {{ into = \"body:/f\", each = {each} }}\n[list.filter]\n\"tags:all\" = {{ field = \"tag\", {own} }}"
+        );
+        assert_eq!(asked(&more, &filter, None).await.json()["f"], sent);
+    }
+}
+
+#[tokio::test]
 async fn conditions_that_would_stand_at_one_place_are_not_dropped_silently() {
     let more = "compose = { into = \"body:/f\", each = { \"$field\" = \"$value\" } }\n[list.filter]\n\"createdAt:gte\" = { field = \"made\" }\n\"createdAt:lt\" = { field = \"made\" }";
     let crm = Crm::json(json!({ "data": [] })).await;

@@ -3,9 +3,11 @@
 mod answers;
 mod auth;
 mod batches;
+mod chains;
 mod exact;
 mod filters;
 mod hostile;
+mod lookups;
 mod places;
 mod put;
 mod refusals;

@@ -5,6 +5,36 @@ use super::{GOOD, problems_of, problems_with};
 /// What is changed, into what, and what is said then; nothing where it is right.
 const CASES: &[(&str, &str, &str)] = &[
     (
+        PAGE,
+        "kind = \"token\", send = \"query:t\", next = \"/next\", past_end = { status = [400] },",
+        "`past_end` does nothing here: along tokens, links and keys no page lies past the end",
+    ),
+    (
+        PAGE,
+        "kind = \"offset\", offset = \"query:o\", past_end = { status = [400] },",
+        "",
+    ),
+    (
+        PAGE,
+        "kind = \"link\", next = \"/next\", hosts = [\"Acme.example.com:8443\", \"m\u{fc}ller.example\"],",
+        "",
+    ),
+    (
+        PAGE,
+        "kind = \"link\", next = \"/next\", hosts = [\"https://acme.example.com\"],",
+        "`https://acme.example.com` is no host",
+    ),
+    (
+        PAGE,
+        "kind = \"link\", next = \"/next\", hosts = [\"acme.example.com/v1\"],",
+        "`acme.example.com/v1` is no host",
+    ),
+    (
+        PAGE,
+        "kind = \"token\", send = \"query:t\", next = \"/next\", as = \"date\",",
+        "unknown word: `date`; accepted: int",
+    ),
+    (
         TIER,
         "compose = { into = \"query:q\", each = \"{field}{op}{value}\", ops = { eq = \"=\" } }\n[list.filter]\n\"email:eq\" = { field = \"m\" }\n\"createdAt:gte\" = { field = \"c\" }\n",
         "the filter `createdAt:gte` is sent with an operator, and `list[0].compose.ops` has no `gte`",
@@ -304,6 +334,7 @@ const CASES: &[(&str, &str, &str)] = &[
 ];
 
 const UPDATE: &str = "[update]\n";
+const PAGE: &str = "kind = \"offset\", offset = \"query:o\",";
 const TIER: &str = "[list.filter]\n\"tier:in\" = { send = \"query:tier\", enum = \"tier\" }\n";
 const SORT: &str = "style = \"signed\"\nto    = \"query:sort\"\n";
 const NAME: &str = "name = \"/name\"\n";
