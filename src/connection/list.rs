@@ -6,6 +6,7 @@
 use super::drift::SLACK;
 use super::key::Comparison;
 use super::memory::Memory;
+use super::pages::malformed;
 use super::place::{Gap, Way};
 use super::run::{Rest, Run};
 use super::strip::{Found, Pick, Raw, Strip, Verdict, pick};
@@ -27,6 +28,8 @@ const ROUND_A_WINDOW: u32 = 2 * SLACK as u32 + 1;
 pub(super) struct Reader {
     pub(super) entry: Arc<SourceEntry>,
     pub(super) call: Call,
+    /// The longest position that a page may lead to.
+    pub(super) longest: usize,
 }
 
 impl Reader {
@@ -37,7 +40,21 @@ impl Reader {
         at: &Position,
         size: u32,
     ) -> Result<Page, SourceError> {
-        self.entry.source.list(&self.call, plan, at, size).await
+        let page = self.entry.source.list(&self.call, plan, at, size).await?;
+        let leads = [&page.next, &page.prev].into_iter().flatten();
+        let too_long = |position: &Position| match position {
+            Position::Start | Position::Index(_) => false,
+            Position::Token(text) | Position::After(text) | Position::Before(text) => {
+                text.len() > self.longest
+            }
+        };
+        let keys = page.rows.iter().filter_map(walk::key);
+        if leads.into_iter().any(too_long) || keys.into_iter().any(|key| key.len() > self.longest) {
+            return Err(malformed(
+                "the source leads on with a token, link or key that is too long (limits.position_bytes)",
+            ));
+        }
+        Ok(page)
     }
 }
 
@@ -121,7 +138,7 @@ impl List<'_> {
         let anew = Self {
             reader: Reader {
                 call,
-                entry: Arc::clone(&self.reader.entry),
+                ..self.reader.clone()
             },
             plan: self.plan.clone(),
             reversed: self.reversed.clone(),
