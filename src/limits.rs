@@ -111,8 +111,12 @@ limits! {
     seek_pages: u32 = 16, 0 ..= 100;
     /// Rows of a source that is read whole to be sorted by the gateway. Enforced by `connection`.
     whole_rows: u32 = 1_000, 0 ..= 100_000;
-    /// Remembered positions of chains, for walking back, for each tenant. Enforced by `connection`.
+    /// Remembered positions of chains, for walking back, for each tenant; a long one counts once for every kilobyte. Enforced by
+    /// `connection`.
     remembered_positions: u64 = 10_000, 0 ..= 10_000_000;
+    /// The longest token, link or key that a CRM may lead on with, in bytes. Every cursor carries one, or this process does for it.
+    /// Enforced by `connection`.
+    position_bytes: usize = 16_384, 256 ..= 65_534;
     /// The longest cursor accepted, in bytes of its text. Enforced by `connection`.
     cursor_bytes: usize = 8_192, 256 ..= 65_536;
     /// What all sources said and is kept for the next request, in bytes. Enforced by `load`.

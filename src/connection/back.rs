@@ -27,6 +27,11 @@ pub(super) async fn extend(list: &List<'_>, strip: &mut Strip, want: u32) -> Res
     }
 }
 
+/// Looks whether rows stand before a strip, as far as one page tells; `false` where nobody knows the way there.
+pub(super) async fn look(list: &List<'_>, strip: &mut Strip) -> bool {
+    one_page(list, strip, 1).await.unwrap_or(false)
+}
+
 /// Adds the page before a strip, where somebody knows it; `false` where nobody does.
 pub(super) async fn one_page(list: &List<'_>, strip: &mut Strip, want: u32) -> Result<bool, Halt> {
     if strip.at_start || strip.first == Some(Position::Start) {

@@ -35,7 +35,8 @@ pub(super) struct Tally {
     error: Option<SourceError>,
     failed: bool,
     truncated: bool,
-    read: bool,
+    /// It was asked for rows.
+    asked: bool,
     unsupported: Option<ReportError>,
     total: Option<u64>,
     unreadable: Vec<u64>,
@@ -96,6 +97,11 @@ impl Gathered {
         failed.map(|(source, _)| source).collect()
     }
 
+    /// Whether anything went wrong: what is shown now is not to be shown again.
+    pub(super) fn has_errors(&self) -> bool {
+        self.tallies.iter().any(|tally| tally.error.is_some())
+    }
+
     /// What became of each source.
     pub(super) fn reports(self, planned: &Planned<'_>) -> Vec<Report> {
         let report = |(listed, tally): (&Listed<'_>, Tally)| {
@@ -144,7 +150,7 @@ impl Gathered {
     pub(super) fn note(&mut self, source: usize, run: &Run) {
         self.drifted |= run.drifted;
         self.tally(source, |tally| {
-            tally.read = true;
+            tally.asked |= run.asked;
             tally.unreadable.extend(&run.unreadable);
             tally.total = run.total.or(tally.total);
         });
@@ -170,7 +176,7 @@ impl Gathered {
                     source_key: key.into(),
                 });
             }
-            Halt::Source(error) => error,
+            Halt::Source(error) | Halt::Contradiction(error) => error,
         };
         match error.kind {
             SourceErrorKind::CursorExpired => return Err(ConnectionError::CursorExpired),
@@ -232,10 +238,10 @@ impl Gathered {
         self.tallies.get(source).is_some_and(|tally| tally.failed)
     }
 
-    /// Whether one more call can tell how many rows the source has. One that was read and did not tell, never will.
+    /// Whether one more call can tell how many rows the source has. One that was asked and did not tell, never will.
     fn is_uncounted(&self, source: usize) -> bool {
         let tally = self.tallies.get(source);
-        tally.is_some_and(|tally| tally.total.is_none() && !tally.read)
+        tally.is_some_and(|tally| tally.total.is_none() && !tally.asked)
     }
 }
 
@@ -280,7 +286,7 @@ pub(super) async fn count(
 fn is_unknowable(listed: &Listed<'_>, gathered: &Gathered, source: usize) -> bool {
     let tally = gathered.tallies.get(source);
     let counted = tally.is_some_and(|tally| tally.total.is_some());
-    let silent = tally.is_some_and(|tally| tally.read);
+    let silent = tally.is_some_and(|tally| tally.asked);
     let tells = |list: &List<'_>| {
         list.check.is_none() && matches!(list.plan.total, TotalKind::Exact | TotalKind::Capped(_))
     };

@@ -3,6 +3,7 @@
 //! A window is read together with the row of its cursor, so that rows which moved are noticed in the same call. What a
 //! source says about itself is believed only as far as its answers agree with it.
 
+use super::behind::misled;
 use super::drift::{SLACK, in_place};
 use super::key::{Bearing, Sighting, bearing, is_shuffled, sight};
 use super::list::{Ask, Halt, List};
@@ -58,6 +59,7 @@ pub(super) async fn extend(list: &List<'_>, strip: &mut Strip, ask: Ask) -> Resu
     strip.distrusted |= more.distrusted;
     strip.drifted |= more.drifted;
     strip.changed |= more.changed;
+    strip.refused = more.refused.clone();
     let ended = more.ended(ask.way);
     let mut rows = more.rows;
     let had = strip.rows.len();
@@ -74,8 +76,9 @@ pub(super) async fn extend(list: &List<'_>, strip: &mut Strip, ask: Ask) -> Resu
         }
     };
     let grown = strip.rows.len() > had;
-    if !(ended || new && grown) {
-        return Err(malformed("the source answers the same rows again").into());
+    if !(ended || new && grown || strip.refused.is_some()) {
+        let error = malformed("the source answers the same rows again");
+        return Err(Halt::Contradiction(error));
     }
     Ok(())
 }
@@ -235,13 +238,17 @@ async fn from_end(list: &List<'_>, rows: u64) -> Result<Strip, Halt> {
             ..Strip::default()
         };
         let begin = total.saturating_sub(rows + BEFORE);
-        read(list, &mut strip, begin..total.max(1)).await?;
+        let past = read_or_past(list, &mut strip, begin..total.max(1)).await?;
+        if past.is_some() || (begin > 0 && strip.rows.is_empty()) {
+            // Rows went meanwhile, or the total is wrong: whoever looks once more sees which.
+            return Err(misled());
+        }
     }
     if strip.at_end {
         strip.seam = strip.rows.len();
         return Ok(strip);
     }
-    Err(malformed("the source's total does not lead to its last row").into())
+    Err(misled())
 }
 
 /// The whole list, where it is short.
@@ -254,6 +261,9 @@ async fn to_end(list: &List<'_>) -> Result<Strip, Halt> {
             return Err(Halt::Backward);
         }
         read(list, &mut strip, next..next + most).await?;
+        if let Some(error) = strip.refused.take() {
+            return Err(error.into());
+        }
         next = strip.rows.last().map_or(next, |raw| raw.spot.ordinal + 1);
     }
     strip.seam = strip.rows.len();

@@ -6,11 +6,12 @@
 use super::drift::SLACK;
 use super::key::Comparison;
 use super::memory::Memory;
+use super::pages::malformed;
 use super::place::{Gap, Way};
 use super::run::{Rest, Run};
 use super::strip::{Found, Pick, Raw, Strip, Verdict, pick};
 use super::turn::reversal;
-use super::{index, walk};
+use super::{back, index, walk};
 use crate::limits::Limits;
 use crate::model::{DeletedFilter, Filter};
 use crate::source::{
@@ -22,11 +23,16 @@ use std::sync::Arc;
 /// Rows read around a window: slack on both sides, and the row of the cursor.
 const ROUND_A_WINDOW: u32 = 2 * SLACK as u32 + 1;
 
+/// The pages of a window, read backwards along a chain, up to which one more is read to see what stands before.
+const LOOKING_BACK: u32 = 2;
+
 /// Takes pages of one source. The one place where pages come in.
 #[derive(Clone)]
 pub(super) struct Reader {
     pub(super) entry: Arc<SourceEntry>,
     pub(super) call: Call,
+    /// The longest position that a page may lead to.
+    pub(super) longest: usize,
 }
 
 impl Reader {
@@ -37,7 +43,21 @@ impl Reader {
         at: &Position,
         size: u32,
     ) -> Result<Page, SourceError> {
-        self.entry.source.list(&self.call, plan, at, size).await
+        let page = self.entry.source.list(&self.call, plan, at, size).await?;
+        let leads = [&page.next, &page.prev].into_iter().flatten();
+        let too_long = |position: &Position| match position {
+            Position::Start | Position::Index(_) => false,
+            Position::Token(text) | Position::After(text) | Position::Before(text) => {
+                text.len() > self.longest
+            }
+        };
+        let keys = page.rows.iter().filter_map(walk::key);
+        if leads.into_iter().any(too_long) || keys.into_iter().any(|key| key.len() > self.longest) {
+            return Err(malformed(
+                "the source leads on with a token, link or key that is too long (limits.position_bytes)",
+            ));
+        }
+        Ok(page)
     }
 }
 
@@ -46,6 +66,9 @@ impl Reader {
 pub(super) enum Halt {
     /// The source failed.
     Source(SourceError),
+    /// Two answers of one window contradict each other. The source errs, or the list changed between them: whoever reads it once
+    /// more knows.
+    Contradiction(SourceError),
     /// This list cannot be read backwards from here.
     Backward,
     /// The budget of pages ended before any row was read.
@@ -94,7 +117,10 @@ impl List<'_> {
     ) -> Result<Run, Halt> {
         self.reader.call.forget_ages();
         let run = self.read_once(gap, way, need, look).await;
-        let changed = run.as_ref().is_ok_and(|run| run.changed);
+        let changed = match &run {
+            Ok(run) => run.changed,
+            Err(halt) => matches!(halt, Halt::Contradiction(_)),
+        };
         // What was kept and what is new may only contradict each other.
         let malformed = |error: &SourceError| error.kind == SourceErrorKind::Malformed;
         let doubtful = matches!(&run, Err(Halt::Source(error)) if malformed(error))
@@ -112,25 +138,31 @@ impl List<'_> {
                 first.drifted = true;
                 Ok(first)
             }
+            (Err(Halt::Contradiction(error)), _) => Err(error.into()),
             (anew, _) => anew,
         }
     }
 
     async fn read_anew(&self, call: Call, gap: &Gap, ask: Ask) -> Result<Run, Halt> {
         let Ask { way, need, look } = ask;
-        let anew = Self {
+        let anew = self.by(call);
+        let mut run = anew.read_once(gap, way, need, look).await?;
+        run.drifted |= run.changed;
+        Ok(run)
+    }
+
+    /// The same list, read by another use of its source.
+    pub(super) fn by(&self, call: Call) -> Self {
+        Self {
             reader: Reader {
                 call,
-                entry: Arc::clone(&self.reader.entry),
+                ..self.reader.clone()
             },
             plan: self.plan.clone(),
             reversed: self.reversed.clone(),
             check: self.check.clone(),
             ..*self
-        };
-        let mut run = anew.read_once(gap, way, need, look).await?;
-        run.drifted |= run.changed;
-        Ok(run)
+        }
     }
 
     async fn read_once(&self, gap: &Gap, way: Way, need: u32, look: bool) -> Result<Run, Halt> {
@@ -156,6 +188,12 @@ impl List<'_> {
             if self.is_enough(&strip, &pick, ask) {
                 return Ok(self.run(&strip, &pick, ask));
             }
+            // What the source refuses to show is no more there the next time.
+            if ask.way == Way::Forward
+                && let Some(error) = strip.refused.take()
+            {
+                return self.refused(&strip, &pick, ask, error);
+            }
             let spent = if self.check.is_some() {
                 strip.pages
             } else {
@@ -178,25 +216,44 @@ impl List<'_> {
                 0
             };
             before = pick.chosen.len();
+            if pick.full && self.has_counted_back(&strip, ask.way) {
+                if strip.pages < LOOKING_BACK && back::look(self, &mut strip).await {
+                    continue;
+                }
+                return Ok(self.run(&strip, &pick, ask));
+            }
             let chosen = u32::try_from(pick.chosen.len()).unwrap_or(u32::MAX);
             let left = ask.need.saturating_sub(chosen).max(1);
             match self.extend(&mut strip, ask, left).await {
                 Ok(()) => {}
                 Err(Halt::Source(error))
-                    if chosen > 0
-                        && matches!(
-                            error.kind,
-                            SourceErrorKind::DepthLimit | SourceErrorKind::CursorExpired
-                        ) =>
+                    if matches!(
+                        error.kind,
+                        SourceErrorKind::DepthLimit | SourceErrorKind::CursorExpired
+                    ) =>
                 {
-                    return Ok(Run {
-                        rest: Rest::Refused(error),
-                        ..self.run(&strip, &pick, ask)
-                    });
+                    return self.refused(&strip, &pick, ask, error);
                 }
                 Err(halt) => return Err(halt),
             }
         }
+    }
+
+    /// The rows in hand, behind which the source lets nobody read on; the error where there are none.
+    fn refused(
+        &self,
+        strip: &Strip,
+        pick: &Pick,
+        ask: Ask,
+        error: SourceError,
+    ) -> Result<Run, Halt> {
+        if pick.chosen.is_empty() {
+            return Err(error.into());
+        }
+        Ok(Run {
+            rest: Rest::Refused(error),
+            ..self.run(strip, pick, ask)
+        })
     }
 
     async fn open(&self, gap: &Gap, ask: Ask) -> Result<Strip, Halt> {
@@ -226,11 +283,30 @@ impl List<'_> {
         if strip.ended(ask.way) || (pick.full && (!ask.look || pick.another)) {
             return true;
         }
-        // That raw rows follow says that a row of the connection follows only where none is left out. Behind a key rows are not
-        // counted, so what stands before them is not known by their number.
-        let keyed = matches!(self.plan.paging, Paging::Keyset { .. }) && ask.way == Way::Backward;
-        let plain = pick.dropped == 0 && self.check.is_none() && !keyed;
-        pick.full && plain && strip.goes_on(ask.way)
+        // That raw rows follow says that a row of the connection follows only where none is left out.
+        let plain = pick.dropped == 0 && self.check.is_none();
+        pick.full && plain && strip.goes_on(ask.way) && self.knows(strip, ask.way)
+    }
+
+    /// Whether what a strip says of rows beyond it is of now. In chains rows were counted when their cursor was made: those that stood
+    /// before may be gone, unless the source leads back to them.
+    fn knows(&self, strip: &Strip, way: Way) -> bool {
+        let leads_back = match self.plan.paging {
+            Paging::Token(walk) | Paging::Link(walk) => strip.prev.is_some() && !walk.dangling,
+            _ => false,
+        };
+        way == Way::Forward || self.is_counted() || leads_back
+    }
+
+    /// Whether rows stood before a window of a chain when its cursor was made: to learn if they still do is worth one page at most.
+    fn has_counted_back(&self, strip: &Strip, way: Way) -> bool {
+        let chained = matches!(self.plan.paging, Paging::Token(_) | Paging::Link(_));
+        chained && way == Way::Backward && strip.goes_on(way)
+    }
+
+    /// Whether rows are reached by their number.
+    fn is_counted(&self) -> bool {
+        matches!(self.plan.paging, Paging::Page(_) | Paging::Offset(_))
     }
 
     fn run(&self, strip: &Strip, pick: &Pick, ask: Ask) -> Run {
@@ -248,6 +324,7 @@ impl List<'_> {
         let ended = strip.ended(ask.way) && !pick.another;
         Run {
             rows: pick.chosen.iter().filter_map(found).collect(),
+            asked: strip.pages > 0 || !strip.rows.is_empty(),
             taken: u32::try_from(pick.chosen.len() + pick.unreadable.len()).unwrap_or(u32::MAX),
             full: pick.full,
             rest: if ended { Rest::End } else { Rest::More },
@@ -299,7 +376,7 @@ impl List<'_> {
 
     /// Whether a total is too small for the rows in hand, or for those that the source says follow: often it counts one page.
     fn miscounts(&self, strip: &Strip, total: u64) -> bool {
-        let counted = matches!(self.plan.paging, Paging::Page(_) | Paging::Offset(_));
+        let counted = self.is_counted();
         let held = match (strip.rows.first(), strip.rows.last()) {
             (_, Some(last)) if counted => last.spot.ordinal + 1,
             // In chains rows were counted when their cursor was made: some of those before may be gone, but hardly all.

@@ -1,12 +1,12 @@
 //! What the gateway remembers of lists: of chains which page led to which, and positions too long for a cursor; and which
 //! routes of which sources count rows that their lists leave out.
 //!
-//! What is remembered of chains is bounded, and the oldest is forgotten first. Forgetting costs calls, never rows. It belongs to
-//! one process and is never needed for an answer to be right.
+//! What is remembered of chains is bounded, and what was not remembered again for longest is forgotten first. Forgetting costs
+//! calls, never rows. It belongs to one process and is never needed for an answer to be right.
 
 use super::place::Trail;
 use crate::source::Position;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 /// The page that led to another.
@@ -37,10 +37,30 @@ enum Known {
     Position(Position),
 }
 
+/// So many bytes of positions count like one that is short.
+const SHORT: u64 = 1_024;
+
+/// What something counts that is remembered by a key.
+fn weight(key: &Key, known: &Known) -> u64 {
+    let by = match key {
+        Key::Page(_, page) => bytes(page),
+        Key::Handle(_) => 0,
+    };
+    let (Known::Step(Step { page, .. }) | Known::Position(page)) = known;
+    ((by + bytes(page)) / SHORT).max(1)
+}
+
+fn bytes(position: &Position) -> u64 {
+    match position {
+        Position::Start | Position::Index(_) => 0,
+        Position::Token(text) | Position::After(text) | Position::Before(text) => text.len() as u64,
+    }
+}
+
 /// Remembered steps of all chains.
 #[derive(Debug)]
 pub(super) struct Memory {
-    most: usize,
+    most: u64,
     steps: Mutex<Steps>,
     /// Sources and routes that list deleted rows unasked: few, and bounded by the configuration.
     leaving_out: Mutex<HashSet<(Box<str>, usize)>>,
@@ -48,15 +68,50 @@ pub(super) struct Memory {
 
 #[derive(Debug, Default)]
 struct Steps {
-    known: HashMap<Key, Known>,
-    oldest: VecDeque<Key>,
+    known: HashMap<Key, Remembered>,
+    /// The keys by when they were last remembered.
+    oldest: BTreeMap<u64, Key>,
+    /// How often something was remembered.
+    moment: u64,
+    weight: u64,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    known: Known,
+    moment: u64,
+    weight: u64,
+}
+
+impl Steps {
+    fn add(&mut self, key: Key, known: Known) {
+        self.moment += 1;
+        let remembered = Remembered {
+            weight: weight(&key, &known),
+            moment: self.moment,
+            known,
+        };
+        self.weight += remembered.weight;
+        self.oldest.insert(self.moment, key.clone());
+        if let Some(before) = self.known.insert(key, remembered) {
+            self.weight -= before.weight;
+            self.oldest.remove(&before.moment);
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.oldest.pop_first();
+        if let Some(gone) = oldest.and_then(|(_, key)| self.known.remove(&key)) {
+            self.weight -= gone.weight;
+        }
+    }
 }
 
 impl Memory {
-    /// A memory for so many steps.
+    /// A memory for so many steps; a long one counts for several.
     pub(super) fn new(most: u64) -> Self {
         Self {
-            most: usize::try_from(most).unwrap_or(usize::MAX),
+            most,
             steps: Mutex::default(),
             leaving_out: Mutex::default(),
         }
@@ -108,7 +163,10 @@ impl Memory {
 
     fn recall(&self, key: &Key) -> Option<Known> {
         let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        steps.known.get(key).cloned()
+        steps
+            .known
+            .get(key)
+            .map(|remembered| remembered.known.clone())
     }
 
     fn add(&self, key: Key, known: Known) {
@@ -116,13 +174,55 @@ impl Memory {
             return;
         }
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        if steps.known.insert(key.clone(), known).is_none() {
-            steps.oldest.push_back(key);
+        steps.add(key, known);
+        while steps.weight > self.most {
+            steps.forget_oldest();
         }
-        while steps.known.len() > self.most
-            && let Some(oldest) = steps.oldest.pop_front()
-        {
-            steps.known.remove(&oldest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(number: u64, length: usize) -> Position {
+        Position::Token(format!("{number:0>length$}").into())
+    }
+
+    fn remember(memory: &Memory, number: u64, length: usize) {
+        let step = Step {
+            page: Position::Start,
+            rows: 1,
+            ordinal: 0,
+            trail: Trail::default(),
+        };
+        memory.remember(1, &token(number, length), step);
+    }
+
+    #[test]
+    fn what_is_remembered_again_is_not_the_oldest() {
+        let memory = Memory::new(3);
+        for number in [1, 2, 3, 1, 4, 1] {
+            remember(&memory, number, 10);
         }
+        let known = |number| memory.step_to(1, &token(number, 10)).is_some();
+        assert_eq!([1, 2, 3, 4].map(known), [true, false, true, true]);
+    }
+
+    #[test]
+    fn long_positions_count_for_several() {
+        let memory = Memory::new(100);
+        (0..50).for_each(|number| remember(&memory, number, 10_240));
+        let known = |number: &u64| memory.step_to(1, &token(*number, 10_240)).is_some();
+        assert_eq!(
+            (0..50).filter(known).collect::<Vec<_>>(),
+            (40..50).collect::<Vec<_>>()
+        );
+        (0..200).for_each(|number| remember(&memory, number, 10));
+        let steps = memory.steps.lock().unwrap();
+        assert_eq!(
+            (steps.weight, steps.known.len(), steps.oldest.len()),
+            (100, 100, 100)
+        );
     }
 }

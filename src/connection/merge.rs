@@ -226,7 +226,7 @@ impl Merge<'_> {
     fn gaps(&self) -> Gaps {
         self.streams
             .iter()
-            .map(|stream| (stream.source, stream.gap.clone()))
+            .map(|stream| (stream.source, stream.place()))
             .collect()
     }
 

@@ -1,13 +1,14 @@
 //! Relay connections over one CRM or several: windows, cursors, merging, and honesty about what is not known.
 //!
 //! Read in this order: `window` (which pages cover a window), `list` and `strip` (rows of one source from a gap), then how
-//! each paging style gets them: `index` with `pages`, or `walk` with `again`, `back` and `circle`, and `turn` (the reversed list).
+//! each paging style gets them: `index` with `pages` and `behind`, or `walk` with `again`, `back` and `circle`, and `turn` (the reversed list).
 //! `place`, `drift`, `key` and `seek` say how a row is found again that moved. `cursor` is what a client holds of it.
 //! Several sources: `plan`, then `grouped`, or `merge` with `stream` and `whole`. It knows neither CRMs nor GraphQL.
 
 mod again;
 mod arguments;
 mod back;
+mod behind;
 mod circle;
 mod cursor;
 mod drift;
@@ -48,6 +49,7 @@ use memory::Memory;
 use place::Way;
 use plan::Planned;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One source asked, with the filter in its own ids.
 #[derive(Clone)]
@@ -221,6 +223,9 @@ impl Connector {
             }
             None => grouped::read(&planned.lists, gaps.as_ref(), failed, reading).await?,
         };
+        if gathered.has_errors() {
+            operation.read_fresh_for(Duration::ZERO);
+        }
         let ends_only = !asked.want.cursors;
         let way = window.way;
         answer(&planned, &sealer, cursor.as_ref(), way, ends_only, gathered)

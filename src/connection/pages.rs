@@ -3,6 +3,7 @@
 //! A page says something about the end of its list by its size, its total, its word on what follows, and by being the
 //! last one over again. Where these contradict each other, the answer is an error, not a guess.
 
+use super::behind::{is_within_depth, past_short_page};
 use super::list::{Halt, List};
 use super::place::Spot;
 use super::strip::{Raw, Strip};
@@ -18,7 +19,15 @@ pub(super) fn plan(list: &List<'_>, range: &Range<u64>) -> Vec<Span> {
         .depth
         .map_or(range.end, |depth| range.end.min(depth));
     match list.plan.paging {
-        Paging::Page(sizes) => window::numbered(range.start, end, sizes),
+        Paging::Page(sizes) => {
+            let spans = window::numbered(range.start, end, sizes);
+            match list.plan.depth {
+                Some(depth) if spans.iter().any(|span| span.end() > depth) => {
+                    window::numbered_within(range.start, end, sizes, depth).unwrap_or(spans)
+                }
+                _ => spans,
+            }
+        }
         _ => {
             // A total that differs tells of a change, too.
             let silent = list.plan.total != TotalKind::Exact;
@@ -52,7 +61,14 @@ pub(super) async fn read(
     let pages = join_all(spans.iter().map(|span| fetch(list, *span))).await;
     let mut short = None;
     for (span, page) in spans.iter().zip(pages) {
-        short = taken(list, strip, *span, page?).await?;
+        let page = match page {
+            Err(error) if is_too_deep(&error) && !strip.rows.is_empty() => {
+                strip.refused = Some(error);
+                return Ok(());
+            }
+            page => page?,
+        };
+        short = taken(list, strip, *span, page).await?;
         if strip.at_end || short.is_some() {
             break;
         }
@@ -60,6 +76,7 @@ pub(super) async fn read(
     let mut reached = short;
     while let Some(row) = reached
         && !strip.at_end
+        && strip.refused.is_none()
         && row < range.end
     {
         reached = Some(past_short_page(list, strip, row, &spans).await?);
@@ -104,8 +121,12 @@ pub(super) async fn read_over(
     }
 }
 
+pub(super) fn is_too_deep(error: &SourceError) -> bool {
+    error.kind == SourceErrorKind::DepthLimit
+}
+
 /// Whether an error is the CRM's word against the page, and not against who asks or what for.
-fn refuses(error: &SourceError) -> bool {
+pub(super) fn refuses(error: &SourceError) -> bool {
     let kind = matches!(
         error.kind,
         SourceErrorKind::Rejected | SourceErrorKind::Malformed
@@ -125,94 +146,7 @@ pub(super) async fn ends_before(list: &List<'_>, strip: &Strip, row: u64) -> Res
         .is_some_and(|total| total <= row))
 }
 
-/// Reads on after a page that was shorter than asked and did not say that it is the last. An empty page confirms the end.
-async fn past_short_page(
-    list: &List<'_>,
-    strip: &mut Strip,
-    row: u64,
-    spans: &[Span],
-) -> Result<u64, Halt> {
-    if matches!(list.plan.paging, Paging::Offset(_)) {
-        let span = Span {
-            start: row,
-            size: sizes(list).max,
-        };
-        let page = fetch(list, span).await?;
-        let short = taken(list, strip, span, page).await?;
-        return Ok(short.unwrap_or(span.end()));
-    }
-    if let Some(span) = counted_behind(list, strip, row, spans) {
-        look_behind(list, strip, span).await?;
-        return Ok(row);
-    }
-    let size = spans
-        .iter()
-        .find(|span| span.end() > row)
-        .map_or(sizes(list).max, |span| span.size);
-    let span = Span {
-        start: row - row % u64::from(size) + u64::from(size),
-        size,
-    };
-    let page = fetch(list, span).await?;
-    // A list that has changed is not held against its pages.
-    let same = page.total.is_none() || page.total == strip.total;
-    if same && !page.past_end && page.rows.iter().any(|row| is_new(strip, row)) {
-        return Err(cut().into());
-    }
-    taken(list, strip, span, page).await?;
-    if strip.at_end {
-        Ok(row)
-    } else {
-        Err(cut().into())
-    }
-}
-
-/// The source gave fewer rows than its page should have, and has more.
-fn cut() -> SourceError {
-    malformed("the source's pages are shorter than asked")
-}
-
-/// Where the rows must stand that a total counts behind a short page: on a page as long as that one was, whether its source
-/// counts pages by the size asked for, by its own, or by the lesser of both.
-fn counted_behind(list: &List<'_>, strip: &Strip, row: u64, spans: &[Span]) -> Option<Span> {
-    let total = strip
-        .total
-        .filter(|_| list.plan.total == TotalKind::Exact)?;
-    let short = spans.iter().find(|span| span.end() > row)?;
-    let size = u32::try_from(row.checked_sub(short.start)?).ok()?;
-    let askable = size >= sizes(list).min.max(1);
-    (total > row && askable).then(|| Span {
-        start: row - row % u64::from(size),
-        size,
-    })
-}
-
-/// Looks for rows that a total counts. Where they are there, the pages are cut; else it is the total that is wrong.
-async fn look_behind(list: &List<'_>, strip: &mut Strip, span: Span) -> Result<(), Halt> {
-    let page = fetch(list, span).await?;
-    strip.pages += 1;
-    let goes_on = page.more == Some(true) || page.rows.iter().any(|row| is_new(strip, row));
-    if goes_on && !page.past_end {
-        return Err(cut().into());
-    }
-    strip.changed |= page.total.is_some() && page.total != strip.total;
-    strip.distrusted = true;
-    strip.at_end = true;
-    strip.more = false;
-    Ok(())
-}
-
-/// Whether a row has an id that no row in hand has.
-fn is_new(strip: &Strip, row: &Row) -> bool {
-    match row {
-        Row::Customer { customer, .. } | Row::Gone { customer, .. } => {
-            !strip.ids.contains(customer.id.as_str())
-        }
-        Row::Unreadable { .. } => false,
-    }
-}
-
-async fn fetch(list: &List<'_>, span: Span) -> Result<Page, SourceError> {
+pub(super) async fn fetch(list: &List<'_>, span: Span) -> Result<Page, SourceError> {
     let at = if span.start == 0 {
         Position::Start
     } else {
@@ -223,7 +157,7 @@ async fn fetch(list: &List<'_>, span: Span) -> Result<Page, SourceError> {
 
 /// Adds one page to a strip, as `take` does. An empty page ends a list; where its source says that rows follow all the same,
 /// one more page, the largest, decides which of the two is wrong.
-async fn taken(
+pub(super) async fn taken(
     list: &List<'_>,
     strip: &mut Strip,
     span: Span,
@@ -239,8 +173,7 @@ async fn taken(
         },
         size: sizes(list).max,
     };
-    let reachable = list.plan.depth.is_none_or(|depth| next.start < depth);
-    if hollow && reachable {
+    if hollow && is_within_depth(list, next) {
         strip.pages += 1;
         let page = fetch(list, next).await?;
         if !page.rows.is_empty() && !page.past_end {
@@ -251,12 +184,7 @@ async fn taken(
 }
 
 /// Adds one page to a strip. `Some(row)` where the page ended early, before this row, without a word on why.
-fn take(
-    list: &List<'_>,
-    strip: &mut Strip,
-    span: Span,
-    page: Page,
-) -> Result<Option<u64>, SourceError> {
+fn take(list: &List<'_>, strip: &mut Strip, span: Span, page: Page) -> Result<Option<u64>, Halt> {
     strip.pages += 1;
     let numbered = matches!(list.plan.paging, Paging::Page(_));
     let exact = page.total.filter(|_| list.plan.total == TotalKind::Exact);
@@ -269,10 +197,10 @@ fn take(
     let count = rows.len() as u64;
     let end = span.start + count;
     if numbered && span.start > 0 && count > u64::from(span.size) {
-        return Err(malformed("the source's pages are larger than asked"));
+        return Err(malformed("the source's pages are larger than asked").into());
     }
     if count > 0 && exact.is_some_and(|total| end > total) {
-        return Err(malformed("the source answers more rows than its total"));
+        return Err(malformed("the source answers more rows than its total").into());
     }
     if rows.is_empty() || page.more == Some(false) {
         strip.distrusted |= exact.is_some_and(|total| total > end);
@@ -285,7 +213,7 @@ fn take(
     let (next, rows) = joined(strip, span.start, rows);
     let had = strip.rows.len();
     let rows = placed(next, rows);
-    if had > 0 && rows.last().is_some_and(|raw| strip.holds(raw)) {
+    if is_again(strip, &rows, count >= u64::from(span.size)) {
         let goes_on = page.more == Some(true) || exact.is_some_and(|total| total > span.start);
         return repeated(strip, goes_on);
     }
@@ -317,11 +245,37 @@ fn contradiction(
     Ok(())
 }
 
-/// A page that ends with a row which was there before: the last page over again, where the source does not say that rows
-/// remain.
-fn repeated(strip: &mut Strip, goes_on: bool) -> Result<Option<u64>, SourceError> {
+/// Whether a page is one over again that a source shows where there is none: its last one, which ends as the rows in hand do, or any
+/// other that is full, whose rows stand there in one piece as far as they are in hand. A row in hand among others that are new has
+/// moved.
+fn is_again(strip: &Strip, rows: &[Raw], is_full: bool) -> bool {
+    if !rows.last().is_some_and(|raw| strip.holds(raw)) {
+        return false;
+    }
+    let alike = |(one, other): (&Raw, &Raw)| one.print == other.print;
+    if rows.iter().rev().zip(strip.rows.iter().rev()).all(alike) {
+        return true;
+    }
+    let first = rows.iter().position(|raw| strip.holds(raw)).unwrap_or(0);
+    let (before, held) = rows.split_at(first);
+    let begins = strip
+        .rows
+        .iter()
+        .position(|raw| held.first().is_some_and(|held| held.print == raw.print));
+    let (_, there) = strip.rows.split_at(begins.unwrap_or(strip.rows.len()));
+    let in_one_piece = held.len() <= there.len() && held.iter().zip(there).all(alike);
+    // Rows before the first one in hand may be new to us, though not to the list.
+    let sooner = begins == Some(0)
+        && held.len() > 1
+        && strip.rows.first().is_some_and(|raw| raw.spot.ordinal > 0);
+    is_full && in_one_piece && (before.is_empty() || sooner)
+}
+
+/// A page over again: the list is at its end, where the source does not say that rows remain.
+fn repeated(strip: &mut Strip, goes_on: bool) -> Result<Option<u64>, Halt> {
     if goes_on {
-        return Err(malformed("the source answers the same rows again"));
+        let error = malformed("the source answers the same rows again");
+        return Err(Halt::Contradiction(error));
     }
     strip.at_end = true;
     strip.more = false;

@@ -60,6 +60,7 @@ impl<'a> Planned<'a> {
                     reader: Reader {
                         entry: Arc::clone(&source.entry),
                         call,
+                        longest: limits.position_bytes,
                     },
                     reversed: reversed(&source.entry, &plan),
                     print: print(&source.entry, &plan),

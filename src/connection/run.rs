@@ -22,6 +22,8 @@ pub(super) enum Rest {
 pub(super) struct Run {
     /// In reading order.
     pub(super) rows: Vec<Found>,
+    /// The source was asked at all.
+    pub(super) asked: bool,
     /// Places of the window taken, those of rows that cannot be shown included.
     pub(super) taken: u32,
     /// The window is filled.

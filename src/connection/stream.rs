@@ -166,6 +166,20 @@ impl<'a> Stream<'a> {
         self.is_dry() && !self.sure
     }
 
+    /// Where the source stands, for cursors. Before any row was taken that is at its next row, and not at its start or end: what
+    /// comes in there later belongs to the other direction.
+    pub(super) fn place(&self) -> Gap {
+        match (&self.gap, &self.next, self.way) {
+            (Gap::Start | Gap::End, Some((_, next)), Way::Forward) => {
+                Gap::Before(next.mark.clone())
+            }
+            (Gap::Start | Gap::End, Some((_, next)), Way::Backward) => {
+                Gap::After(next.mark.clone())
+            }
+            (gap, ..) => gap.clone(),
+        }
+    }
+
     /// Takes the next row.
     pub(super) fn take(&mut self) -> Option<Found> {
         let (_, found) = self.next.take()?;

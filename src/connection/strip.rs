@@ -5,7 +5,7 @@
 
 use super::key::Comparison;
 use super::place::{Anchors, BEGINNING, Gap, Mark, Spot, Trail, Way, fingerprint};
-use crate::source::{CustomerRef, Position, Row};
+use crate::source::{CustomerRef, Position, Row, SourceError};
 use foldhash::fast::RandomState;
 use std::borrow::Borrow;
 use std::collections::HashSet;
@@ -100,6 +100,8 @@ pub(super) struct Strip {
     pub(super) visited: HashSet<Position>,
     /// The place asked for was not found again; reading went on by counting.
     pub(super) drifted: bool,
+    /// The source lets nobody see what follows the last row.
+    pub(super) refused: Option<SourceError>,
     /// The rows in hand, by their ids.
     pub(super) ids: HashSet<ById, RandomState>,
 }

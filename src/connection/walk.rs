@@ -161,7 +161,7 @@ pub(super) async fn forward(
     if !strip.visited.insert(at.clone()) {
         return Err(malformed("the source's pages lead in a circle"));
     }
-    let size = size(list, want);
+    let size = reachable(list, strip.reach, size(list, want), trail);
     let page = list.reader.page(&list.plan, &at, size).await?;
     strip.pages += 1;
     let next = onward(list, strip, &page, (&at, size), trail).await?;
@@ -300,6 +300,25 @@ pub(super) fn size(list: &List<'_>, want: u32) -> u32 {
             .appetite(want, sizes.max)
             .clamp(sizes.min.max(1), sizes.max.max(1)),
         None => want.max(1),
+    }
+}
+
+/// A page size, as far as the source lets anybody reach from a row on: many refuse a page that would reach further, however few
+/// rows there are. A chain that keeps its size, and a page that is known by its end, are asked for as they are.
+fn reachable(list: &List<'_>, from: u64, size: u32, trail: Trail) -> u32 {
+    let least = match list.plan.paging {
+        Paging::Token(walk) | Paging::Link(walk) if !walk.size_locked => walk.sizes,
+        Paging::Keyset { sizes, .. } => Some(sizes),
+        _ => None,
+    };
+    let (Some(sizes), Some(depth), false) = (least, list.plan.depth, trail.backward) else {
+        return size;
+    };
+    let left = u32::try_from(depth.saturating_sub(from)).unwrap_or(u32::MAX);
+    if left < sizes.min {
+        size
+    } else {
+        size.min(left)
     }
 }
 

@@ -15,12 +15,20 @@ use std::cmp::Ordering;
 /// Rows beyond the total that may have come since it was said.
 const SPARE: u32 = 20;
 
-/// All rows of a list, where it is small; one page tells most lists that are not.
+/// All rows of a list, where it is small; one page tells most lists that are not. Where it changed meanwhile, it is read once
+/// more.
 pub(super) async fn read(list: &List<'_>) -> Result<Option<Run>, Halt> {
-    let most = list.limits.whole_rows;
-    if most == 0 {
+    if list.limits.whole_rows == 0 {
         return Ok(None);
     }
+    match read_once(list).await? {
+        Some(all) if all.changed => read_once(&list.by(list.reader.call.from_now())).await,
+        all => Ok(all),
+    }
+}
+
+async fn read_once(list: &List<'_>) -> Result<Option<Run>, Halt> {
+    let most = list.limits.whole_rows;
     let mut all = list
         .read(
             &Gap::Start,
@@ -42,15 +50,26 @@ pub(super) async fn read(list: &List<'_>) -> Result<Option<Run>, Halt> {
         all.unreadable.extend(rest.unreadable);
         all.drifted |= rest.drifted;
         all.rest = rest.rest;
+        // Rows that came and went between the two are among these, or are not, as it happened.
+        let miscounted = rest.total.is_some_and(|total| total != count(&all));
+        all.changed |= rest.changed || (all.rest == Rest::End && miscounted);
     }
-    if matches!(all.rest, Rest::Cut(_)) {
-        return Err(Halt::Scan);
+    match all.rest {
+        Rest::End => Ok(Some(all)),
+        Rest::More => Ok(None),
+        Rest::Cut(_) => Err(Halt::Scan),
+        Rest::Refused(error) => Err(error.into()),
     }
-    Ok((all.rest == Rest::End).then_some(all))
+}
+
+/// How many rows were read, those that cannot be shown included.
+fn count(run: &Run) -> u64 {
+    (run.rows.len() + run.unreadable.len()) as u64
 }
 
 /// The part of a whole list that is wanted, ordered.
 pub(super) fn slice(mut run: Run, gap: &Gap, reading: Reading, order: Order) -> Run {
+    let total = count(&run);
     let ranked = |found: Found| {
         let key = order.field.key(&found.customer);
         (Ranked(order, key, found.customer.id.as_str().into()), found)
@@ -59,7 +78,7 @@ pub(super) fn slice(mut run: Run, gap: &Gap, reading: Reading, order: Order) -> 
     rows.sort_by(|(one, _), (other, _)| one.cmp(other));
     let (seam, drifted) = seam(&rows, gap, order);
     run.drifted |= drifted;
-    run.total = Some(rows.len() as u64);
+    run.total = (!run.changed).then_some(total);
     let prints: Vec<u32> = rows.iter().map(|(_, found)| found.mark.print()).collect();
     run.rows = rows
         .into_iter()

@@ -5,6 +5,7 @@
 //! size holds any window of up to 50 rows in one page. Pure arithmetic; it makes no call and knows no source.
 
 use crate::source::Sizes;
+use std::cmp::Reverse;
 
 /// One page to ask for. For numbered pages `start` is a multiple of `size`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,22 @@ pub fn numbered(from: u64, to: u64, sizes: Sizes) -> Vec<Span> {
         pages.push(page);
     }
     pages
+}
+
+/// The same where no page may reach beyond a depth: page after page, each the smallest of those that reach furthest. `None` where no
+/// page holds some row.
+pub fn numbered_within(from: u64, to: u64, sizes: Sizes, depth: u64) -> Option<Vec<Span>> {
+    let mut pages = Vec::new();
+    let mut row = from;
+    while row < to {
+        let page = (sizes.min.max(1)..=sizes.max)
+            .map(|size| Span::page_of(row, size))
+            .filter(|page| page.end() <= depth)
+            .max_by_key(|page| (page.end().min(to), Reverse(page.size)))?;
+        row = page.end();
+        pages.push(page);
+    }
+    Some(pages)
 }
 
 /// The rows in pieces of the largest size; any row can begin a piece. A piece begins with the last row of the one before,

@@ -304,11 +304,17 @@ impl Gateway {
         answers.map(Answers::moment).unwrap_or_default()
     }
 
-    /// Keeps a finished answer and its body, where it is one that the next caller would get too.
+    /// Keeps a finished answer and its body, where it is one that the next caller would get too. Where it is not, the next one
+    /// does not get an older answer either.
     pub fn keep(&self, place: Place, prepared: &Prepared, answer: &Answer, body: &Bytes) {
-        let fresh = answer.fresh_for().filter(|_| prepared.is_repeatable());
-        if let (Some(answers), Some(fresh)) = (&self.inner.answers, fresh) {
-            answers.keep(place.key, body.clone(), place.epoch, place.since, fresh);
+        let Some(answers) = &self.inner.answers else {
+            return;
+        };
+        match answer.fresh_for().filter(|_| prepared.is_repeatable()) {
+            Some(fresh) => {
+                answers.keep(place.key, body.clone(), place.epoch, place.since, fresh);
+            }
+            None => answers.forget(place.key, place.since),
         }
     }
 

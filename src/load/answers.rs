@@ -7,6 +7,7 @@ use super::gone::Gone;
 use crate::metrics::CacheMoment;
 use bytes::Bytes;
 use moka::Expiry;
+use moka::ops::compute::Op;
 use moka::sync::Cache;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,6 +75,17 @@ impl Answers {
         });
     }
 
+    /// Forgets the answer under a key where it was begun before then: a later one said something else, and may not be kept.
+    pub fn forget(&self, key: Box<[u8]>, since: Instant) {
+        // Mostly there is nothing, and looking takes no lock.
+        if self.kept.contains_key(&key) {
+            self.kept.entry(key).and_compute_with(|there| match there {
+                Some(there) if there.value().since <= since => Op::Remove,
+                _ => Op::Nop,
+            });
+        }
+    }
+
     /// How many bytes are kept, after what was put off has been done.
     #[cfg(test)]
     fn settled_bytes(&self) -> u64 {
@@ -132,6 +144,17 @@ mod tests {
         keep(&answers, b"a", 1, Duration::ZERO);
         assert!(answers.get(b"a", 1).is_none(), "stale");
         assert!(Answers::new(0).is_none());
+    }
+
+    #[test]
+    fn a_later_answer_that_may_not_be_kept_takes_the_older_one_along() {
+        let answers = Answers::new(1_000_000).unwrap();
+        let before = Instant::now();
+        keep(&answers, b"a", 1, LONG);
+        answers.forget((*b"a").into(), before);
+        assert!(answers.get(b"a", 1).is_some(), "what is kept is the later");
+        answers.forget((*b"a").into(), Instant::now());
+        assert!(answers.get(b"a", 1).is_none());
     }
 
     #[test]

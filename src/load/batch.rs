@@ -8,7 +8,7 @@ use super::Loaded;
 use crate::model::LocalId;
 use crate::source::{Call, Operation, SourceEntry, SourceError};
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
+use futures_util::future::{BoxFuture, Shared, join_all};
 use std::collections::HashMap;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,12 +62,12 @@ impl Loader {
             };
             ids.into_iter().map(batch).collect()
         };
-        let mut all = HashMap::with_capacity(batches.len());
-        for (id, batch) in batches {
+        // All at once: a batch that has not begun is driven by whoever waits for it.
+        let loaded = batches.into_iter().map(async |(id, batch)| {
             let loaded = found(&*batch.await, &id);
-            all.insert(id, loaded);
-        }
-        all
+            (id, loaded)
+        });
+        join_all(loaded).await.into_iter().collect()
     }
 
     /// Forgets everything.

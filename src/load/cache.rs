@@ -9,6 +9,7 @@ use crate::metrics::CacheMoment;
 use crate::model::{Filter, LocalId, Order, Reuse, Stamp};
 use crate::source::{CustomerRef, Page, Position, Row};
 use moka::Expiry;
+use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -30,7 +31,7 @@ pub struct Times {
 }
 
 /// How long one thing that was said is used again, from now on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Life {
     /// Without asking again.
     pub fresh: Duration,
@@ -43,8 +44,8 @@ pub struct Life {
 }
 
 impl Times {
-    /// How long this is used again; nothing of it where it may not be kept.
-    pub fn life(&self, said: &Said) -> Life {
+    /// How long this is used again; `None` where it may not be kept.
+    pub fn life(&self, said: &Said) -> Option<Life> {
         let page = match said {
             Said::Page(page) => Some(Arc::clone(page)),
             Said::Row(page, _) => page.upgrade(),
@@ -66,9 +67,9 @@ impl Times {
         let stale = stale.min(lasts - fresh);
         let known = stamp.is_some_and(|stamp| stamp.names_a_version());
         if !reuse.keep || (fresh.is_zero() && !known) {
-            return Life::default();
+            return None;
         }
-        Life {
+        Some(Life {
             fresh,
             quiet: self.ahead.map_or(fresh, |percent| fresh / 100 * percent),
             stands_in: if reuse.stands_in {
@@ -81,7 +82,7 @@ impl Times {
             } else {
                 Duration::ZERO
             },
-        }
+        })
     }
 }
 
@@ -265,12 +266,12 @@ impl Store {
         self.kept.get(key)
     }
 
-    /// Keeps something that was just said, unless what is kept was asked for later.
+    /// Keeps something that was just said, unless what is kept was asked for later. Where it may not be kept, what was said
+    /// before it is forgotten all the same: it would come back once the newer is gone.
     pub fn keep(&self, key: Key, said: Said, began: Instant, times: &Times) {
-        let life = times.life(&said);
-        if life == Life::default() {
-            return;
-        }
+        let Some(life) = times.life(&said) else {
+            return self.forget(&key, began);
+        };
         let now = Instant::now();
         let fresh_until = now + jittered(life.fresh, &key);
         let kept = Arc::new(Kept {
@@ -288,6 +289,20 @@ impl Store {
             Some(there) if there.value().began > began => there.into_value(),
             _ => kept,
         });
+    }
+
+    /// Forgets what was asked for before then.
+    pub fn forget(&self, key: &Key, began: Instant) {
+        // Mostly there is nothing, and looking takes no lock.
+        if self.kept.contains_key(key) {
+            let outlived = |kept: &Arc<Kept>| kept.began <= began;
+            self.kept
+                .entry_by_ref(key)
+                .and_compute_with(|there| match there {
+                    Some(there) if outlived(there.value()) => Op::Remove,
+                    _ => Op::Nop,
+                });
+        }
     }
 
     /// How many bytes are kept, after what was put off has been done.

@@ -49,31 +49,34 @@ where
 
     /// Joins the flights of the keys that are under way, unless they began before `not_before`, and starts one for the
     /// others together. `start` is given these others and the moment it begins; what it gives answers each of them. The
-    /// flights come in the order of the keys.
+    /// flights come in the order of the keys, each with the moment it began: its answer is at least as new as that.
     ///
     /// A flight may have landed since the caller looked for its answer elsewhere: `landed` looks there once more, while none
-    /// can.
+    /// can, and says when that was asked for.
     pub fn join<F>(
         &self,
         keys: &[K],
         not_before: Option<Instant>,
-        landed: impl Fn(&K) -> Option<V>,
+        landed: impl Fn(&K) -> Option<(V, Instant)>,
         start: impl FnOnce(Vec<K>, Instant) -> F,
-    ) -> Vec<Flight<V>>
+    ) -> Vec<(Flight<V>, Instant)>
     where
         F: Future<Output = V> + Send + 'static,
     {
         // What gives way to a newer read ends after the lock is let go: its own end takes it too.
         let mut replaced = Vec::new();
         let mut open = locked(&self.open);
-        let joined: Vec<Option<Flight<V>>> = keys
+        let joined: Vec<Option<(Flight<V>, Instant)>> = keys
             .iter()
             .map(|key| {
                 let under_way = open
                     .get(key)
                     .filter(|open| not_before.is_none_or(|least| open.began >= least))
-                    .map(|open| open.flight.clone());
-                under_way.or_else(|| Some(shared(ready(landed(key)?))))
+                    .map(|open| (open.flight.clone(), open.began));
+                under_way.or_else(|| {
+                    let (found, began) = landed(key)?;
+                    Some((shared(ready(found)), began))
+                })
             })
             .collect();
         let missing: Vec<K> = keys
@@ -87,7 +90,7 @@ where
             let read = start(missing.clone(), began);
             if open.len() + missing.len() > self.most {
                 // In the caller's own task: where there is no room to share, nothing outlives its caller.
-                return shared(read);
+                return (shared(read), began);
             }
             let landing = Landing {
                 open: Arc::clone(&self.open),
@@ -104,7 +107,7 @@ where
                 let flight = flight.clone();
                 replaced.extend(open.insert(key, Open { flight, began }));
             }
-            flight
+            (flight, began)
         });
         let joined = joined.into_iter();
         joined
@@ -148,7 +151,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use tokio::sync::oneshot;
 
-    fn none(_: &u32) -> Option<u32> {
+    fn none(_: &u32) -> Option<(u32, Instant)> {
         None
     }
 
@@ -171,10 +174,10 @@ mod tests {
             assert_eq!(keys, [3], "2 is under way");
             async { 7 }
         });
-        assert_eq!(again[1].clone().await, Some(7));
+        assert_eq!(again[1].0.clone().await, Some(7));
         open.send(()).unwrap();
         assert_eq!(
-            again[0].clone().await,
+            again[0].0.clone().await,
             Some(2),
             "the caller that began it is gone"
         );
@@ -192,7 +195,7 @@ mod tests {
             landed.send(()).unwrap();
             1
         });
-        let left = callers.into_iter().map(|mut flight| {
+        let left = callers.into_iter().map(|(mut flight, _)| {
             // It has begun, and is nobody's task.
             assert!((&mut flight).now_or_never().is_none());
             drop(flight);
@@ -209,10 +212,10 @@ mod tests {
     async fn a_flight_that_breaks_off_ends_for_all_and_is_forgotten() {
         let flights: Flights<u32, u32> = Flights::new(10);
         let broken = flights.join(&[1], None, none, |_, _| async { panic!("on purpose") });
-        assert_eq!(broken[0].clone().await, None);
+        assert_eq!(broken[0].0.clone().await, None);
         assert_eq!(flights.len(), 0);
         let next = flights.join(&[1], None, none, |_, _| async { 5 });
-        assert_eq!(next[0].clone().await, Some(5));
+        assert_eq!(next[0].0.clone().await, Some(5));
     }
 
     #[tokio::test]
@@ -230,11 +233,11 @@ mod tests {
             2
         });
         open.send(()).unwrap();
-        assert_eq!(old[0].clone().await, Some(1));
+        assert_eq!(old[0].0.clone().await, Some(1));
         let joined = flights.join(&[1], Some(since), none, |_, _| async { 3 });
         open_new.send(()).unwrap();
-        assert_eq!(new[0].clone().await, Some(2));
-        assert_eq!(joined[0].clone().await, Some(2), "the newer one goes on");
+        assert_eq!(new[0].0.clone().await, Some(2));
+        assert_eq!(joined[0].0.clone().await, Some(2), "the newer one goes on");
         assert_eq!(flights.len(), 0);
     }
 
@@ -248,9 +251,9 @@ mod tests {
         });
         let alone = flights.join(&[2], None, none, |_, _| async { 2 });
         assert_eq!(flights.len(), 1);
-        assert_eq!(alone[0].clone().await, Some(2));
+        assert_eq!(alone[0].0.clone().await, Some(2));
         open.send(()).unwrap();
-        assert_eq!(first[0].clone().await, Some(1));
+        assert_eq!(first[0].0.clone().await, Some(1));
     }
 
     #[tokio::test]
@@ -259,13 +262,13 @@ mod tests {
         let found = flights.join(
             &[1, 2],
             None,
-            |key| (*key == 1).then_some(11),
+            |key| (*key == 1).then(|| (11, Instant::now())),
             |keys, _| {
                 assert_eq!(keys, [2]);
                 async { 12 }
             },
         );
-        assert_eq!(found[0].clone().await, Some(11));
-        assert_eq!(found[1].clone().await, Some(12));
+        assert_eq!(found[0].0.clone().await, Some(11));
+        assert_eq!(found[1].0.clone().await, Some(12));
     }
 }

@@ -62,12 +62,28 @@ fn page_key(key: &PageKey) -> usize {
     let relatives = relatives.map(|id| id.as_str().len() + ALLOCATION);
     let ids = ids.iter().flatten();
     let ids = ids.map(|id| id.as_str().len() + size_of::<LocalId>() + ALLOCATION);
-    let position = match &key.position {
-        Position::Start | Position::Index(_) => 0,
-        Position::Token(text) | Position::After(text) | Position::Before(text) => text.len(),
-    };
+    let position = position(&key.position);
     let filter = texts.chain(words).chain(tags).chain(ids).chain(relatives);
     size_of::<PageKey>() + ALLOCATION + position + filter.sum::<usize>()
+}
+
+fn position(position: &Position) -> usize {
+    match position {
+        Position::Start | Position::Index(_) => 0,
+        Position::Token(text) | Position::After(text) | Position::Before(text) => text.len(),
+    }
+}
+
+/// What leads on from a page and back.
+fn ways(page: &Page) -> usize {
+    let ends = [&page.next, &page.prev].into_iter().flatten();
+    let ends = ends.map(|end| position(end) + ALLOCATION);
+    let keys = page.rows.iter().filter_map(|row| match row {
+        Row::Customer { key, .. } | Row::Gone { key, .. } | Row::Unreadable { key, .. } => {
+            Some(key.as_ref()?.len() + ALLOCATION)
+        }
+    });
+    ends.chain(keys).sum()
 }
 
 fn page(page: &Page) -> usize {
@@ -82,6 +98,7 @@ fn page(page: &Page) -> usize {
     size_of::<Page>()
         + page.rows.len() * (size_of::<Row>() + PLACE)
         + body(shared)
+        + ways(page)
         + page
             .stamp
             .as_ref()

@@ -176,7 +176,8 @@ pub enum TotalKind {
     Capped(u64),
 }
 
-/// Where a page of a list begins. It is carried in cursors, and comes back only inside an authenticated one.
+/// Where a page of a list begins. It is carried in cursors, and comes back only inside an authenticated one. Every row of a page
+/// holds it, so its text is shared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Position {
     /// At the beginning, in every style.
@@ -184,11 +185,11 @@ pub enum Position {
     /// At this row, counted from 0 ([`Paging::Page`], [`Paging::Offset`]).
     Index(u64),
     /// At the page this token or link leads to ([`Paging::Token`], [`Paging::Link`]).
-    Token(Box<str>),
+    Token(Arc<str>),
     /// After the row with this key ([`Paging::Keyset`]).
-    After(Box<str>),
+    After(Arc<str>),
     /// Before the row with this key, the nearest rows, in list order ([`Paging::Keyset`]).
-    Before(Box<str>),
+    Before(Arc<str>),
 }
 
 /// One upstream page. `rows` are the raw rows: none is ever left out, so that positions stay true.

@@ -55,7 +55,7 @@ fn led(style: &TokenStyle, mark: &str, leaf: Leaf<'_>) -> Result<Option<Position
     let token = text(leaf).ok_or(malformed(
         "the CRM leads on with what is neither a token nor an end",
     ))?;
-    Ok(Some(Position::Token(marked(style, mark, token))))
+    Ok(Some(Position::Token(marked(style, mark, token).into())))
 }
 
 fn marked(style: &TokenStyle, mark: &str, token: Box<str>) -> Box<str> {

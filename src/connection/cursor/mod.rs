@@ -116,32 +116,30 @@ impl<'a> Sealer<'a> {
     /// # Errors
     /// Even so it is too long.
     pub(in crate::connection) fn seal(&self, cursor: &Cursor) -> Result<String, ConnectionError> {
-        let whole = self.text(cursor, None);
-        if whole.len() <= self.longest {
-            return Ok(whole);
-        }
         let keep = |handle, position: &Position| self.memory.keep(handle, position);
-        let text = self.text(cursor, Some(&keep));
-        if text.len() <= self.longest {
-            Ok(text)
-        } else {
-            Err(ConnectionError::CursorTooLong)
-        }
+        let whole = self.text(cursor, None);
+        whole
+            .or_else(|| self.text(cursor, Some(&keep)))
+            .ok_or(ConnectionError::CursorTooLong)
     }
 
-    fn text(&self, cursor: &Cursor, keep: Option<Keep<'_>>) -> String {
+    /// The text, unless it is too long; that is seen before it is sealed.
+    fn text(&self, cursor: &Cursor, keep: Option<Keep<'_>>) -> Option<String> {
         let mut output = Output {
             bytes: self.query.to_le_bytes().to_vec(),
             keep,
         };
         output.put_cursor(cursor);
         let mut body = output.bytes;
+        if base64::encoded_len(1 + SEAL + body.len(), false)? > self.longest {
+            return None;
+        }
         let seal = self.sign(&body);
         self.cipher(seal, &mut body);
         let mut out = vec![VERSION];
         out.extend_from_slice(&seal);
         out.append(&mut body);
-        URL_SAFE_NO_PAD.encode(out)
+        Some(URL_SAFE_NO_PAD.encode(out))
     }
 
     /// Reads a cursor.

@@ -68,9 +68,9 @@ impl Input<'_> {
         Some(Carried::Known(match self.byte()? {
             0 => Position::Start,
             1 => Position::Index(self.number()?),
-            2 => Position::Token(self.text()?),
-            3 => Position::After(self.text()?),
-            4 => Position::Before(self.text()?),
+            2 => Position::Token(self.text()?.into()),
+            3 => Position::After(self.text()?.into()),
+            4 => Position::Before(self.text()?.into()),
             5 => {
                 let handle = self.array()?;
                 return Some((self.kept)(handle).map_or(Carried::Lost, Carried::Known));

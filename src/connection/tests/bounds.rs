@@ -274,3 +274,29 @@ fn what_nobody_asked_for_costs_nothing() {
         [1, 1]
     );
 }
+
+/// What leads on stands in every row's place and in every cursor: a source does not decide how much that takes.
+#[test]
+fn a_token_longer_than_anybody_sends_is_refused() {
+    let walk = Walk {
+        prev: true,
+        ..chain(Some(SIZES))
+    };
+    for paging in [Paging::Token(walk), Paging::Link(walk)] {
+        let with = |token_padding| {
+            let shape = Shape {
+                token_padding,
+                ..Shape::new(paging)
+            };
+            World::one(shape, plain_rows(60))
+                .first(20, None)
+                .map(|_| ())
+        };
+        assert_eq!(with(10_000), Ok(()));
+        let refused = with(20_000);
+        assert!(
+            matches!(&refused, Err(ConnectionError::Source { error, .. }) if error.kind == crate::source::SourceErrorKind::Malformed),
+            "{refused:?}"
+        );
+    }
+}

@@ -1,9 +1,12 @@
 //! Connections over sources in memory, held against the list they should show.
 
 mod backward;
+mod between;
 mod bounds;
 mod budgets;
+mod depths;
 mod drift;
+mod ends;
 mod forward;
 mod grouped;
 mod keys;

@@ -2,7 +2,7 @@
 //!
 //! It knows how a customer is kept and nothing of how it is read.
 
-use super::{Batch, Cached, Found, landed, may_be_stale, note_kept, serves, stale};
+use super::{Batch, Cached, Found, fly_alone, landed, may_be_stale, note_kept, serves, stale};
 use crate::load::cache::{Kept, Key, Said};
 use crate::metrics::Read;
 use crate::model::{Customer, LocalId};
@@ -116,9 +116,10 @@ impl Cached {
         let own = call.until(self.patience()).knowing(known);
         let this = Arc::clone(self);
         let landed_since = |key: &Key| {
-            let customer = self.still(key, call)?.said.customer()?;
+            let kept = self.still(key, call)?;
+            let customer = kept.said.customer()?;
             let found = HashMap::from([(id_of(key)?.clone(), Ok(customer))]);
-            Some(Arc::new(found))
+            Some((Arc::new(found), kept.began))
         };
         let mut sent = 0;
         let flights = self
@@ -131,7 +132,7 @@ impl Cached {
         self.meter.customers.add_many(Read::Sent, sent as u64);
         self.meter.customers.add_many(Read::Joined, joined as u64);
         let mut found = Vec::with_capacity(missing.len());
-        for (key, flight) in missing.iter().zip(flights) {
+        for (key, (flight, _)) in missing.iter().zip(flights) {
             let read = landed(call, self.caching.patience, flight)
                 .await
                 .and_then(|batch| {
@@ -162,7 +163,7 @@ impl Cached {
             let _leave = leave;
             this.read_customers(&own, keys, began).await
         };
-        drop(self.batches.join(&keys, None, |_| None, renew));
+        fly_alone(self.batches.join(&keys, None, |_| None, renew));
     }
 
     async fn read_customers(&self, call: &Call, keys: Vec<Key>, began: Instant) -> Batch {
@@ -172,9 +173,12 @@ impl Cached {
         let together = found.len() > 1;
         let mut batch = HashMap::with_capacity(found.len());
         for ((id, key), found) in ids.into_iter().zip(keys).zip(found) {
-            if let Ok(customer) = &found {
-                let customer = customer.as_ref().map(|one| detached(one, together));
-                self.keep(operation, key, Said::Customer(customer), began);
+            match &found {
+                Ok(customer) => {
+                    let customer = customer.as_ref().map(|one| detached(one, together));
+                    self.keep(operation, key, Said::Customer(customer), began);
+                }
+                Err(error) => self.forget_refused(&key, error, began),
             }
             batch.insert(id, found);
         }

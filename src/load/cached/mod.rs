@@ -20,11 +20,13 @@ use crate::source::{
 };
 use crate::trace::Role;
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
 
 /// What a read by id came to.
 type Found = Result<Option<CustomerRef>, SourceError>;
@@ -214,11 +216,24 @@ impl Cached {
         }
     }
 
+    /// Forgets what was kept under a key, where the CRM refused it later: its last word holds. What it never got to say, and what
+    /// cannot be understood, is no word of its.
+    fn forget_refused(&self, key: &Key, error: &SourceError, began: Instant) {
+        let is_word = !error.retryable()
+            && !matches!(
+                error.kind,
+                SourceErrorKind::OverBudget | SourceErrorKind::Malformed
+            );
+        if is_word && self.caching.times.is_some() {
+            self.store.forget(key, began);
+        }
+    }
+
     /// Notes for how long something that was read just now can be used again.
     fn note_read(&self, operation: &Operation, said: &Said) {
         let times = self.caching.times.as_ref();
-        let life = times.map_or(Duration::ZERO, |times| times.life(said).quiet);
-        operation.read_fresh_for(at_least(life));
+        let life = times.and_then(|times| times.life(said));
+        operation.read_fresh_for(at_least(life.map_or(Duration::ZERO, |life| life.quiet)));
     }
 
     /// The leave and the call to ask again, in the background, for what was found kept; neither if it would be in the way.
@@ -241,6 +256,13 @@ impl Cached {
     /// Until when a read that begins now may go on.
     fn patience(&self) -> Instant {
         Instant::now() + self.caching.patience
+    }
+}
+
+/// Lets flights go on without anybody who waits for them, also those that nobody can join.
+fn fly_alone<V: Clone + Send + Sync + 'static>(flights: Vec<(Flight<V>, Instant)>) {
+    for (flight, _) in flights {
+        tokio::spawn(flight.map(drop).in_current_span());
     }
 }
 

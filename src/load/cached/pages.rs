@@ -2,7 +2,7 @@
 //!
 //! It knows how a page is kept and nothing of how it is read.
 
-use super::{Cached, PageRead, landed, may_be_stale, note_kept, serves, stale};
+use super::{Cached, PageRead, fly_alone, landed, may_be_stale, note_kept, serves, stale};
 use crate::load::cache::{Kept, Key, PageKey, Said, Scope};
 use crate::metrics::Read;
 use crate::source::{
@@ -43,9 +43,9 @@ impl Cached {
         }
         let flown = self.fly_page(call, plan, at, key, kept.as_deref()).await;
         match (flown, kept) {
-            (Ok(page), _) => {
+            (Ok((page, began)), _) => {
                 self.note_read(operation, &Said::Page(Arc::clone(&page)));
-                call.read_page(Instant::now());
+                call.read_page(began);
                 Ok((*page).clone())
             }
             (Err(error), Some(kept)) if may_be_stale(operation, &error, &kept) => {
@@ -59,7 +59,8 @@ impl Cached {
         }
     }
 
-    /// Reads a page, or joins who reads it; once more where the operation that was joined had used up its calls.
+    /// Reads a page, or joins who reads it; once more where the operation that was joined had used up its calls. The page
+    /// comes with when it was asked for.
     async fn fly_page(
         self: &Arc<Self>,
         call: &Call,
@@ -67,7 +68,7 @@ impl Cached {
         at: &Position,
         key: Key,
         kept: Option<&Kept>,
-    ) -> PageRead {
+    ) -> Result<(Arc<Page>, Instant), SourceError> {
         match self.fly_page_once(call, plan, at, key.clone(), kept).await {
             (Err(error), Read::Joined) if error.kind == SourceErrorKind::OverBudget => {
                 let (read, _) = self.fly_page_once(call, plan, at, key, kept).await;
@@ -85,13 +86,16 @@ impl Cached {
         at: &Position,
         key: Key,
         kept: Option<&Kept>,
-    ) -> (PageRead, Read) {
+    ) -> (Result<(Arc<Page>, Instant), SourceError>, Read) {
         let known = kept.and_then(known_page);
         let own = call.until(self.patience()).knowing(known);
         let this = Arc::clone(self);
         let (plan, at) = (plan.clone(), at.clone());
         let keys = [key];
-        let landed_since = |key: &Key| Some(Ok(self.still(key, call)?.said.page()?));
+        let landed_since = |key: &Key| {
+            let kept = self.still(key, call)?;
+            Some((Ok(kept.said.page()?), kept.began))
+        };
         let mut from = Read::Joined;
         let flights = self
             .pages
@@ -104,10 +108,13 @@ impl Cached {
             });
         self.meter.pages.add(from);
         let read = match flights.into_iter().next() {
-            Some(flight) => landed(call, self.caching.patience, flight).await,
+            Some((flight, began)) => landed(call, self.caching.patience, flight)
+                .await
+                .flatten()
+                .map(|page| (page, began)),
             None => Err(SourceError::broken_off()),
         };
-        (read.flatten(), from)
+        (read, from)
     }
 
     /// Asks again for a page that is about to grow stale. Nobody waits for it, and who asks meanwhile joins it.
@@ -133,8 +140,7 @@ impl Cached {
             let key = keys.pop().ok_or_else(SourceError::broken_off)?;
             this.read_page(&own, &plan, &at, key, began).await
         };
-        // A flight goes on without anybody who waits for it.
-        drop(self.pages.join(&[key], None, |_| None, renew));
+        fly_alone(self.pages.join(&[key], None, |_| None, renew));
     }
 
     async fn read_page(
@@ -149,7 +155,8 @@ impl Cached {
         let Key::Page(asked) = &key else {
             return Err(SourceError::broken_off());
         };
-        let page = Arc::new(self.inner.list(call, plan, at, asked.size).await?);
+        let read = self.inner.list(call, plan, at, asked.size).await;
+        let page = Arc::new(read.inspect_err(|error| self.forget_refused(&key, error, began))?);
         if page.complete {
             self.keep_rows(operation, asked.scope, &page, began);
         }

@@ -4,12 +4,14 @@ mod bounds;
 mod flights;
 mod forwarded;
 mod model;
+mod newer;
 mod writes;
 
 use super::cache::{Store, Times};
 use super::cached::{CachedSource, Caching};
 use crate::model::{
-    Assumption, Capabilities, Change, Customer, Filter, LocalId, Order, PagingStyle, WriteOutcome,
+    Assumption, Capabilities, Change, Customer, Filter, LocalId, Order, PagingStyle, Reuse, Stamp,
+    WriteOutcome,
 };
 use crate::source::{
     Call, CallBudget, CustomerRef, CustomerSource, ListPlan, Operation, Page, Paging, Position,
@@ -26,6 +28,12 @@ struct Told {
     number: AtomicU32,
     gate: Semaphore,
     failing: AtomicBool,
+    /// How it fails.
+    fault: Mutex<SourceErrorKind>,
+    /// Nobody is there any more.
+    empty: AtomicBool,
+    /// What it says of using its answers again.
+    stamp: Mutex<Option<Arc<Stamp>>>,
     /// What comes now need not wait.
     overtakes: AtomicBool,
     /// What becomes of writes.
@@ -44,6 +52,9 @@ impl Told {
             number: AtomicU32::new(1),
             gate: Semaphore::new(if open { Semaphore::MAX_PERMITS } else { 0 }),
             failing: AtomicBool::new(false),
+            fault: Mutex::new(SourceErrorKind::Unavailable),
+            empty: AtomicBool::new(false),
+            stamp: Mutex::default(),
             overtakes: AtomicBool::new(false),
             outcome: Mutex::new(WriteOutcome::Applied),
             later: AtomicBool::new(false),
@@ -82,6 +93,7 @@ impl Told {
                 self.body.load(Ordering::SeqCst),
                 id.as_str().parse().unwrap_or(0),
             ),
+            stamp: self.stamp.lock().unwrap().clone(),
             ..Customer::bare(id.clone())
         })
     }
@@ -100,7 +112,7 @@ impl Told {
 
     fn fail(&self) -> Result<(), SourceError> {
         match self.failing.load(Ordering::SeqCst) {
-            true => Err(SourceError::new(SourceErrorKind::Unavailable, "down")),
+            true => Err(SourceError::new(*self.fault.lock().unwrap(), "down")),
             false => Ok(()),
         }
     }
@@ -155,6 +167,7 @@ impl CustomerSource for Told {
         self.fail()?;
         Ok(Page {
             rows: vec![row],
+            stamp: self.stamp.lock().unwrap().clone(),
             ..Page::default()
         })
     }
@@ -177,7 +190,9 @@ impl CustomerSource for Told {
                 waited.clone()?;
                 started.clone()?;
                 self.fail()?;
-                Ok((customer.id.as_str() != "absent").then_some(customer))
+                let is_there =
+                    customer.id.as_str() != "absent" && !self.empty.load(Ordering::SeqCst);
+                Ok(is_there.then_some(customer))
             })
             .collect()
     }

@@ -39,11 +39,16 @@ struct State {
     generation: u32,
 }
 
+/// What happens to a CRM between two calls.
+type Happening = Box<dyn FnOnce(&MemorySource) + Send>;
+
 /// A CRM in memory.
 pub struct MemorySource {
     capabilities: Capabilities,
     shape: Shape,
     state: Mutex<State>,
+    /// What happens to it after so many calls.
+    happening: Mutex<Option<(u32, Happening)>>,
 }
 
 impl MemorySource {
@@ -53,6 +58,7 @@ impl MemorySource {
             capabilities: capabilities(&shape),
             shape,
             state: Mutex::new(State::default()),
+            happening: Mutex::new(None),
         };
         for row in rows {
             source.insert(usize::MAX, row);
@@ -122,6 +128,35 @@ impl MemorySource {
     /// Every token given until then is no longer known after this many calls, counted from now.
     pub fn expire_tokens_after(&self, calls: u32) {
         self.state().expires_after = Some(calls);
+    }
+
+    /// Does something to the source right before the list call after this many, counted from now.
+    pub fn change_after(&self, calls: u32, change: impl FnOnce(&Self) + Send + 'static) {
+        let mut happening = self
+            .happening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *happening = Some((calls, Box::new(change)));
+    }
+
+    /// Lets happen what is to happen before this call.
+    fn happen(&self) {
+        let mut happening = self
+            .happening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let due = match &mut *happening {
+            Some((0, _)) => happening.take(),
+            Some((left, _)) => {
+                *left -= 1;
+                None
+            }
+            None => None,
+        };
+        drop(happening);
+        if let Some((_, change)) = due {
+            change(self);
+        }
     }
 
     /// The list calls since the last look, and forgets them.

@@ -15,6 +15,7 @@ impl MemorySource {
         at: &Position,
         size: u32,
     ) -> Result<Page, SourceError> {
+        self.happen();
         let mut state = self.state();
         state.asked.push((at.clone(), size));
         state.check_expiry();
@@ -132,10 +133,14 @@ impl MemorySource {
                     _ => begin,
                 };
                 if begin >= count && count > 0 {
+                    if self.shape.past_end == PastEnd::Rejected {
+                        let error = SourceError::new(SourceErrorKind::Rejected, "no such page");
+                        return Err(error.with_status(400));
+                    }
                     past_end =
                         matches!(self.shape.past_end, PastEnd::Refused | PastEnd::ClampedTold);
                     match self.shape.past_end {
-                        PastEnd::Empty | PastEnd::Refused => (count, count),
+                        PastEnd::Empty | PastEnd::Refused | PastEnd::Rejected => (count, count),
                         _ => ((count - 1) / size * size, count),
                     }
                 } else {
@@ -162,20 +167,27 @@ impl MemorySource {
                 Key::From(row) | Key::UpTo(row) => (row.saturating_sub(size), row),
             },
         };
-        let reach = self.shape.depth.map_or(count, |depth| {
-            count.min(usize::try_from(depth).unwrap_or(usize::MAX))
-        });
-        if begin >= reach && begin < count {
-            return Err(SourceError::new(
-                SourceErrorKind::DepthLimit,
-                "nobody may read this deep",
-            ));
-        }
+        let reach = self.reach(count, begin, end)?;
         Ok(Cut {
             begin: begin.min(reach),
             end: end.min(reach),
             past_end,
         })
+    }
+
+    /// How many rows anybody may read.
+    fn reach(&self, count: usize, begin: usize, end: usize) -> Result<usize, SourceError> {
+        let depth = self.shape.depth.map(usize::try_from);
+        let depth = depth.map(|depth| depth.unwrap_or(usize::MAX));
+        let reach = depth.unwrap_or(count).min(count);
+        let beyond = self.shape.strict_depth && depth.is_some_and(|depth| end > depth);
+        if beyond || (begin >= reach && begin < count) {
+            return Err(SourceError::new(
+                SourceErrorKind::DepthLimit,
+                "nobody may read this deep",
+            ));
+        }
+        Ok(reach)
     }
 
     /// The row as a page shows it, with its key.

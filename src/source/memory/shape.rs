@@ -10,6 +10,8 @@ pub enum PastEnd {
     Empty,
     /// An error that its adapter knows to mean the end.
     Refused,
+    /// An error like that for any wrong value.
+    Rejected,
     /// The last page again; its adapter notices.
     ClampedTold,
     /// The last page again; nobody notices.
@@ -77,6 +79,8 @@ pub struct Shape {
     pub filtering: Filtering,
     /// How deep it lets anybody reach.
     pub depth: Option<u64>,
+    /// Whether a page that would reach deeper is refused as well, however short the list is.
+    pub strict_depth: bool,
     /// The revision of its adapter.
     pub revision: u64,
     /// How it lies.
@@ -101,6 +105,7 @@ impl Shape {
             unique_order: false,
             filtering: Filtering::Evaluated,
             depth: None,
+            strict_depth: false,
             revision: 1,
             lie: Lie::Honest,
         }
