@@ -84,14 +84,20 @@ limits! {
     /// Fields an answer may have at its largest: each counts as often as the lists around it may have rows. Enforced by
     /// `graphql`.
     cost: u64 = 50_000, 100 ..= 10_000_000;
+    /// What the arguments of an operation take with every fragment spread out and every variable put where it stands, in bytes:
+    /// each value counts its text and 64 more. Enforced by `graphql`.
+    argument_bytes: usize = 8_388_608, 65_536 ..= 1_073_741_824;
+    /// What the values in an answer may take, in bytes; fields beyond it are errors, and an answer that is twice as large with the
+    /// names in it has no data. Enforced by `graphql`.
+    reply_bytes: usize = 33_554_432, 65_536 ..= 1_073_741_824;
     /// Errors in one answer; the rest are left out and counted. Enforced by `graphql`.
     errors: usize = 100, 1 ..= 10_000;
     /// The longest message of an error, in bytes; longer ones are cut. Enforced by `graphql`.
     error_bytes: usize = 300, 80 ..= 4_096;
     /// Checked documents that are kept for the next request with the same text. Enforced by `graphql`.
     prepared_documents: usize = 500, 0 ..= 100_000;
-    /// Text of the kept documents, in bytes; the checked documents take a multiple of it. Enforced by `graphql`.
-    prepared_bytes: usize = 1_048_576, 0 ..= 268_435_456;
+    /// What the kept documents take once they are checked, with every fragment spread out, in bytes. Enforced by `graphql`.
+    prepared_bytes: usize = 33_554_432, 0 ..= 1_073_741_824;
     /// Documents that are kept for clients which send their hash next time. Enforced by `http`.
     kept_documents: usize = 1_000, 1 ..= 100_000;
     /// Text of these documents, in bytes. Enforced by `http`.

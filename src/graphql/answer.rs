@@ -2,6 +2,7 @@
 
 use super::document::{RequestCode, RequestError};
 use super::plain;
+use super::room::too_large;
 use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value};
 use serde::Serialize;
 use serde_json::Map;
@@ -36,6 +37,20 @@ impl Answer {
             refusal: None,
             fresh_for: None,
         }
+    }
+
+    /// The same answer; without its data where that comes to more than twice so many bytes with its names and nulls, which take
+    /// no room while it is made.
+    #[must_use]
+    pub(super) fn within(mut self, most: usize) -> Self {
+        let large = |data: &Value| plain::length(data) > most.saturating_mul(2);
+        if self.data.as_ref().is_some_and(large) {
+            self.data = Some(Value::Null);
+            let mut error = too_large(most).into_server_error(Pos::default());
+            error.locations.clear();
+            self.errors.insert(0, error);
+        }
+        self
     }
 
     /// The same answer, to be used again for as long as all that was read for it stays fresh. One with errors never is.

@@ -73,7 +73,7 @@ codes! {
     SourceInvalidResponse = "SOURCE_INVALID_RESPONSE",
     /// The operation asks for too much at once.
     TooComplex = "TOO_COMPLEX",
-    /// The request is too large, or the cursors of a list over so many sources would be.
+    /// The request is too large, or the answer or the cursors of a list over so many sources would be.
     TooLarge = "TOO_LARGE",
     /// The gateway has too much to do, or too many credentials from this address were refused; wait.
     Overloaded = "OVERLOADED",

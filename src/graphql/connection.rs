@@ -130,7 +130,7 @@ impl OutputType for CustomerConnection {
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         match plain::connection(&self.0, ctx) {
-            Some(written) => Ok(written),
+            Some(written) => written,
             None => OutputType::resolve(&*self.0, ctx, field).await,
         }
     }

@@ -7,7 +7,8 @@ use super::code::{ErrorCode, allowed, coded, of_source};
 use super::connection::{ConnectionArguments, CustomerConnection, connect};
 use super::filter::{CustomerFilter, CustomerOrder};
 use super::id;
-use super::plain;
+use super::plain::{self, Written};
+use super::room::Room;
 use super::source::SourceNode;
 use crate::access::Scope;
 use crate::load::Load;
@@ -17,8 +18,8 @@ use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaType, Registry};
 use async_graphql::resolver_utils::resolve_container;
 use async_graphql::{
-    ComplexObject, ContainerType, Context, ContextSelectionSet, Error, ErrorExtensions, ID, Json,
-    Name, ObjectType, OutputType, Positioned, ServerResult, SimpleObject, Value,
+    ComplexObject, ContainerType, Context, ContextSelectionSet, Error, ErrorExtensions, ID, Name,
+    ObjectType, OutputType, Positioned, ServerResult, SimpleObject, Value,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -51,6 +52,9 @@ pub struct FreshnessFields {
 
 /// The fields that hold more of a customer than the common model shows.
 const NATIVE: &[&str] = &["native", "customFields", "identityNumber"];
+
+/// The fields that hold other customers, which take room of their own.
+const LOADED: &[&str] = &["parent", "operator", "children"];
 
 /// The fields that lead, in the order of the schema.
 const FIRST: &[&str] = &["id", "source", "sourceId", "displayName"];
@@ -173,17 +177,17 @@ impl CustomerFields {
     }
 
     /// Fields the company added to its CRM.
-    async fn custom_fields(&self) -> Option<Json<&serde_json::Value>> {
-        self.record.custom_fields.as_ref().map(Json)
+    async fn custom_fields(&self) -> Option<Written> {
+        self.record.custom_fields.as_ref().map(Written::of)
     }
 
     /// The CRM's own record, untouched: the way out of the common model.
-    async fn native(&self) -> Result<Option<Json<serde_json::Value>>, Error> {
+    async fn native(&self) -> Result<Option<Written>, Error> {
         let Some(native) = &self.record.native else {
             return Ok(None);
         };
-        let value = native.value().map(Json);
-        value.map(Some).ok_or_else(|| {
+        let text = native.value().map(|value| Written::of(&value));
+        text.map(Some).ok_or_else(|| {
             self.unreadable(
                 "native",
                 "it is no JSON that fits an answer, or it nests too deep",
@@ -251,7 +255,7 @@ impl OutputType for CustomerNode {
         _field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         match plain::customer(self, ctx) {
-            Some(written) => Ok(written),
+            Some(written) => written,
             None => resolve_container(ctx, self).await,
         }
     }
@@ -263,14 +267,33 @@ impl ContainerType for CustomerNode {
         if NATIVE.contains(&name.as_str())
             && let Err(error) = allowed(ctx, Scope::ReadNative)
         {
-            ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
-            return Ok(Some(Value::Null));
+            return Ok(none(ctx, error));
         }
         if !self.0.record.problems.is_empty() {
             self.speak_up(ctx, &ctx.item.node.name.node);
         }
-        ContainerType::resolve_field(&self.0, ctx).await
+        let room = ctx.data::<Arc<Room>>();
+        let room = room.map_err(|error| error.into_server_error(ctx.item.pos))?;
+        let key = ctx.item.node.response_key().node.len();
+        if let Err(error) = room.take(key) {
+            return Ok(none(ctx, error));
+        }
+        let value = ContainerType::resolve_field(&self.0, ctx).await?;
+        let taken = match &value {
+            Some(value) if !LOADED.contains(&name.as_str()) => room.take(plain::length(value)),
+            _ => Ok(()),
+        };
+        match taken {
+            Ok(()) => Ok(value),
+            Err(error) => Ok(none(ctx, error)),
+        }
     }
+}
+
+/// Nothing, and why. Where there must be something, the nearest parent that may be null becomes so.
+fn none(ctx: &Context<'_>, error: Error) -> Option<Value> {
+    ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
+    Some(Value::Null)
 }
 
 impl ObjectType for CustomerNode {}

@@ -7,6 +7,7 @@ use super::answer::Answer;
 use super::direct::Around;
 use super::document::{Bound, Documents, Expected, Prepared, RequestCode, RequestError};
 use super::notes::Notes;
+use super::room::Room;
 use crate::access::{Caller, Scope};
 use crate::limits::Limits;
 use crate::load::Answers;
@@ -244,8 +245,11 @@ impl Gateway {
             running.boxed()
         };
         match tokio::time::timeout_at(last.into(), running).await {
+            // What was written is told, however large the answer: only the rows in it are bounded.
+            Ok(Some(answer)) if prepared.is_mutation() => answer,
             Ok(Some(answer)) => {
-                answer.lasting(operation.fresh_for().filter(|_| !prepared.is_mutation()))
+                let answer = answer.within(self.inner.limits.reply_bytes);
+                answer.lasting(operation.fresh_for())
             }
             Ok(None) => refused(RequestCode::Internal, "the gateway failed"),
             Err(_) => refused(RequestCode::Timeout, "the operation took too long"),
@@ -354,7 +358,9 @@ impl Run {
             && let Some(around) = Around::of(data, &inner.limits, notes, caller)
         {
             let outcomes = around.read(asks).await;
-            if let Some((data, errors)) = direct.written(&outcomes) {
+            // Where it is left to the executor, that begins anew with all the room there is.
+            let room = Room::new(inner.limits.reply_bytes);
+            if let Some((data, errors)) = direct.written(&outcomes, &room) {
                 return Answer::executed(data, errors, notes.extensions());
             }
             let ready = direct.ready(outcomes);
@@ -371,6 +377,8 @@ impl Run {
         request.set_parsed_query(document);
         request.data = self.data;
         let request = request.data(self.operation).data(self.caller);
+        let room = Room::new(self.inner.limits.reply_bytes);
+        let request = request.data(Arc::new(room));
         let request = request.data(Arc::clone(&self.notes));
         let executor = Arc::clone(&self.inner.executor);
         answer(&expected, executor.execute(request).await, &self.notes)

@@ -5,9 +5,10 @@ use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{Field, SelectionSet};
 use async_graphql::{Name, Pos, Positioned, Value};
 
-const PRESENT: &str = "__crmql_present";
-const KIND: &str = "__crmql_kind";
-const NAME: &str = "__crmql_name";
+// No document can hold these: a name has no space.
+const PRESENT: &str = " present";
+const KIND: &str = " kind";
+const NAME: &str = " name";
 
 /// The hidden field of any object: `__typename` under a name of its own.
 pub(super) fn hidden(pos: Pos) -> Positioned<Field> {

@@ -237,12 +237,16 @@ impl DeleteCustomerInput {
     }
 }
 
+/// What is said about an id that names no customer.
+const NO_CUSTOMER: &str =
+    "this is no customer's id of this gateway, or its source is not configured";
+
 fn known_customer(
     sources: &Sources,
     id: &str,
 ) -> Result<(Arc<SourceEntry>, LocalId), Vec<Problem>> {
-    let message = "this is no customer's id of this gateway, or its source is not configured";
-    id::customer(sources, id).map_err(|_| vec![Problem::new("id", ErrorCode::InvalidId, message)])
+    let unknown = |_| vec![Problem::new("id", ErrorCode::InvalidId, NO_CUSTOMER)];
+    id::customer(sources, id).map_err(unknown)
 }
 
 /// The vendor's fields. That they are an object is not in the schema, so it is told like any other mistake in a value.
@@ -296,29 +300,40 @@ impl Given<'_> {
         };
         match value {
             Ok(value) => self.fields.push((field, value)),
-            Err(message) => {
-                let problem = Problem::new(field.name(), ErrorCode::InvalidInput, message);
-                self.problems.push(problem);
+            Err((code, message)) => {
+                self.problems
+                    .push(Problem::new(field.name(), code, message));
             }
         }
     }
 }
 
+/// What is wrong with a value.
+type Flaw = (ErrorCode, &'static str);
+
 /// A type that an input field can have.
 trait Writable {
     /// Its value, or what is wrong with it.
-    fn value(&self, entry: &SourceEntry, sources: &Sources) -> Result<FieldValue, &'static str>;
+    fn value(&self, entry: &SourceEntry, sources: &Sources) -> Result<FieldValue, Flaw>;
 }
 
 /// What is said about UNKNOWN in an input.
-const UNKNOWN: &str =
-    "UNKNOWN is what the gateway says of words it does not know; it cannot be written";
+const UNKNOWN: Flaw = (
+    ErrorCode::InvalidInput,
+    "UNKNOWN is what the gateway says of words it does not know; it cannot be written",
+);
+
+/// What is said about a calling code that is none.
+const CALLING_CODE: Flaw = (
+    ErrorCode::InvalidInput,
+    "a calling code is one to four digits",
+);
 
 /// Declares how plain types become values.
 macro_rules! writable {
     ($($type:ty, $this:ident => $value:expr;)+) => {
         $(impl Writable for $type {
-            fn value(&self, _: &SourceEntry, _: &Sources) -> Result<FieldValue, &'static str> {
+            fn value(&self, _: &SourceEntry, _: &Sources) -> Result<FieldValue, Flaw> {
                 let $this = self;
                 $value
             }
@@ -340,7 +355,7 @@ writable! {
 }
 
 impl PhoneNumberInput {
-    fn checked(&self) -> Result<FieldValue, &'static str> {
+    fn checked(&self) -> Result<FieldValue, Flaw> {
         let calling_code = self
             .calling_code
             .as_deref()
@@ -349,7 +364,7 @@ impl PhoneNumberInput {
             (1..=4).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit())
         };
         match calling_code {
-            Some(code) if !is_code(&code) => Err("a calling code is one to four digits"),
+            Some(code) if !is_code(&code) => Err(CALLING_CODE),
             calling_code => Ok(FieldValue::Phone {
                 number: self.number.clone(),
                 calling_code,
@@ -359,11 +374,14 @@ impl PhoneNumberInput {
 }
 
 impl Writable for ID {
-    fn value(&self, entry: &SourceEntry, sources: &Sources) -> Result<FieldValue, &'static str> {
+    fn value(&self, entry: &SourceEntry, sources: &Sources) -> Result<FieldValue, Flaw> {
         match id::customer(sources, self) {
             Ok((of, id)) if of.rank == entry.rank => Ok(FieldValue::Id(id)),
-            Ok(_) => Err("a customer can only belong to a customer of the same source"),
-            Err(_) => Err("this is no customer's id of this gateway"),
+            Ok(_) => Err((
+                ErrorCode::InvalidInput,
+                "a customer can only belong to a customer of the same source",
+            )),
+            Err(_) => Err((ErrorCode::InvalidId, NO_CUSTOMER)),
         }
     }
 }

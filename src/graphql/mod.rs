@@ -18,6 +18,7 @@ mod notes;
 mod plain;
 mod query;
 mod relatives;
+mod room;
 mod source;
 
 pub use answer::Answer;

@@ -12,6 +12,7 @@ use crate::load::Load;
 use crate::model::{Change, LocalId, WriteOutcome};
 use crate::source::{SourceEntry, SourceError, WriteProblem, WriteProblemField, Written};
 use crate::writes::{Asked, Writes};
+use async_graphql::parser::types::Selection;
 use async_graphql::{Context, Error, ID, Object, PathSegment, SimpleObject};
 use std::sync::Arc;
 
@@ -181,7 +182,9 @@ impl Done {
             .map(|problem| user_error(&entry, problem, change))
             .collect();
         let mut written = written;
-        if let Err(error) = allowed(ctx, Scope::ReadCustomers) {
+        if written.customer.is_some()
+            && let Err(error) = allowed(ctx, Scope::ReadCustomers)
+        {
             written.customer = None;
             hidden(ctx, &error);
         }
@@ -209,15 +212,18 @@ fn not_shown(ctx: &Context<'_>, entry: &SourceEntry, error: &SourceError) {
     hidden(ctx, &of_source(&entry.key, error));
 }
 
-/// Each field that stays empty says so, under the name it was asked by.
+/// Each field that stays empty says so, under the name it was asked by and where it stands.
 fn hidden(ctx: &Context<'_>, error: &Error) {
-    for field in ctx.field().selection_set() {
-        if !matches!(field.name(), "customer" | "customerEdge") {
+    for asked in &ctx.item.node.selection_set.node.items {
+        let Selection::Field(field) = &asked.node else {
+            continue;
+        };
+        if !matches!(field.node.name.node.as_str(), "customer" | "customerEdge") {
             continue;
         }
-        let mut error = ctx.set_error_path(error.clone().into_server_error(ctx.item.pos));
-        let shown = field.alias().unwrap_or(field.name());
-        error.path.push(PathSegment::Field(shown.to_owned()));
+        let mut error = ctx.set_error_path(error.clone().into_server_error(field.pos));
+        let shown = field.node.response_key().node.to_string();
+        error.path.push(PathSegment::Field(shown));
         ctx.add_error(error);
     }
 }

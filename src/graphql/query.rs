@@ -3,7 +3,7 @@
 use super::code::{ErrorCode, allowed, coded, of_source};
 use super::connection::{ConnectionArguments, CustomerConnection, connect};
 use super::customer::CustomerNode;
-use super::direct::{Got, Ready};
+use super::direct::{AlreadyRead, Got};
 use super::filter::{CustomerFilter, CustomerOrder};
 use super::id::{self, Named};
 use super::source::SourceNode;
@@ -89,7 +89,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The global id of a customer.")] id: ID,
     ) -> Result<Option<CustomerNode>, Error> {
-        if let Some(ready) = Ready::take(ctx) {
+        if let Some(ready) = AlreadyRead::take(ctx) {
             return match ready? {
                 Got::One(customer) => Ok(customer),
                 Got::List(_) => Ok(None),
@@ -131,7 +131,7 @@ impl Query {
         )]
         unsupported_filter: UnsupportedFilterPolicy,
     ) -> Result<Option<CustomerConnection>, Error> {
-        if let Some(ready) = Ready::take(ctx) {
+        if let Some(ready) = AlreadyRead::take(ctx) {
             return match ready? {
                 Got::List(list) => Ok(Some(CustomerConnection(list))),
                 Got::One(_) => Ok(None),

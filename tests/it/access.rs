@@ -91,7 +91,7 @@ async fn nobody_gets_in_without_credentials_but_pages_stay_open() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scopes_say_what_may_be_read_and_written() {
     let gateway = keyed().await;
-    let create = "mutation { createCustomer(input: { source: \"gtateth\", firstName: \"Ada\", email: \"ada@x.example\" }) \
+    let create = "mutation { createCustomer(input: { source: \"gtateth\", firstName: \"Ada\", email: \"ada@x.example\" })\n\
         { outcome customer { firstName } customerEdge { cursor } } }";
     for credential in ["k-read", "k-none"] {
         let got = gateway.ask(credential, create).await;
@@ -145,7 +145,30 @@ async fn scopes_say_what_may_be_read_and_written() {
         "{written:#}"
     );
     assert!(written["data"]["createCustomer"]["customerEdge"].is_null());
-    assert_eq!(written["errors"].as_array().unwrap().len(), 2);
+    let errors = written["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 2);
+    for error in errors {
+        let line = &error["locations"][0]["line"];
+        assert_eq!(line, 2, "where the field stands: {written:#}");
+    }
+    // Where nothing was written nothing is hidden.
+    for refused in [
+        format!(
+            "updateCustomer(input: {{ id: {:?}, firstName: \"A\" }})",
+            super::support::gateway::id("gtateth", "650000009999999999999999")
+        ),
+        "createCustomer(input: { source: \"gtateth\", birthDate: \"1990-01-01\" })".to_owned(),
+    ] {
+        let query = format!(
+            "mutation {{ {refused} {{ outcome customer {{ id }} userErrors {{ code }} }} }}"
+        );
+        let got = gateway.ask("k-write", &query).await.json();
+        assert!(got.get("errors").is_none(), "{got:#}");
+        let field = refused.split_once('(').unwrap().0;
+        assert_eq!(got["data"][field]["outcome"], "NOT_APPLIED", "{got:#}");
+        let told = &got["data"][field]["userErrors"][0]["code"];
+        assert!(told.is_string(), "{got:#}");
+    }
 
     let native =
         format!("{{ customer(id: {id:?}) {{ email raw: native customFields identityNumber }} }}");

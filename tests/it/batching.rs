@@ -1,9 +1,13 @@
 //! How few calls reach a CRM when one operation asks for many customers by id, counted in the CRM's own log.
 
+use super::odd_data::direct::Asked;
+use super::support::crm::{Crm, Play, file, source};
 use super::support::gateway::{codes, id, parameters, start};
 use crmql::demo::Fault;
+use crmql::source::{SourceEntry, Sources};
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const NODES: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
@@ -47,6 +51,51 @@ async fn each_depth_of_relatives_is_one_call_at_most() {
             .count()
             > 10
     );
+}
+
+/// Every customer has a parent and an operator of its own: two relatives of each, four of theirs, and so on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_branches_of_a_depth_are_one_call() {
+    let record = |id: u64| json!({ "id": id, "p": 2 * id, "o": 2 * id + 1 });
+    let crm = Crm::answering(move |seen, _| {
+        let query = seen
+            .target
+            .split_once("ids=")
+            .map(|(_, ids)| ids.to_owned());
+        let ids = query.unwrap_or_else(|| "4,5,6".to_owned());
+        let ids = ids.replace("%2C", ",");
+        let rows: Vec<_> = ids
+            .split(',')
+            .map(|id| record(id.parse().unwrap()))
+            .collect();
+        Play::Json(200, json!({ "data": rows }))
+    })
+    .await;
+    let text = file(
+        "",
+        "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = { kind = \"none\" }\n[get_many]\nrequest = \"GET /many\"\nids = { send = \"query:ids\", list = \"csv\" }\nitems = \"/data\"\nmax = 100\n[fields]\nid = { r = \"/id\", type = \"int\" }\nparentId = { r = \"/p\", type = \"int\" }\noperatorId = { r = \"/o\", type = \"int\" }",
+    );
+    let entry = SourceEntry {
+        key: "tree".into(),
+        name: "Tree".into(),
+        adapter: "acme".into(),
+        rank: 0,
+        source: Arc::new(source(&crm, &text)),
+    };
+    let gateway = Asked::new(Sources::new(vec![Arc::new(entry)]));
+    let relatives = (0..5).fold("sourceId".to_owned(), |inner, _| {
+        format!("sourceId parent {{ {inner} }} operator {{ {inner} }}")
+    });
+    let query = format!(
+        "{{ customers {{ nodes {{ {relatives} }} edges {{ node {{ a: operator {{ sourceId }} }} }} }} }}"
+    );
+    let answer = gateway.ask(&query).await;
+    assert_eq!(codes(&answer), Vec::<&str>::new(), "{answer:.600}");
+    let row = &answer["data"]["customers"]["nodes"][0];
+    let deepest = &row["operator"]["parent"]["operator"]["parent"]["operator"];
+    assert_eq!(deepest["sourceId"], "149");
+    let targets: Vec<_> = crm.seen().iter().map(|seen| seen.target.clone()).collect();
+    assert_eq!(targets.len(), 1 + 5, "{targets:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,6 +15,7 @@ mod attacks;
 mod batching;
 mod browser;
 mod caching;
+mod ceilings;
 mod cli;
 mod clients;
 mod conformance;

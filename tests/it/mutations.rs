@@ -413,6 +413,13 @@ async fn a_tree_crm_takes_nested_details_and_a_parent() {
         &gateway.write("updateCustomer", parent).await,
         &[("input.parentId", "INVALID_INPUT")],
     );
+    for nobody in ["zz".to_owned(), id("nowhere", "1")] {
+        let parent = json!({ "id": made["customer"]["id"], "parentId": nobody });
+        refused(
+            &gateway.write("updateCustomer", parent).await,
+            &[("input.parentId", "INVALID_ID")],
+        );
+    }
     let kind = json!({ "id": made["customer"]["id"], "type": "PRIVATE" });
     refused(
         &gateway.write("updateCustomer", kind).await,
@@ -770,4 +777,72 @@ async fn a_bad_value_anywhere_stops_the_operation_before_the_first_write() {
         assert!(!answer.to_string().contains("PLANTED"), "{answer:#}");
         assert_eq!(gateway.crm("gtateth").len(), before, "{query}");
     }
+}
+
+/// A variable with a default may stand where no null may, and be null all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_null_where_none_may_be_stops_the_operation_before_the_first_write() {
+    let gateway = start(3).await;
+    let before = gateway.crm("gtateth").len();
+    let good = "createCustomer(input: { source: \"gtateth\", firstName: \"Zq\" }) { outcome }";
+    for (head, other, under) in [
+        (
+            "$s: String = \"gtateth\"",
+            "createCustomer(input: { source: $s, firstName: \"A\" }) { outcome }",
+            "source",
+        ),
+        (
+            "$s: ID = \"x\"",
+            "updateCustomer(input: { id: $s, firstName: \"A\" }) { outcome }",
+            "id",
+        ),
+        (
+            "$s: String = \"1\"",
+            "createCustomer(input: { source: \"gtateth\", phone: { number: $s } }) { outcome }",
+            "number",
+        ),
+        (
+            "$s: String = \"1\"",
+            "createCustomer(input: { source: \"gtateth\", tags: [\"a\", $s] }) { outcome }",
+            "tags",
+        ),
+        (
+            "$s: String = \"1\", $yes: Boolean = true",
+            "createCustomer(input: { source: $s }) @include(if: $yes) { outcome }",
+            "source",
+        ),
+    ] {
+        for fields in [
+            format!("a: {other} b: {good}"),
+            format!("a: {good} b: {other}"),
+        ] {
+            let query = format!("mutation({head}) {{ {fields} }}");
+            let answer = gateway.ask_with(&query, json!({ "s": null })).await;
+            assert_eq!(codes(&answer), ["INVALID_INPUT"], "{query}: {answer:#}");
+            assert!(answer.get("data").is_none(), "{query}: {answer:#}");
+            let message = answer["errors"][0]["message"].as_str().unwrap();
+            assert!(
+                message.contains("$s") && message.contains(under),
+                "{message}"
+            );
+            assert!(answer["errors"][0]["locations"][0]["column"].as_u64() > Some(20));
+            assert_eq!(gateway.crm("gtateth").len(), before, "{query}");
+        }
+    }
+    let query = format!(
+        "mutation($s: String = \"gtateth\", $no: Boolean = false) {{ {good} b: createCustomer(input: {{ source: $s }}) @include(if: $no) {{ outcome }} }}"
+    );
+    let data = gateway.data(&query, json!({ "s": null })).await;
+    assert_eq!(
+        data["createCustomer"]["outcome"], "APPLIED",
+        "what is left out wants nothing"
+    );
+    // Of a query the other fields are answered.
+    let query = "query($s: ID = \"x\") { customer(id: $s) { id } sources { key } }";
+    let answer = gateway.ask_with(query, json!({ "s": null })).await;
+    assert_eq!(
+        answer["data"]["sources"].as_array().unwrap().len(),
+        4,
+        "{answer:#}"
+    );
 }

@@ -11,6 +11,7 @@ use super::id;
 use super::notes::Notes;
 use super::plain::{self, Object};
 use super::query::customer;
+use super::room::Room;
 use crate::access::{Caller, Scope};
 use crate::connection::{Connector, Want};
 use crate::limits::Limits;
@@ -91,22 +92,25 @@ impl Direct {
         self.0.iter().map(|root| root.ask(variables)).collect()
     }
 
-    /// The data and the errors of an answer; `None` where a record is not plain.
-    pub(super) fn written(&self, outcomes: &[Outcome]) -> Option<(Value, Vec<ServerError>)> {
+    /// The data and the errors of an answer with so much room; `None` where a record is not plain.
+    pub(super) fn written(
+        &self,
+        outcomes: &[Outcome],
+        room: &Room,
+    ) -> Option<(Value, Vec<ServerError>)> {
         let mut data = IndexMap::with_capacity(self.0.len());
         let mut errors = Vec::new();
         for (root, outcome) in self.0.iter().zip(outcomes) {
-            let failed = match &outcome.got {
-                Ok(got) => {
-                    data.insert(root.key.clone(), root.plain.written(got)?);
-                    None
-                }
-                Err(error) => {
-                    data.insert(root.key.clone(), Value::Null);
-                    Some(error)
-                }
+            let written = match &outcome.got {
+                Ok(got) => root.plain.written(got, room)?,
+                Err(error) => Err(error.clone()),
             };
-            for error in outcome.spoken.iter().chain(failed) {
+            let (value, failed) = match written {
+                Ok(value) => (value, None),
+                Err(error) => (Value::Null, Some(error)),
+            };
+            data.insert(root.key.clone(), value);
+            for error in outcome.spoken.iter().chain(&failed) {
                 let mut error = error.clone().into_server_error(root.pos);
                 error.path.push(PathSegment::Field(root.key.to_string()));
                 errors.push(error);
@@ -116,9 +120,9 @@ impl Direct {
     }
 
     /// The same outcomes for the executor.
-    pub(super) fn ready(&self, outcomes: Vec<Outcome>) -> Ready {
+    pub(super) fn ready(&self, outcomes: Vec<Outcome>) -> AlreadyRead {
         let keys = self.0.iter().map(|root| root.key.clone());
-        Ready(Mutex::new(keys.zip(outcomes).collect()))
+        AlreadyRead(Mutex::new(keys.zip(outcomes).collect()))
     }
 }
 
@@ -204,11 +208,13 @@ impl Plain {
         }
     }
 
-    fn written(&self, got: &Got) -> Option<Value> {
+    fn written(&self, got: &Got, room: &Room) -> Option<Result<Value, Error>> {
         match (self, got) {
-            (Self::List(object, _), Got::List(list)) => plain::connection_of(list, object),
-            (Self::One(object), Got::One(Some(customer))) => plain::customer_of(customer, object),
-            (Self::One(_), Got::One(None)) => Some(Value::Null),
+            (Self::List(object, _), Got::List(list)) => plain::connection_of(list, object, room),
+            (Self::One(object), Got::One(Some(customer))) => {
+                plain::customer_of(customer, object, room)
+            }
+            (Self::One(_), Got::One(None)) => Some(Ok(Value::Null)),
             _ => None,
         }
     }
@@ -324,9 +330,9 @@ impl Outcome {
 }
 
 /// What was read for root fields already, by their response keys.
-pub(super) struct Ready(Mutex<HashMap<Name, Outcome>>);
+pub(super) struct AlreadyRead(Mutex<HashMap<Name, Outcome>>);
 
-impl Ready {
+impl AlreadyRead {
     /// What was read for the root field that a context stands at. Errors that leave it its value are told at once.
     pub(super) fn take(ctx: &Context<'_>) -> Option<Result<Got, Error>> {
         let ready = ctx.data_opt::<Self>()?;

@@ -99,18 +99,22 @@ fn blame(checked: &Checked, schema: &Valid<Schema>, given: &JsonMap, flaw: &str)
         .at(wrong.location(), &checked.sources)
 }
 
-/// The message without the caller's value, which may be personal.
+/// The message without what the caller wrote, which may be personal. Of the validator's messages about variables two hold
+/// such a thing: a value that is not of its type, and a key that an input object does not have.
 fn without_value(message: &str) -> String {
-    const TYPE: &str = " to type ";
-    let (Some(value), Some(ty)) = (message.find(": "), message.rfind(TYPE)) else {
-        return message.to_owned();
+    let cut = |start: &str, after: &str, before: &str| {
+        let rest = message.strip_prefix(start)?;
+        let head = rest.get(..rest.find(after)?)?;
+        let tail = rest.get(rest.rfind(before)?..)?;
+        Some(format!("{start}{head}{tail}"))
     };
-    match (message.get(..value), message.get(ty..)) {
-        (Some(head), Some(tail)) if message.starts_with("could not coerce") => {
-            format!("{head}{tail}")
-        }
-        _ => message.to_owned(),
-    }
+    cut("could not coerce ", ": ", " to type ")
+        .or_else(|| cut("Input object has key", " ", " not in type "))
+        .unwrap_or_else(|| message.to_owned())
+        .replace(
+            "Input object has key not in",
+            "an input object has a key that is not in",
+        )
 }
 
 fn bind_set(set: &mut to::SelectionSet, variables: &Variables) {
@@ -167,6 +171,10 @@ mod tests {
         assert_eq!(
             without_value("could not coerce variable mail: \"a@b.c to type x: y\" to type Int"),
             "could not coerce variable mail to type Int"
+        );
+        assert_eq!(
+            without_value("Input object has key Ann not in type x not in type CustomerFilter"),
+            "an input object has a key that is not in type CustomerFilter"
         );
         assert_eq!(
             without_value("missing value for non-null variable 'id'"),

@@ -1,4 +1,4 @@
-//! Checked documents, kept by their text. Bounded by count and by bytes; what was not used for longest goes first.
+//! Checked documents, kept by their text. Bounded by count and by what they take; what was not used for longest goes first.
 
 use super::Checked;
 use std::collections::HashMap;
@@ -25,10 +25,6 @@ struct Entry {
     used: u64,
 }
 
-fn weight(key: &Key) -> usize {
-    key.0.len() + key.1.as_ref().map_or(0, |name| name.len())
-}
-
 impl Cache {
     pub(super) fn new(most: usize, most_bytes: usize) -> Self {
         Self {
@@ -50,7 +46,7 @@ impl Cache {
 
     pub(super) fn put(&self, text: &str, operation: Option<&str>, checked: &Arc<Checked>) {
         let key: Key = (Box::from(text), operation.map(Box::from));
-        let bytes = weight(&key);
+        let bytes = checked.weight;
         // One document must not push out all the others.
         if bytes > self.most_bytes / 8 || self.most == 0 {
             return;
@@ -69,8 +65,9 @@ impl Cache {
             let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
                 break;
             };
-            state.bytes = state.bytes.saturating_sub(weight(&oldest));
-            state.entries.remove(&oldest);
+            let gone = state.entries.remove(&oldest);
+            let bytes = gone.map_or(0, |gone| gone.checked.weight);
+            state.bytes = state.bytes.saturating_sub(bytes);
         }
     }
 

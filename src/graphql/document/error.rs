@@ -91,15 +91,26 @@ impl RequestError {
 
 /// The findings of the validator as request errors, one more than `most` at the most so that the rest is seen to be cut.
 pub(super) fn from_diagnostics(found: &DiagnosticList, most: usize) -> Vec<RequestError> {
-    found
-        .iter()
-        .filter(|finding| !is_hasty(finding))
+    let telling = found.iter().filter(|finding| !is_hasty(finding));
+    telling
         .take(most.saturating_add(1))
-        .map(|finding| {
-            RequestError::invalid(without_text(finding.to_json().message))
-                .at(finding.error.location(), finding.sources)
-        })
+        .map(|finding| told(&finding))
         .collect()
+}
+
+/// The syntax error that stands first. The parser goes on after it, and what it finds then is mostly of its own making.
+pub(super) fn first(found: &DiagnosticList) -> Vec<RequestError> {
+    let place = |finding: &Diagnostic<'_, DiagnosticData>| {
+        let span = finding.error.location();
+        span.map(|span| span.offset())
+    };
+    let first = found.iter().min_by_key(place);
+    first.iter().map(told).collect()
+}
+
+fn told(finding: &Diagnostic<'_, DiagnosticData>) -> RequestError {
+    RequestError::invalid(without_text(finding.to_json().message))
+        .at(finding.error.location(), finding.sources)
 }
 
 /// Whether a finding says that nothing is selected where something is, which does not exist: the validator leaves that out
@@ -115,7 +126,8 @@ fn is_hasty(finding: &Diagnostic<'_, DiagnosticData>) -> bool {
         && finding.error.location().and_then(has_set) == Some(true)
 }
 
-/// The same message without the piece of the document that a syntax error quotes: it may be somebody's name.
+/// The same message without the piece of the document that a syntax error quotes, or the word that is none of an enum: it may
+/// be somebody's name.
 fn without_text(mut message: String) -> String {
     if message.starts_with("syntax error")
         && let Some(at) = message.find(", got ")
@@ -123,6 +135,11 @@ fn without_text(mut message: String) -> String {
     {
         message.truncate(at);
         message.push_str(", got something else");
+    }
+    if message.starts_with("value `")
+        && let Some(at) = message.rfind("` does not exist on ")
+    {
+        message.replace_range(..=at, "the value");
     }
     message
 }

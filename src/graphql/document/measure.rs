@@ -15,22 +15,28 @@ use std::collections::{HashMap, HashSet};
 /// How many operations of the largest size a document may come to: each is checked with all that it spreads.
 const OPERATIONS: usize = 16;
 
+/// What a value takes beside its text, in bytes.
+pub(super) const VALUE_BYTES: usize = 64;
+
 /// What a selection set comes to.
 #[derive(Clone, Copy, Default)]
-struct Size {
-    selections: usize,
+pub(super) struct Size {
+    pub(super) selections: usize,
     depth: usize,
     /// Fields at its top level, without `__typename` and introspection.
     roots: usize,
     /// Values of arguments, those within others too.
-    values: usize,
+    pub(super) values: usize,
+    /// What they take.
+    pub(super) bytes: usize,
 }
 
 impl Size {
-    /// Of so many values and nothing else.
-    fn of_values(values: usize) -> Self {
+    /// Of a value with so much text and nothing else.
+    fn of_value(text: usize) -> Self {
         Self {
-            values,
+            values: 1,
+            bytes: text.saturating_add(VALUE_BYTES),
             ..Self::default()
         }
     }
@@ -42,6 +48,7 @@ impl Size {
             depth: self.depth.max(other.depth),
             roots: self.roots.saturating_add(other.roots),
             values: self.values.saturating_add(other.values),
+            bytes: self.bytes.saturating_add(other.bytes),
         }
     }
 }
@@ -53,11 +60,11 @@ struct Count {
     directives: usize,
 }
 
-/// Refuses documents whose operations select too much, and input objects that name a field twice.
+/// What all operations of a document come to. Refuses those that select too much, and input objects that name a field twice.
 ///
 /// # Errors
 /// One [`RequestError`] for the first ceiling passed or the first doubled field.
-pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), RequestError> {
+pub(super) fn check(document: &Document, limits: &Limits) -> Result<Size, RequestError> {
     let mut walk = Walk {
         document,
         fragments: HashMap::new(),
@@ -82,14 +89,14 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), RequestE
         at_most("variables", operation.variables.len(), limits.variables)?;
         let mut values = walk.directives(&operation.directives)?;
         for variable in &operation.variables {
-            values += walk.directives(&variable.directives)?;
+            values = values.and(walk.directives(&variable.directives)?);
             if let Some(value) = &variable.default_value {
-                values += walk.value(value)?;
+                values = values.and(walk.value(value)?);
             }
         }
         let size = walk.set(&operation.selection_set)?;
         walk.ceilings(size)?;
-        together = together.and(size).and(Size::of_values(values));
+        together = together.and(size).and(values);
     }
     let most = limits.selections.saturating_mul(OPERATIONS);
     at_most(
@@ -101,7 +108,8 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), RequestE
         "values of arguments in all operations together, with the fragments spread out",
         together.values,
         most,
-    )
+    )?;
+    Ok(together)
 }
 
 /// Refuses more than so many of something.
@@ -130,6 +138,7 @@ impl<'a> Walk<'a> {
             selections,
             document_depth,
             root_fields,
+            argument_bytes,
             ..
         } = *self.limits;
         at_most(
@@ -141,6 +150,11 @@ impl<'a> Walk<'a> {
             return Err(too_deep(size.depth, document_depth));
         }
         at_most("root fields", size.roots, root_fields)?;
+        at_most(
+            "bytes of arguments with the fragments spread out",
+            size.bytes,
+            argument_bytes,
+        )?;
         at_most("aliases", self.count.aliases, self.limits.aliases)?;
         at_most("directives", self.count.directives, self.limits.directives)?;
         Ok(())
@@ -165,24 +179,24 @@ impl<'a> Walk<'a> {
             Selection::Field(field) => {
                 self.count.aliases += usize::from(field.alias.is_some());
                 let values = self.directives(&field.directives)?;
-                let values = values + self.arguments(&field.arguments)?;
+                let values = values.and(self.arguments(&field.arguments)?);
                 let inner = self.set(&field.selection_set)?;
                 Ok(Size {
                     selections: inner.selections.saturating_add(1),
                     depth: inner.depth.saturating_add(1),
                     roots: usize::from(!field.name.starts_with("__")),
-                    values: inner.values.saturating_add(values),
+                    ..inner.and(values)
                 })
             }
             Selection::InlineFragment(fragment) => {
                 let values = self.directives(&fragment.directives)?;
                 let size = self.set(&fragment.selection_set)?;
-                Ok(size.and(Size::of_values(values)))
+                Ok(size.and(values))
             }
             Selection::FragmentSpread(spread) => {
                 let values = self.directives(&spread.directives)?;
                 let size = self.fragment(&spread.fragment_name)?;
-                Ok(size.and(Size::of_values(values)))
+                Ok(size.and(values))
             }
         }
     }
@@ -197,31 +211,38 @@ impl<'a> Walk<'a> {
         self.done.insert(name, None);
         let values = self.directives(&fragment.directives)?;
         let size = self.set(&fragment.selection_set)?;
-        let size = size.and(Size::of_values(values));
+        let size = size.and(values);
         self.done.insert(name, Some(size));
         Ok(size)
     }
 
-    fn directives(&mut self, directives: &DirectiveList) -> Result<usize, RequestError> {
+    fn directives(&mut self, directives: &DirectiveList) -> Result<Size, RequestError> {
         self.count.directives += directives.len();
-        let counts = directives.iter();
-        counts
-            .map(|directive| self.arguments(&directive.arguments))
-            .sum()
+        let sizes = directives.iter();
+        all(sizes.map(|directive| self.arguments(&directive.arguments)))
     }
 
-    fn arguments(&self, arguments: &[Node<Argument>]) -> Result<usize, RequestError> {
-        let counts = arguments.iter();
-        counts.map(|argument| self.value(&argument.value)).sum()
+    fn arguments(&self, arguments: &[Node<Argument>]) -> Result<Size, RequestError> {
+        all(arguments.iter().map(|one| self.value(&one.value)))
     }
 
-    /// How many values a value is.
-    fn value(&self, value: &Node<Value>) -> Result<usize, RequestError> {
+    /// What a value comes to. One that holds others counts as they do, and takes its own bytes.
+    fn value(&self, value: &Node<Value>) -> Result<Size, RequestError> {
+        let mut size = Size::of_value(match value.as_ref() {
+            Value::String(text) => text.len(),
+            Value::Int(digits) => digits.as_str().len(),
+            Value::Float(digits) => digits.as_str().len(),
+            _ => 0,
+        });
         match value.as_ref() {
-            Value::List(items) => items.iter().map(|item| self.value(item)).sum(),
+            Value::List(items) => {
+                let items = all(items.iter().map(|item| self.value(item)))?;
+                size.values = 0;
+                size = size.and(items);
+            }
             Value::Object(fields) => {
+                size.values = 0;
                 let mut seen = HashSet::new();
-                let mut values = 0;
                 for (name, value) in fields {
                     if !seen.insert(name) {
                         return Err(RequestError::invalid(format!(
@@ -229,13 +250,21 @@ impl<'a> Walk<'a> {
                         ))
                         .at(name.location(), &self.document.sources));
                     }
-                    values += self.value(value)?.max(1);
+                    let mut field = self.value(value)?;
+                    field.values = field.values.max(1);
+                    field.bytes = field.bytes.saturating_add(name.len());
+                    size = size.and(field);
                 }
-                Ok(values)
             }
-            _ => Ok(1),
+            _ => {}
         }
+        Ok(size)
     }
+}
+
+/// One after the other.
+fn all(mut sizes: impl Iterator<Item = Result<Size, RequestError>>) -> Result<Size, RequestError> {
+    sizes.try_fold(Size::default(), |sum, size| Ok(sum.and(size?)))
 }
 
 pub(super) fn too_deep(found: usize, most: usize) -> RequestError {

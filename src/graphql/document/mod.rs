@@ -13,6 +13,7 @@ mod grammar;
 mod measure;
 mod merging;
 mod place;
+mod placed;
 mod scalars;
 mod shape;
 mod tokens;
@@ -33,6 +34,7 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Node, Schema, introspection};
 use async_graphql::parser::types as executor;
 use async_graphql::{ServerError, Value};
+use placed::Placed;
 use shape::Shape;
 use std::sync::Arc;
 use tokens::{Kind, Tokens};
@@ -106,6 +108,8 @@ struct Ready {
     template: executor::ExecutableDocument,
     /// The shape of its answer.
     shape: Shape,
+    /// Where its variables stand.
+    placed: Placed,
 }
 
 impl Ready {
@@ -117,8 +121,10 @@ impl Ready {
         operation: &Node<Operation>,
         variables: &Variables,
     ) -> Result<Self, RequestError> {
+        let (template, placed) = translate::translate(schema, document, operation, variables)?;
         Ok(Self {
-            template: translate::translate(schema, document, operation, variables)?,
+            template,
+            placed,
             shape: Shape::of(schema, document, &operation.selection_set, variables),
         })
     }
@@ -136,6 +142,8 @@ struct Checked {
     introspects: bool,
     /// Whether asking again answers the same as long as nothing changes.
     repeatable: bool,
+    /// About how many bytes it takes.
+    weight: usize,
 }
 
 /// What becomes the executor's document.
@@ -144,6 +152,15 @@ enum Template {
     Ready(Arc<Ready>),
     /// It holds `@skip` or `@include`: variables decide what it asks for.
     Undecided(Valid<ExecutableDocument>),
+}
+
+/// A document that is valid.
+struct Parsed {
+    document: Valid<ExecutableDocument>,
+    /// Whether there is a directive in it.
+    directed: bool,
+    /// About how many bytes an operation of it takes once it is checked.
+    weight: usize,
 }
 
 /// Checks documents against one schema and keeps what it checked.
@@ -186,7 +203,7 @@ impl Documents {
     /// # Errors
     /// What is wrong with it; at least one entry.
     pub(super) fn examine(&self, text: &str) -> Result<(), Vec<RequestError>> {
-        let (document, _) = self.parse(text)?;
+        let Parsed { document, .. } = self.parse(text)?;
         let named: Vec<&str> = document
             .operations
             .named
@@ -210,7 +227,12 @@ impl Documents {
         prepared: &Prepared,
         mut variables: serde_json::Map<String, serde_json::Value>,
     ) -> Result<Bound, RequestError> {
-        let Limits { window, cost, .. } = self.limits;
+        let Limits {
+            window,
+            cost,
+            argument_bytes,
+            ..
+        } = self.limits;
         let checked = Arc::clone(&prepared.checked);
         for declared in &checked.operation.variables {
             if let Some(value) = variables.get_mut(declared.name.as_str()) {
@@ -226,6 +248,11 @@ impl Documents {
                 Arc::new(Ready::of(&self.schema, document, operation, &variables)?)
             }
         };
+        ready.placed.check_size(&variables, argument_bytes)?;
+        // Of a query the other fields are answered, and nothing is lost.
+        if checked.operation.is_mutation() {
+            ready.placed.check_nulls(&variables)?;
+        }
         Ok(Bound {
             checked,
             variables,
@@ -234,7 +261,11 @@ impl Documents {
     }
 
     fn check(&self, text: &str, name: Option<&str>) -> Result<Checked, Vec<RequestError>> {
-        let (document, directed) = self.parse(text)?;
+        let Parsed {
+            document,
+            directed,
+            weight,
+        } = self.parse(text)?;
         let operation = operation(&document, name).map_err(|error| vec![error])?;
         if introspection::check_max_depth(&document, &operation).is_err() {
             return Err(vec![RequestError::complex(
@@ -266,6 +297,7 @@ impl Documents {
         let direct = direct.and_then(|ready| self.direct(&ready.template));
         Ok(Checked {
             repeatable,
+            weight,
             direct,
             cost: cost::Cost::of(&document, &operation),
             introspects,
@@ -289,8 +321,7 @@ impl Documents {
         })
     }
 
-    /// The document, and whether there is a directive in it.
-    fn parse(&self, text: &str) -> Result<(Valid<ExecutableDocument>, bool), Vec<RequestError>> {
+    fn parse(&self, text: &str) -> Result<Parsed, Vec<RequestError>> {
         let Limits {
             document_depth,
             document_tokens,
@@ -312,22 +343,42 @@ impl Documents {
             // Brackets are counted above; this only has to be out of the way.
             .recursion_limit(document_depth.saturating_mul(8))
             .parse_ast(plain, "document")
-            .map_err(|failed| error::from_diagnostics(&failed.errors, errors))?;
+            .map_err(|failed| error::first(&failed.errors))?;
         if let Some((wanted, at)) = reading.flaw(&tokens) {
             let mut flaw = RequestError::invalid(format!("syntax error: expected {wanted}"));
             flaw.locations.push(tokens.place(at));
             return Err(vec![flaw]);
         }
-        measure::check(&document, &self.limits).map_err(|error| vec![error])?;
+        let size = measure::check(&document, &self.limits).map_err(|error| vec![error])?;
         let directed = tokens
             .kept
             .iter()
             .any(|token| token.kind == Kind::Mark(b'@'));
         document
             .to_executable_validate(&self.schema)
-            .map(|document| (document, directed))
+            .map(|document| Parsed {
+                document,
+                directed,
+                weight: weight(text, size),
+            })
             .map_err(|failed| error::from_diagnostics(&failed.errors, errors))
     }
+}
+
+/// What a checked document takes, as was measured: it holds the text and its tokens, and its selections and values with every
+/// fragment spread out, each more than once.
+fn weight(text: &str, size: measure::Size) -> usize {
+    const TEXT: usize = 8;
+    const SELECTION: usize = 1_000;
+    const VALUE: usize = 200;
+    [
+        text.len().saturating_mul(TEXT),
+        size.selections.saturating_mul(SELECTION),
+        size.values.saturating_mul(VALUE),
+        size.bytes,
+    ]
+    .into_iter()
+    .fold(0, usize::saturating_add)
 }
 
 /// The operation asked for.

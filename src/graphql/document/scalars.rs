@@ -20,11 +20,9 @@ pub(super) fn check_literals(
     document: &ExecutableDocument,
     operation: &Operation,
 ) -> Result<(), RequestError> {
-    let literal = |ty: &Type, literal: &Node<ast::Value>, name: &str| {
-        let Ok(value) = translate::value(literal)
-            .into_const_with(|_| Ok::<_, std::convert::Infallible>(Value::Null));
-        check(schema, ty, &value, name)
-            .map_err(|flaw| RequestError::invalid(flaw).at(literal.location(), &document.sources))
+    let literal = |ty: &Type, value: &Node<ast::Value>, name: &str| {
+        literal(schema, ty, value, name)
+            .map_err(|(flaw, at)| RequestError::invalid(flaw).at(at.location(), &document.sources))
     };
     for variable in &operation.variables {
         if let Some(default) = &variable.default_value {
@@ -39,6 +37,36 @@ pub(super) fn check_literals(
         }
     }
     Ok(())
+}
+
+/// A sentence, and the value it is about.
+type Flaw<'v> = (String, &'v Node<ast::Value>);
+
+/// Checks a value of the document down to the one that is wrong.
+fn literal<'v>(
+    schema: &Schema,
+    ty: &Type,
+    value: &'v Node<ast::Value>,
+    name: &str,
+) -> Result<(), Flaw<'v>> {
+    match &**value {
+        ast::Value::List(items) if ty.is_list() => items
+            .iter()
+            .try_for_each(|item| literal(schema, ty.item_type(), item, name)),
+        ast::Value::Object(fields)
+            if let Some(object) = schema.get_input_object(ty.inner_named_type()) =>
+        {
+            fields.iter().try_for_each(|(key, value)| {
+                let field = object.fields.get(key);
+                field.map_or(Ok(()), |field| literal(schema, &field.ty, value, key))
+            })
+        }
+        _ => {
+            let Ok(written) = translate::value(value)
+                .into_const_with(|_| Ok::<_, std::convert::Infallible>(Value::Null));
+            check(schema, ty, &written, name).map_err(|flaw| (flaw, value))
+        }
+    }
 }
 
 /// Checks a value of this type. `name` is what the value stands under, for the message; the value itself is not repeated.

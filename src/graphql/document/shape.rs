@@ -11,6 +11,7 @@ use apollo_compiler::executable::{Field, Selection, SelectionSet, Type};
 use apollo_compiler::{ExecutableDocument, Schema};
 use async_graphql::indexmap::IndexMap;
 use async_graphql::{Name, PathSegment, ServerError, Value};
+use std::collections::HashMap;
 
 /// The keys of one object of the answer, in order.
 #[derive(Debug, Default)]
@@ -46,10 +47,10 @@ impl Shape {
 
     /// Makes the executor's data what the specification wants.
     pub(super) fn settle(&self, data: &mut Value, errors: &[ServerError]) {
-        let mut gone: Vec<&[PathSegment]> = Vec::new();
+        let mut gone = Gone::default();
         for error in errors {
             let path = error.path.as_slice();
-            if path.is_empty() || gone.iter().any(|gone| path.starts_with(gone)) {
+            if path.is_empty() || gone.holds(path) {
                 continue;
             }
             let mut nulled = None;
@@ -57,7 +58,9 @@ impl Shape {
                 *data = Value::Null;
                 return;
             }
-            gone.extend(nulled.and_then(|end| path.get(..end)));
+            if let Some(place) = nulled.and_then(|end| path.get(..end)) {
+                gone.add(place);
+            }
         }
         self.order(data);
     }
@@ -193,6 +196,52 @@ impl FieldShape {
             }
             (value, _) => *value == Value::Null,
         }
+    }
+}
+
+/// The places of an answer that were nulled. There may be as many as the answer has fields, and each error asks for its own.
+#[derive(Default)]
+struct Gone<'e> {
+    is_null: bool,
+    within: HashMap<Step<'e>, Gone<'e>>,
+}
+
+/// One step of a path.
+#[derive(PartialEq, Eq, Hash)]
+enum Step<'e> {
+    Field(&'e str),
+    Index(usize),
+}
+
+impl<'e> Step<'e> {
+    fn of(segment: &'e PathSegment) -> Self {
+        match segment {
+            PathSegment::Field(key) => Self::Field(key),
+            PathSegment::Index(index) => Self::Index(*index),
+        }
+    }
+}
+
+impl<'e> Gone<'e> {
+    /// Whether a path leads to such a place or through one.
+    fn holds(&self, path: &'e [PathSegment]) -> bool {
+        let mut here = self;
+        for segment in path {
+            match here.within.get(&Step::of(segment)) {
+                _ if here.is_null => return true,
+                Some(next) => here = next,
+                None => return false,
+            }
+        }
+        here.is_null
+    }
+
+    fn add(&mut self, place: &'e [PathSegment]) {
+        let mut here = self;
+        for segment in place {
+            here = here.within.entry(Step::of(segment)).or_default();
+        }
+        here.is_null = true;
     }
 }
 

@@ -9,6 +9,7 @@ use super::about;
 use super::bind::Variables;
 use super::error::RequestError;
 use super::place::Lines;
+use super::placed::Placed;
 use crate::graphql::hidden::{self, hidden};
 use apollo_compiler::executable as from;
 use apollo_compiler::parser::SourceSpan;
@@ -16,11 +17,14 @@ use apollo_compiler::{ExecutableDocument, Node, Schema};
 use async_graphql::parser::types as to;
 use async_graphql::{Name, Number, Pos, Positioned, Value, indexmap::IndexMap};
 use async_graphql_value::Value as InputValue;
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 /// The operation without fragment spreads and directives: what stands under one response key is one field, wherever the
 /// document has it. (The executor would resolve it as often as it is written, and show one.) Arguments still hold their
 /// variables; see [`super::bind`].
+///
+/// Besides, where the variables stand.
 ///
 /// # Errors
 /// The condition of a `@skip` or `@include` is `null`.
@@ -29,7 +33,7 @@ pub(super) fn translate(
     document: &ExecutableDocument,
     operation: &Node<from::Operation>,
     variables: &Variables,
-) -> Result<to::ExecutableDocument, RequestError> {
+) -> Result<(to::ExecutableDocument, Placed), RequestError> {
     let lines = operation
         .location()
         .and_then(|span| document.sources.get(&span.file_id()));
@@ -38,6 +42,7 @@ pub(super) fn translate(
         document,
         lines: lines.map(|text| Lines::of(text.source_text())),
         variables,
+        placed: RefCell::default(),
     };
     let pos = work.pos(operation.location());
     let set = &operation.selection_set;
@@ -54,10 +59,11 @@ pub(super) fn translate(
         directives: Vec::new(),
         selection_set,
     };
-    Ok(to::ExecutableDocument {
+    let document = to::ExecutableDocument {
         operations: to::DocumentOperations::Single(Positioned::new(operation, pos)),
         fragments: HashMap::new(),
-    })
+    };
+    Ok((document, work.placed.into_inner()))
 }
 
 struct Translation<'a> {
@@ -66,6 +72,8 @@ struct Translation<'a> {
     lines: Option<Lines<'a>>,
     /// What directives are decided by.
     variables: &'a Variables,
+    /// Where variables were met so far.
+    placed: RefCell<Placed>,
 }
 
 /// What selection sets ask for, in order, each response key and type once.
@@ -217,7 +225,12 @@ impl<'a> Translation<'a> {
         pos: Pos,
     ) -> Vec<(Positioned<Name>, Positioned<InputValue>)> {
         let argument = |argument: &Node<from::Argument>| {
-            let value = match field.definition.argument_by_name(&argument.name) {
+            let known = field.definition.argument_by_name(&argument.name);
+            let ty = known.map(|known| &*known.ty);
+            let place = (argument.name.as_str(), pos);
+            let mut placed = self.placed.borrow_mut();
+            placed.note(self.schema, ty, &argument.value, place);
+            let value = match known {
                 Some(definition) => value_of(self.schema, &definition.ty, &argument.value),
                 None => value(&argument.value),
             };

@@ -1,32 +1,35 @@
 //! The plain fields of a connection.
 
 use super::customer::{self, is_plain, source_object};
-use super::{Object, Write, json, leaf, raw};
+use super::{Object, Sheet, Write, each, json, leaf, within};
 use crate::graphql::connection::{
     ConnectionFields, CustomerEdge, PageInfo, SourceErrorFields, SourceReport,
 };
+use crate::graphql::room::Room;
 use async_graphql::parser::types::{Field, SelectionSet};
-use async_graphql::{ContextSelectionSet, Positioned, Value};
+use async_graphql::{ContextSelectionSet, Error, Positioned, ServerResult, Value};
 
 /// A connection as text; `None` where the selection or any record is not plain.
 pub(in crate::graphql) fn connection(
     connection: &ConnectionFields,
     ctx: &ContextSelectionSet<'_>,
-) -> Option<Value> {
-    connection_of(connection, &object(ctx.item)?)
+) -> Option<ServerResult<Value>> {
+    let object = object(ctx.item)?;
+    within(ctx, |room| connection_of(connection, &object, room))
 }
 
 /// The same, its selection compiled already.
 pub(in crate::graphql) fn connection_of(
     connection: &ConnectionFields,
     object: &Object<ConnectionFields>,
-) -> Option<Value> {
+    room: &Room,
+) -> Option<Result<Value, Error>> {
     if !connection.edges.iter().all(|edge| is_plain(&edge.node)) {
         return None;
     }
-    let mut out = Vec::with_capacity(256 + 512 * connection.edges.len());
+    let mut out = Sheet::of(room, 256 + 512 * connection.edges.len());
     object.write(connection, &mut out);
-    Some(raw(out))
+    Some(out.taken(room))
 }
 
 /// Compiles a connection's selection; `None` where any of it is not plain.
@@ -42,13 +45,13 @@ pub(super) fn field(asked: &Field) -> Option<Write<ConnectionFields>> {
         "edges" => {
             let inner = Object::of(set, "CustomerEdge", edge)?;
             leaf(move |list: &ConnectionFields, out| {
-                json::list(list.edges.iter(), out, |edge, out| inner.write(edge, out));
+                each(list.edges.iter(), out, |edge, out| inner.write(edge, out));
             })
         }
         "nodes" => {
             let inner = customer::object(set)?;
             leaf(move |list: &ConnectionFields, out| {
-                json::list(list.edges.iter(), out, |edge, out| {
+                each(list.edges.iter(), out, |edge, out| {
                     inner.write(&edge.node, out);
                 });
             })
@@ -62,7 +65,7 @@ pub(super) fn field(asked: &Field) -> Option<Write<ConnectionFields>> {
         "sources" => {
             let inner = Object::of(set, "SourceReport", report)?;
             leaf(move |list: &ConnectionFields, out| {
-                json::list(list.sources.iter(), out, |report, out| {
+                each(list.sources.iter(), out, |report, out| {
                     inner.write(report, out);
                 });
             })
@@ -102,9 +105,7 @@ fn report(asked: &Field) -> Option<Write<SourceReport>> {
         "error" => {
             let inner = Object::of(&asked.selection_set, "SourceError", error)?;
             leaf(move |report: &SourceReport, out| {
-                json::option(report.error.as_ref(), out, |error, out| {
-                    inner.write(error, out);
-                });
+                inner.write_or_null(report.error.as_ref(), out);
             })
         }
         "upstreamCalls" => {

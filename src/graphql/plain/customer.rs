@@ -3,33 +3,36 @@
 //! Not among them: relatives, which are loaded; the raw record, custom fields and identity numbers, which not every caller
 //! may see.
 
-use super::{Object, Write, json, leaf, raw};
+use super::{Object, Sheet, Write, json, leaf, within};
 use crate::graphql::customer::CustomerNode;
 use crate::graphql::id;
+use crate::graphql::room::Room;
 use crate::graphql::source::SourceNode;
 use crate::model::{Customer, Owner, PhoneNumber};
 use async_graphql::parser::types::{Field, SelectionSet};
-use async_graphql::{ContextSelectionSet, Positioned, Value};
+use async_graphql::{ContextSelectionSet, Error, Positioned, ServerResult, Value};
 
 /// A customer as text; `None` where the selection or the record is not plain.
 pub(in crate::graphql) fn customer(
     customer: &CustomerNode,
     ctx: &ContextSelectionSet<'_>,
-) -> Option<Value> {
-    customer_of(customer, &object(ctx.item)?)
+) -> Option<ServerResult<Value>> {
+    let object = object(ctx.item)?;
+    within(ctx, |room| customer_of(customer, &object, room))
 }
 
 /// The same, its selection compiled already.
 pub(in crate::graphql) fn customer_of(
     customer: &CustomerNode,
     object: &Object<CustomerNode>,
-) -> Option<Value> {
+    room: &Room,
+) -> Option<Result<Value, Error>> {
     if !is_plain(customer) {
         return None;
     }
-    let mut out = Vec::with_capacity(512);
+    let mut out = Sheet::of(room, 512);
     object.write(customer, &mut out);
-    Some(raw(out))
+    Some(out.taken(room))
 }
 
 /// Whether every field of the record could be read.
@@ -127,14 +130,14 @@ fn nested(asked: &Field) -> Option<Write<CustomerNode>> {
             let inner = Object::of(set, "PhoneNumber", phone)?;
             leaf(move |node: &CustomerNode, out| {
                 let phone = node.record().phone.as_ref();
-                json::option(phone, out, |phone, out| inner.write(phone, out));
+                inner.write_or_null(phone, out);
             })
         }
         "owner" => {
             let inner = Object::of(set, "Owner", owner)?;
             leaf(move |node: &CustomerNode, out| {
                 let owner = node.record().owner.as_ref();
-                json::option(owner, out, |owner, out| inner.write(owner, out));
+                inner.write_or_null(owner, out);
             })
         }
         "source" => {

@@ -35,22 +35,6 @@ pub(super) fn option<T>(value: Option<T>, out: &mut Vec<u8>, write: impl FnOnce(
     }
 }
 
-/// A list.
-pub(super) fn list<T>(
-    items: impl Iterator<Item = T>,
-    out: &mut Vec<u8>,
-    mut write: impl FnMut(T, &mut Vec<u8>),
-) {
-    out.push(b'[');
-    for (place, item) in items.enumerate() {
-        if place > 0 {
-            out.push(b',');
-        }
-        write(item, out);
-    }
-    out.push(b']');
-}
-
 /// What prints without a character that JSON would escape: times, days.
 pub(super) fn printed(value: impl std::fmt::Display, out: &mut Vec<u8>) {
     // Writing to memory does not fail.
@@ -77,7 +61,16 @@ pub(super) fn word<T: EnumType>(value: T, out: &mut Vec<u8>) {
 pub(in crate::graphql) fn write_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Binary(written) => out.extend_from_slice(written),
-        Value::List(items) => list(items.iter(), out, write_value),
+        Value::List(items) => {
+            out.push(b'[');
+            for (place, item) in items.iter().enumerate() {
+                if place > 0 {
+                    out.push(b',');
+                }
+                write_value(item, out);
+            }
+            out.push(b']');
+        }
         Value::Object(fields) => {
             let mut before = b'{';
             for (key, value) in fields {
@@ -95,5 +88,22 @@ pub(in crate::graphql) fn write_value(value: &Value, out: &mut Vec<u8>) {
         Value::Null | Value::Number(_) | Value::String(_) | Value::Boolean(_) | Value::Enum(_) => {
             plain(value, out);
         }
+    }
+}
+
+/// How long such a tree is as text, but for what has to be escaped and the digits of numbers.
+pub(in crate::graphql) fn length(value: &Value) -> usize {
+    match value {
+        Value::Binary(written) => written.len(),
+        Value::String(text) => text.len() + 2,
+        Value::Enum(word) => word.len() + 2,
+        Value::List(items) => items.iter().map(|item| length(item) + 1).sum::<usize>() + 1,
+        Value::Object(fields) => {
+            let fields = fields
+                .iter()
+                .map(|(key, value)| key.len() + length(value) + 4);
+            fields.sum::<usize>() + 1
+        }
+        Value::Null | Value::Boolean(_) | Value::Number(_) => 4,
     }
 }

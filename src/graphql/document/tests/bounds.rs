@@ -150,8 +150,18 @@ fn checked_documents_are_kept_within_bounds() {
     assert_eq!(documents.cache.held().0, 3);
     assert!(documents.cache.get("{ a9: text }", None).is_some());
     assert!(documents.cache.get("{ a1: text }", None).is_none());
+    let weight = |text: &str| {
+        let documents = Documents::new(sdl.sdl(), &limits).unwrap();
+        documents.prepare(text, None).ok().unwrap();
+        documents.cache.held().1
+    };
+    let (short, long) = (
+        weight("{text}#1"),
+        weight(&format!("{{text}}#{}", "1".repeat(99))),
+    );
+    assert!(short > 100 && long > short + 90, "{short} {long}");
     let tight = Limits {
-        prepared_bytes: 80,
+        prepared_bytes: short * 8,
         ..Limits::default()
     };
     let documents = Documents::new(sdl.sdl(), &tight).unwrap();
@@ -172,7 +182,88 @@ fn checked_documents_are_kept_within_bounds() {
             .ok()
             .unwrap();
     }
-    assert_eq!(documents.cache.held().1, 81 - 9);
+    assert_eq!(documents.cache.held(), (8, short * 8));
+}
+
+/// Fragments that spread each other make a document of a few hundred bytes a large one once it is checked.
+#[test]
+fn a_kept_document_weighs_what_it_is_and_not_what_its_text_is() {
+    let limits = Limits {
+        prepared_bytes: 8_000_000,
+        ..Limits::default()
+    };
+    let documents = Documents::new(toy::gateway(&limits).sdl(), &limits).unwrap();
+    let fragments: String = (0..7)
+        .map(|n| {
+            format!(
+                "fragment F{n} on Box{{a:inner{{...F{0}}}b:inner{{...F{0}}}}}",
+                n + 1
+            )
+        })
+        .collect();
+    for directive in ["", "@include(if: true)"] {
+        for n in 0..100 {
+            let text = format!(
+                "query Q{n}{{box{directive}{{...F0}}}}{fragments}fragment F7 on Box{{number}}"
+            );
+            documents.prepare(&text, None).ok().unwrap();
+            let (count, bytes) = documents.cache.held();
+            assert!(
+                (200_000 * count..=8_000_000).contains(&bytes),
+                "{count} take {bytes}"
+            );
+        }
+    }
+    assert!(documents.cache.held().0 > 5);
+}
+
+/// Each failed field nulls a place of its own, so every place is looked for among all others.
+#[tokio::test]
+async fn settling_many_errors_takes_no_more_than_each_of_them() {
+    let started = Instant::now();
+    let answer = ask("{ box { boxes(count: 30000) { number maybe(fail: true) } } }").await;
+    assert_eq!(answer["extensions"]["errorsLeftOut"], 29_900);
+    let last = &answer["data"]["box"]["boxes"][29_999];
+    assert_eq!(last, &json!({"number": 29_999, "maybe": null}));
+    let answer =
+        ask("{ box { maybeBoxes(count: 9000) { sure(fail: true) a: sure(fail: true) } } }").await;
+    assert_eq!(answer["data"]["box"]["maybeBoxes"][8_999], json!(null));
+    assert!(
+        started.elapsed() < Duration::from_secs(12),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn variables_count_as_often_as_they_stand_somewhere() {
+    let limits = Limits {
+        argument_bytes: 70_000,
+        ..Limits::default()
+    };
+    let gateway = toy::gateway(&limits);
+    let places = |count: usize, directive: &str| {
+        let fields: String = (0..count)
+            .map(|n| format!("a{n}: text(value: $x) {directive} "))
+            .collect();
+        format!("query($x: String, $no: Boolean = false) {{ {fields} text @include(if: $no) }}")
+    };
+    let text = json!({"x": "x".repeat(10_000)});
+    for directive in ["", "@skip(if: $no)"] {
+        let answer = ask_with(&gateway, &places(6, directive), text.clone()).await;
+        assert_eq!(answer.get("errors"), None, "{answer:.300}");
+        let answer = ask_with(&gateway, &places(7, directive), text.clone()).await;
+        assert_eq!(code(&answer), "TOO_COMPLEX");
+    }
+    // What a directive leaves out is put nowhere.
+    let answer = ask_with(&gateway, &places(19, "@include(if: $no)"), text.clone()).await;
+    assert_eq!(answer, json!({"data": {}}));
+    // Many small ones are as large as what holds them.
+    let sum = "query($x: [Int!]!) { sum(values: $x) }";
+    let answer = ask_with(&gateway, sum, json!({"x": vec![0; 1_000]})).await;
+    assert_eq!(answer, json!({"data": {"sum": 0}}));
+    let answer = ask_with(&gateway, sum, json!({"x": vec![0; 1_100]})).await;
+    assert_eq!(code(&answer), "TOO_COMPLEX");
 }
 
 #[tokio::test]

@@ -111,6 +111,21 @@ async fn columns_count_characters() {
             "{ source(key: \"日本é😀\") { key } nodes(ids: [) { id } }",
             43,
         ),
+        ("\"日本\" query { nope }", 14),
+        ("\u{FEFF}{ nope }", 4),
+        ("\u{FEFF}\u{FEFF}{ é nope }", 5),
+        (
+            "{ customers(filter: {createdAt: {gte: \"x\"}}) { order } }",
+            39,
+        ),
+        (
+            "{ a: customers(filter: {updatedAt: {lt: \"2024-01-01T00:00:00Z\", gte: 5}}) { order } }",
+            70,
+        ),
+        (
+            "query($d: DateTimeRange = {gte: \"x\"}) { customers(filter: {createdAt: $d}) { order } }",
+            33,
+        ),
     ] {
         let reasons = gateway().prepare(text, None).err().unwrap();
         assert_eq!(reasons[0].locations, [(1, column)], "{text}: {reasons:?}");
@@ -120,6 +135,7 @@ async fn columns_count_characters() {
             "{ a: source(key: \"日本é😀\") { key } customers(first: -5) { totalCount } }",
             34,
         ),
+        ("\"日本\" query { customers(first: 1000) { order } }", 14),
         (
             "query ($key: String = \"日本é😀\", $n: Int!) { source(key: $key) { key } customers(first: $n) { totalCount } }",
             31,
@@ -168,6 +184,8 @@ async fn a_wrong_variable_is_named_and_shown() {
         (json!({"a": 3_000_000_000_u64}), "$a", 7),
         (json!({"a": 1, "b": {"age": {"gte": "secret"}}}), "$b", 16),
         (json!({"b": {"secret": 1}}), "$b", 16),
+        (json!({"b": {"age": {"secret not in type X": 1}}}), "$b", 16),
+        (json!({"b": {"tier": ["secret"]}}), "$b", 16),
         (json!({"b": {"age": {"gte": 1.5}}}), "$b", 16),
     ] {
         let answer = ask(text, variables).await;
@@ -179,12 +197,47 @@ async fn a_wrong_variable_is_named_and_shown() {
         );
         let message = error["message"].as_str().unwrap();
         assert!(message.contains(name), "{message}");
+        assert!(!message.contains("secret"), "{message}");
     }
     for whole in [json!(1.0), json!(1e0), json!(2)] {
         let answer = ask(text, json!({"a": whole, "b": {"age": {"gte": 18.0}}})).await;
         let message = answer["errors"][0]["message"].as_str().unwrap_or_default();
         assert!(!message.contains('$'), "{answer}");
     }
+}
+
+/// The parser goes on after what it did not understand, and then understands the less.
+#[test]
+fn a_syntax_error_is_told_once() {
+    for (text, column) in [
+        ("{ customers(first: 1after: \"x\") { order } }", 20),
+        ("{ customers(filter: {search: \"\\x\"}) { order } }", 30),
+        ("{ customers(first: ) { order } nodes(ids: [) { id } }", 20),
+    ] {
+        let reasons = gateway().prepare(text, None).err().unwrap();
+        assert_eq!(reasons.len(), 1, "{text}: {reasons:?}");
+        assert_eq!(reasons[0].locations, [(1, column)], "{text}: {reasons:?}");
+    }
+}
+
+/// Names that the gateway's own fields might have are as good as any.
+#[tokio::test]
+async fn every_name_may_be_an_alias() {
+    let (present, kind, name) = ("__crmql_present", "__crmql_kind", "__crmql_name");
+    let answer = ask(
+        &format!(
+            "{{ customers(first: 1) {{ {present}: order nodes {{ {present}: sourceId id }} }}
+               node: __type(name: \"Node\") {{ {kind}: name {name}: description interfaces {{ name }} }} }}"
+        ),
+        json!({}),
+    )
+    .await;
+    assert_eq!(answer.get("errors"), None, "{answer}");
+    let data = &answer["data"];
+    assert_eq!(data["customers"][present], "SOURCE", "{answer}");
+    assert_eq!(data["customers"]["nodes"][0][present], "id/0", "{answer}");
+    assert_eq!(data["node"][kind], "Node");
+    assert_eq!(data["node"]["interfaces"], json!([]));
 }
 
 #[test]
