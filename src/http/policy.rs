@@ -3,6 +3,7 @@
 use super::forwarded::Forwarding;
 use super::guards::Hosts;
 use super::library::Library;
+use super::places::InWork;
 use crate::access::{Access, Network, Tries};
 use crate::graphql::ErrorCode;
 use crate::metrics::{Moment, RequestMeter};
@@ -25,6 +26,8 @@ pub struct Policy {
     pub tries: Arc<Tries>,
     /// Tenants that get a share of the requests in work each.
     pub tenants: BTreeSet<Box<str>>,
+    /// What requests take of the ceilings. One for the whole life of a process.
+    pub in_work: InWork,
     /// Which credentials callers bring for the CRMs themselves.
     pub forwarding: Forwarding,
     /// Whether callers may ask for the schema.
@@ -49,6 +52,7 @@ impl Policy {
             proxies: Vec::new(),
             tries: Arc::default(),
             tenants: BTreeSet::new(),
+            in_work: InWork::default(),
             forwarding: Forwarding::default(),
             introspection: true,
             library: Library::default(),
