@@ -40,6 +40,7 @@ mod privacy;
 mod proof;
 mod query;
 mod readme;
+mod reloads;
 mod renewing;
 mod running;
 mod schema;
