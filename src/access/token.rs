@@ -242,3 +242,17 @@ const fn flaw(kind: &ErrorKind) -> Flaw {
         _ => Flaw::Malformed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_second_is_no_less_leeway_than_was_asked_for() {
+        for (skew, leeway) in [(0, 0), (1, 1), (900, 1), (1_000, 1), (1_001, 2)] {
+            let (algorithm, skew) = (Algorithm::Hs256, Duration::from_millis(skew));
+            let issuer = Issuer::new("i", "a", algorithm, Verifier::secret(b"s"), skew);
+            assert_eq!(issuer.validation.leeway, leeway);
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The only way in: routes, who may call, and how much of what. GraphQL over HTTP as its draft specification has it.
 //!
-//! Knows a [`Gateway`] and the ceilings, and nothing of customers, sources or the schema. Logs never hold a document, a
-//! variable or a body.
+//! Knows a [`Gateway`] and the ceilings, and nothing of customers or the schema; of sources only which headers credentials for
+//! them come in. Logs never hold a document, a variable or a body.
 
 mod asked;
 mod caching;

@@ -1,4 +1,5 @@
-//! What a deployment decides about its callers: who they are, by which names and from which origins they come, what they may send.
+//! What a deployment decides about its callers: who they are, by which names and from which origins they come, what they may send;
+//! and what is counted of them.
 
 use super::forwarded::Forwarding;
 use super::guards::Hosts;
@@ -12,7 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What a deployment decides about its callers.
+/// What a deployment decides about its callers, and what counts them for the whole life of a process.
 pub struct Policy {
     /// The names the gateway may be called by.
     pub hosts: Hosts,
