@@ -79,8 +79,9 @@ GOLD   = "gold"
 SILVER = "silver"
 "#;
 
-const LIST: &str = "query($first: Int!, $after: String) { customers(first: $first, after: $after, sources: [\"acme\"]) { edges { node { id displayName \
-    firstName lastName email phone { number } company tier tags createdAt updatedAt } } pageInfo { endCursor } } }";
+const LIST: &str = "query($first: Int!, $after: String) { customers(first: $first, after: $after, sources: [\"acme\"]) { \
+    edges { node { id displayName firstName lastName email phone { number } company tier tags createdAt updatedAt } } \
+    pageInfo { endCursor } } }";
 const ONE: &str = "query($id: ID!) { customer(id: $id) { id displayName firstName lastName email phone { number } company tier \
     tags createdAt updatedAt } }";
 
@@ -116,7 +117,7 @@ fn main() {
     });
     let client = Client::new(REQUESTS);
     let cursors = client.cursors(&off, &Value::Null, 3);
-    let list = |first: usize| lists(LIST, first, &cursors);
+    let list = |first: usize| lists(first, &cursors);
     let (list_20, list_100, ones) = (list(20), list(100), client.ones(&off));
     let proxied = vec![(String::from("/customers?page=7&limit=20"), Bytes::new())];
     let works: Vec<Work<'_>> = vec![
@@ -394,12 +395,12 @@ fn source(
 // === Load ===
 
 /// A request of a window after each of these cursors.
-fn lists(query: &str, first: usize, cursors: &[Value]) -> Vec<(String, Bytes)> {
-    let request = |after: &Value| {
+fn lists(first: usize, cursors: &[Value]) -> Vec<(String, Bytes)> {
+    let list = |after: &Value| {
         let variables = json!({ "first": first, "after": after });
-        request(json!({ "query": query, "variables": variables }).to_string())
+        request(json!({ "query": LIST, "variables": variables }).to_string())
     };
-    cursors.iter().map(request).collect()
+    cursors.iter().map(list).collect()
 }
 
 fn by_id(id: &Value) -> (String, Bytes) {
@@ -435,8 +436,8 @@ impl Client {
 
     /// The ids of a window, and where it ends.
     fn window(&self, gateway: &Server, first: usize, after: &Value) -> (Vec<Value>, Value) {
-        let query = "query($first: Int!, $after: String) { customers(first: $first, after: $after, sources: [\"acme\"]) { nodes { id } \
-                     pageInfo { endCursor } } }";
+        let query = "query($first: Int!, $after: String) { customers(first: $first, after: $after, sources: [\"acme\"]) { \
+                     nodes { id } pageInfo { endCursor } } }";
         let variables = json!({ "first": first, "after": after });
         let body = json!({ "query": query, "variables": variables });
         let data = self.ask(gateway, body.to_string());

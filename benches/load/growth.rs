@@ -1,7 +1,7 @@
 //! How the cost of a request grows: with its rows, and with nothing else. Page depth, kept customers and configured sources are
 //! turned up a thousandfold beside it.
 
-use super::{Client, FILE, HOUR, LIST, Server, Setup, WINDOW};
+use super::{Client, FILE, HOUR, Server, Setup, WINDOW};
 use super::{by_id, gateway_of, lists, median, upstream};
 use axum::body::Bytes;
 use serde_json::Value;
@@ -31,7 +31,7 @@ fn rows(client: &Client, upstream: &Server) {
     let cursors = client.cursors(&off, &Value::Null, 3);
     let mut table = Table::new("rows, no cache");
     for rows in [1, 10, 20, 50, 100] {
-        table.row(rows, client, &off, &lists(LIST, rows, &cursors));
+        table.row(rows, client, &off, &lists(rows, &cursors));
     }
 }
 
@@ -46,7 +46,7 @@ fn depth(client: &Client, upstream: &Server) {
             page += WINDOW / 20;
         }
         let cursors = client.cursors(&off, &after, 1);
-        table.row(depth, client, &off, &lists(LIST, 20, &cursors));
+        table.row(depth, client, &off, &lists(20, &cursors));
     }
 }
 
@@ -78,7 +78,7 @@ fn kept(client: &Client, upstream: &Server, most: usize) {
         }
         let asked: Asked = ids.iter().map(by_id).collect();
         one.row(target, client, &gateway, &asked);
-        page.row(target, client, &gateway, &lists(LIST, 20, &[Value::Null]));
+        page.row(target, client, &gateway, &lists(20, &[Value::Null]));
     }
 }
 
@@ -95,7 +95,7 @@ fn sources(client: &Client, upstream: &Server) {
         let gateway = started(upstream, setup);
         let cursors = client.cursors(&gateway, &Value::Null, 1);
         one.row(sources, client, &gateway, &client.ones(&gateway));
-        page.row(sources, client, &gateway, &lists(LIST, 20, &cursors));
+        page.row(sources, client, &gateway, &lists(20, &cursors));
     }
 }
 
