@@ -1,7 +1,9 @@
 //! The load comparison: what a request costs the gateway's thread in CPU time, beside a bare proxy and a server of fixed bytes.
 //!
 //! Everything speaks HTTP on loopback. Each server has a thread of its own, whose CPU time the system counts; runs alternate
-//! and the medians are printed with their ratios, because microseconds of one machine say little about another. Linux only.
+//! and the medians are printed with their ratios, because microseconds of one machine say little about another. Beside them stands
+//! how many calls to the CRM a request took: the same read under way is made once for all who wait for it, so requests differ from
+//! each other by more than there are connections, or what is measured would be shared. Linux only.
 #![expect(
     clippy::expect_used,
     clippy::disallowed_methods,
@@ -38,7 +40,10 @@ use tokio::net::TcpListener;
 const CONNECTIONS: usize = 64;
 const REQUESTS: usize = 4_000;
 const REPEATS: usize = 5;
-const CUSTOMERS: usize = 2_000;
+/// Requests that differ, so many that no two of those under way are alike.
+const DIFFERENT: usize = 2 * CONNECTIONS;
+/// The most rows that one window shows.
+const WINDOW: usize = 100;
 /// Customers that the CRM has.
 const TOTAL: usize = 1_000_000;
 
@@ -74,8 +79,9 @@ GOLD   = "gold"
 SILVER = "silver"
 "#;
 
-const LIST: &str = "query($first: Int!, $after: String) { customers(first: $first, after: $after) { edges { node { id displayName \
-    firstName lastName email phone { number } company tier tags createdAt updatedAt } } pageInfo { endCursor } } }";
+const LIST: &str = "query($first: Int!, $after: String) { customers(first: $first, after: $after, sources: [\"acme\"]) { \
+    edges { node { id displayName firstName lastName email phone { number } company tier tags createdAt updatedAt } } \
+    pageInfo { endCursor } } }";
 const ONE: &str = "query($id: ID!) { customer(id: $id) { id displayName firstName lastName email phone { number } company tier \
     tags createdAt updatedAt } }";
 
@@ -110,7 +116,8 @@ fn main() {
         move |listener| gateway(listener, base, Some(HOUR), kept)
     });
     let client = Client::new(REQUESTS);
-    let list = |first: usize| client.pages(&off, first);
+    let cursors = client.cursors(&off, &Value::Null, 3);
+    let list = |first: usize| lists(first, &cursors);
     let (list_20, list_100, ones) = (list(20), list(100), client.ones(&off));
     let proxied = vec![(String::from("/customers?page=7&limit=20"), Bytes::new())];
     let works: Vec<Work<'_>> = vec![
@@ -137,10 +144,12 @@ const HOUR: Duration = Duration::from_secs(3_600);
 type Work<'s> = (&'static str, &'s Server, Vec<(String, Bytes)>);
 
 fn report(client: &Client, works: &[Work<'_>]) {
-    let mut costs = vec![Vec::new(); works.len()];
+    let (mut costs, mut calls) = (vec![Vec::new(); works.len()], vec![0.0; works.len()]);
     for round in 0..=REPEATS {
-        for ((_, server, requests), costs) in works.iter().zip(&mut costs) {
-            let cost = client.drive(server, requests);
+        for (((_, server, requests), costs), calls) in works.iter().zip(&mut costs).zip(&mut calls)
+        {
+            let (cost, called) = client.drive(server, requests);
+            *calls = called;
             // The first round warms caches, connections and the branch predictor.
             if round > 0 {
                 costs.push(cost);
@@ -149,9 +158,12 @@ fn report(client: &Client, works: &[Work<'_>]) {
     }
     let medians: Vec<f64> = costs.iter_mut().map(|costs| median(costs)).collect();
     let base = medians.first().copied().unwrap_or(1.0);
-    println!("{:<32}{:>16}{:>18}", "", "µs CPU/request", "× bare proxy");
-    for ((name, ..), cost) in works.iter().zip(&medians) {
-        println!("{name:<32}{cost:>16.1}{:>18.2}", cost / base);
+    println!(
+        "{:<32}{:>16}{:>18}{:>16}",
+        "", "µs CPU/request", "× bare proxy", "calls/request"
+    );
+    for (((name, ..), cost), calls) in works.iter().zip(&medians).zip(&calls) {
+        println!("{name:<32}{cost:>16.1}{:>18.2}{calls:>16.2}", cost / base);
     }
 }
 
@@ -216,8 +228,12 @@ fn customer(number: usize) -> Value {
     })
 }
 
+/// How often the CRM was asked.
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
 async fn upstream(listener: TcpListener) {
     let list = |RawQuery(query): RawQuery| async move {
+        CALLS.fetch_add(1, Ordering::Relaxed);
         let query = query.unwrap_or_default();
         let number = |name: &str| {
             url::form_urlencoded::parse(query.as_bytes())
@@ -232,6 +248,7 @@ async fn upstream(listener: TcpListener) {
         axum::Json(json!({ "success": true, "data": data, "pagination": pagination }))
     };
     let one = |axum::extract::Path(id): axum::extract::Path<String>| async move {
+        CALLS.fetch_add(1, Ordering::Relaxed);
         let number = id.get(19..).and_then(|number| number.parse().ok());
         axum::Json(json!({ "success": true, "data": customer(number.unwrap_or(0)) }))
     };
@@ -377,6 +394,23 @@ fn source(
 
 // === Load ===
 
+/// A request of a window after each of these cursors.
+fn lists(first: usize, cursors: &[Value]) -> Vec<(String, Bytes)> {
+    let list = |after: &Value| {
+        let variables = json!({ "first": first, "after": after });
+        request(json!({ "query": LIST, "variables": variables }).to_string())
+    };
+    cursors.iter().map(list).collect()
+}
+
+fn by_id(id: &Value) -> (String, Bytes) {
+    request(json!({ "query": ONE, "variables": { "id": id } }).to_string())
+}
+
+fn request(body: String) -> (String, Bytes) {
+    (String::from("/graphql"), Bytes::from(body))
+}
+
 /// Sixty-four connections that ask as fast as they are answered.
 struct Client {
     runtime: tokio::runtime::Runtime,
@@ -400,35 +434,35 @@ impl Client {
         }
     }
 
-    /// One request for each of the first pages, which differ in their cursors.
-    fn pages(&self, gateway: &Server, first: usize) -> Vec<(String, Bytes)> {
-        let mut after = Value::Null;
-        let mut requests = Vec::new();
-        for _ in 0..CUSTOMERS / 100 {
-            let variables = json!({ "first": first, "after": after });
-            let body = json!({ "query": LIST, "variables": variables }).to_string();
-            let data = self.ask(gateway, body.clone());
-            after = data["customers"]["pageInfo"]["endCursor"].clone();
-            let rows = data["customers"]["edges"].as_array().map_or(0, Vec::len);
-            assert_eq!(rows, first, "{data}");
-            requests.push((String::from("/graphql"), Bytes::from(body)));
-        }
-        requests
+    /// The ids of a window, and where it ends.
+    fn window(&self, gateway: &Server, first: usize, after: &Value) -> (Vec<Value>, Value) {
+        let query = "query($first: Int!, $after: String) { customers(first: $first, after: $after, sources: [\"acme\"]) { \
+                     nodes { id } pageInfo { endCursor } } }";
+        let variables = json!({ "first": first, "after": after });
+        let body = json!({ "query": query, "variables": variables });
+        let data = self.ask(gateway, body.to_string());
+        let nodes = data["customers"]["nodes"].as_array().expect("rows");
+        let ids = nodes.iter().map(|node| node["id"].clone()).collect();
+        (ids, data["customers"]["pageInfo"]["endCursor"].clone())
+    }
+
+    /// Cursors from there on, so many windows of rows apart that no two of them are read with the same page of the CRM.
+    fn cursors(&self, gateway: &Server, from: &Value, apart: usize) -> Vec<Value> {
+        let mut after = from.clone();
+        let next = |_| {
+            for _ in 0..apart {
+                after = self.window(gateway, WINDOW, &after).1;
+            }
+            after.clone()
+        };
+        (0..DIFFERENT).map(next).collect()
     }
 
     /// One request for each of some customers.
     fn ones(&self, gateway: &Server) -> Vec<(String, Bytes)> {
-        let query = "{ customers(first: 100) { nodes { id } } }";
-        let data = self.ask(gateway, json!({ "query": query }).to_string());
-        let nodes = data["customers"]["nodes"].as_array().expect("rows").clone();
-        let body = |node: &Value| json!({ "query": ONE, "variables": { "id": node["id"] } });
-        let request = |node: &Value| {
-            (
-                String::from("/graphql"),
-                Bytes::from(body(node).to_string()),
-            )
-        };
-        nodes.iter().map(request).collect()
+        let (mut ids, end) = self.window(gateway, WINDOW, &Value::Null);
+        ids.extend(self.window(gateway, DIFFERENT - WINDOW, &end).0);
+        ids.iter().map(by_id).collect()
     }
 
     fn ask(&self, gateway: &Server, body: String) -> Value {
@@ -445,9 +479,9 @@ impl Client {
         })
     }
 
-    /// Microseconds of CPU that a request costs the server.
-    fn drive(&self, server: &Server, requests: &[(String, Bytes)]) -> f64 {
-        let next = AtomicUsize::new(0);
+    /// Microseconds of CPU that a request costs the server, and how many calls to the CRM.
+    fn drive(&self, server: &Server, requests: &[(String, Bytes)]) -> (f64, f64) {
+        let (next, calls) = (AtomicUsize::new(0), CALLS.load(Ordering::Relaxed));
         let (before, started) = (server.used(), Instant::now());
         self.runtime.block_on(async {
             let asking = (0..CONNECTIONS).map(|_| async {
@@ -473,6 +507,8 @@ impl Client {
         });
         assert!(started.elapsed() < Duration::from_secs(600), "far too slow");
         let used = u32::try_from((server.used() - before) / 1_000).unwrap_or(u32::MAX);
-        f64::from(used) / self.requests as f64
+        let calls = CALLS.load(Ordering::Relaxed) - calls;
+        let each = |all: f64| all / self.requests as f64;
+        (each(f64::from(used)), each(calls as f64))
     }
 }

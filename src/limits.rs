@@ -55,6 +55,9 @@ limits! {
     head_bytes: usize = 32_768, 8_192 ..= 1_048_576;
     /// Connections open at the same time; more are closed at once. Enforced by `http`.
     connections: usize = 10_000, 1 ..= 1_000_000;
+    /// Bytes of request bodies that are on their way in at the same time, over all connections; what would be more is refused
+    /// with 503. At least `body_bytes`, whatever stands here. Enforced by `http`.
+    receiving_bytes: usize = 67_108_864, 1_024 ..= 1_099_511_627_776;
     /// Requests in work at the same time; more are refused with 503. Enforced by `http`.
     requests: usize = 1_024, 1 ..= 100_000;
     /// Requests in work at the same time for one tenant, where there are several; more are refused with 503. Enforced by `http`.

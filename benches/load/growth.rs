@@ -1,14 +1,13 @@
 //! How the cost of a request grows: with its rows, and with nothing else. Page depth, kept customers and configured sources are
 //! turned up a thousandfold beside it.
 
-use super::{Client, FILE, HOUR, LIST, ONE, Server, Setup, gateway_of, median, upstream};
+use super::{Client, FILE, HOUR, Server, Setup, WINDOW};
+use super::{by_id, gateway_of, lists, median, upstream};
 use axum::body::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const ROUNDS: usize = 3;
 const GIB: u64 = 1 << 30;
-/// The most rows that one window shows.
-const WINDOW: usize = 100;
 
 /// A request, over and over.
 type Asked = Vec<(String, Bytes)>;
@@ -18,8 +17,8 @@ pub fn report(requests: usize, most_kept: usize) {
     let upstream = Server::start(upstream);
     let client = Client::new(requests);
     println!(
-        "{:<44}{:>12}{:>18}{:>12}",
-        "", "", "µs CPU/request", "× first"
+        "{:<44}{:>12}{:>18}{:>12}{:>16}",
+        "", "", "µs CPU/request", "× first", "calls/request"
     );
     rows(&client, &upstream);
     depth(&client, &upstream);
@@ -29,28 +28,25 @@ pub fn report(requests: usize, most_kept: usize) {
 
 fn rows(client: &Client, upstream: &Server) {
     let off = started(upstream, Setup::default());
+    let cursors = client.cursors(&off, &Value::Null, 3);
     let mut table = Table::new("rows, no cache");
     for rows in [1, 10, 20, 50, 100] {
-        let asked = list(rows, &Value::Null);
-        table.row(rows, client, &off, &asked);
+        table.row(rows, client, &off, &lists(rows, &cursors));
     }
 }
 
 fn depth(client: &Client, upstream: &Server) {
     let off = started(upstream, Setup::default());
     let (mut after, mut page) = (Value::Null, 1);
-    let mut table = Table::new("page of 20 rows, no cache");
-    for depth in [2, 100, 10_000] {
+    let mut table = Table::new("20 rows from this page on, no cache");
+    for depth in [2, 1_000, 10_000] {
         // In windows as large as they go: what lies before is not what is measured.
         while page + WINDOW / 20 <= depth {
-            after = client.next(&off, WINDOW, &after);
+            after = client.window(&off, WINDOW, &after).1;
             page += WINDOW / 20;
         }
-        while page < depth {
-            after = client.next(&off, 20, &after);
-            page += 1;
-        }
-        table.row(depth, client, &off, &list(20, &after));
+        let cursors = client.cursors(&off, &after, 1);
+        table.row(depth, client, &off, &lists(20, &cursors));
     }
 }
 
@@ -82,7 +78,7 @@ fn kept(client: &Client, upstream: &Server, most: usize) {
         }
         let asked: Asked = ids.iter().map(by_id).collect();
         one.row(target, client, &gateway, &asked);
-        page.row(target, client, &gateway, &list(20, &Value::Null));
+        page.row(target, client, &gateway, &lists(20, &[Value::Null]));
     }
 }
 
@@ -97,53 +93,15 @@ fn sources(client: &Client, upstream: &Server) {
             ..Setup::default()
         };
         let gateway = started(upstream, setup);
-        let query = LIST.replace("after: $after", "after: $after, sources: [\"acme\"]");
-        let body = json!({ "query": query, "variables": { "first": 20, "after": null } });
-        let body = body.to_string();
-        let data = client.ask(&gateway, body.clone());
-        let id = &data["customers"]["edges"][7]["node"]["id"];
-        one.row(sources, client, &gateway, &[by_id(id)]);
-        page.row(sources, client, &gateway, &[request(body)]);
+        let cursors = client.cursors(&gateway, &Value::Null, 1);
+        one.row(sources, client, &gateway, &client.ones(&gateway));
+        page.row(sources, client, &gateway, &lists(20, &cursors));
     }
 }
 
 fn started(upstream: &Server, setup: Setup) -> Server {
     let base = upstream.url();
     Server::start(move |listener| gateway_of(listener, base, setup))
-}
-
-fn request(body: String) -> (String, Bytes) {
-    (String::from("/graphql"), Bytes::from(body))
-}
-
-fn list(first: usize, after: &Value) -> Asked {
-    let variables = json!({ "first": first, "after": after });
-    vec![request(
-        json!({ "query": LIST, "variables": variables }).to_string(),
-    )]
-}
-
-fn by_id(id: &Value) -> (String, Bytes) {
-    request(json!({ "query": ONE, "variables": { "id": id } }).to_string())
-}
-
-impl Client {
-    /// Where a window ends.
-    fn next(&self, gateway: &Server, first: usize, after: &Value) -> Value {
-        self.window(gateway, first, after).1
-    }
-
-    /// The ids of a window, and where it ends.
-    fn window(&self, gateway: &Server, first: usize, after: &Value) -> (Vec<Value>, Value) {
-        let query = "query($first: Int!, $after: String) { customers(first: $first, after: $after) { nodes { id } \
-                     pageInfo { endCursor } } }";
-        let variables = json!({ "first": first, "after": after });
-        let body = json!({ "query": query, "variables": variables });
-        let data = self.ask(gateway, body.to_string());
-        let nodes = data["customers"]["nodes"].as_array().expect("rows");
-        let ids = nodes.iter().map(|node| node["id"].clone()).collect();
-        (ids, data["customers"]["pageInfo"]["endCursor"].clone())
-    }
 }
 
 /// What is turned up, and what the first of it cost.
@@ -160,12 +118,14 @@ impl Table {
     fn row(&mut self, number: usize, client: &Client, server: &Server, asked: &[(String, Bytes)]) {
         let asked = asked.to_vec();
         // The first round warms caches and connections.
-        client.drive(server, &asked);
-        let mut costs: Vec<f64> = (0..ROUNDS).map(|_| client.drive(server, &asked)).collect();
+        let (_, calls) = client.drive(server, &asked);
+        let mut costs: Vec<f64> = (0..ROUNDS)
+            .map(|_| client.drive(server, &asked).0)
+            .collect();
         let cost = median(&mut costs);
         let first = *self.first.get_or_insert(cost);
         println!(
-            "{:<44}{number:>12}{cost:>18.1}{:>12.2}",
+            "{:<44}{number:>12}{cost:>18.1}{:>12.2}{calls:>16.2}",
             self.name,
             cost / first
         );

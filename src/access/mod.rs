@@ -110,19 +110,27 @@ impl Denied {
         }
     }
 
-    /// Of two refusals by two issuers, the one by whoever came nearer to accepting.
+    /// Of two refusals by two entries for one issuer, the one by whichever came nearer to accepting.
     fn nearer(self, other: Self) -> Self {
-        let rank = |denied| match denied {
-            Self::Missing => 0,
-            Self::Invalid(Flaw::Issuer | Flaw::Algorithm | Flaw::Signature) => 1,
-            Self::Invalid(_) => 2,
-            Self::Unavailable => 3,
-            Self::Tenant => 4,
-        };
-        if rank(other) >= rank(self) {
+        if other.progress() >= self.progress() {
             other
         } else {
             self
+        }
+    }
+
+    /// How far the credentials came.
+    const fn progress(self) -> u8 {
+        match self {
+            Self::Missing => 0,
+            // They are not this one's.
+            Self::Invalid(Flaw::Issuer | Flaw::Algorithm | Flaw::Signature | Flaw::UnknownKey) => 1,
+            // They are good, and for somewhere or sometime else: waiting for another's keys helps nobody then.
+            Self::Tenant => 5,
+            Self::Invalid(Flaw::Expired | Flaw::NotYet) => 4,
+            // They may be good.
+            Self::Unavailable => 3,
+            Self::Invalid(_) => 2,
         }
     }
 }

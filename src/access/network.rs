@@ -26,10 +26,19 @@ impl Network {
         let first: IpAddr = address.parse().ok()?;
         let most = if first.is_ipv4() { 32 } else { 128 };
         let bits = match bits {
-            Some(bits) => bits.parse().ok().filter(|bits| *bits <= most)?,
+            // A number may be written with a sign, and is none of bits then.
+            Some(bits) if !bits.bytes().all(|byte| byte.is_ascii_digit()) => return None,
+            Some(bits) => bits.parse::<u32>().ok().filter(|bits| *bits <= most)?,
             None => most,
         };
-        Some(Self { first, bits })
+        // Addresses are compared as what they stand for: one of IPv4 that is written as one of IPv6 is the former.
+        match (first, first.to_canonical()) {
+            (IpAddr::V6(_), four @ IpAddr::V4(_)) => Some(Self {
+                first: four,
+                bits: bits.checked_sub(96)?,
+            }),
+            _ => Some(Self { first, bits }),
+        }
     }
 
     fn holds(&self, address: IpAddr) -> bool {
@@ -111,8 +120,19 @@ mod tests {
         assert_eq!(behind("127.0.0.1", &said, &[]), None);
         assert_eq!(behind("::1", &said, &[]), None);
         assert_eq!(behind("::ffff:127.0.0.1", &said, &[]), None);
-        let proxies = ["10.0.0.0/8", "127.0.0.1", "fd00::/8"];
-        for proxy in ["10.255.0.1", "127.0.0.1", "::ffff:10.0.0.1", "fd00::7"] {
+        let proxies = [
+            "10.0.0.0/8",
+            "127.0.0.1",
+            "fd00::/8",
+            "::ffff:192.0.2.0/120",
+        ];
+        for proxy in [
+            "10.255.0.1",
+            "127.0.0.1",
+            "::ffff:10.0.0.1",
+            "fd00::7",
+            "192.0.2.9",
+        ] {
             assert_eq!(
                 behind(proxy, &said, &proxies),
                 peer("198.51.100.7"),
@@ -155,6 +175,8 @@ mod tests {
             "10.0.0/8",
             "10.0.0.0/",
             "10.0.0.0/-1",
+            "10.0.0.0/+8",
+            "::ffff:10.0.0.0/95",
             "::/129",
             "host",
         ] {

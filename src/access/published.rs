@@ -30,34 +30,35 @@ pub type Fetch = Box<dyn Fn() -> BoxFuture<'static, Option<Bytes>> + Send + Sync
 /// How long whoever has a key that may do waits for newer ones.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The keys of one issuer.
-pub struct Published(Arc<Issuer>);
+/// The keys of one issuer. All clones are one.
+#[derive(Clone)]
+pub struct Published(Arc<KeySource>);
 
-struct Issuer {
+struct KeySource {
     algorithm: jsonwebtoken::Algorithm,
     fetch: Fetch,
     known: RwLock<Arc<Known>>,
-    /// The last try to fetch; held while fetching.
-    tried: Mutex<Option<Tried>>,
+    /// When it was last tried to fetch them; held while fetching.
+    tried: Mutex<Option<Instant>>,
     /// Since when somebody is fetching.
     fetching: std::sync::Mutex<Option<Instant>>,
-}
-
-/// A try to fetch.
-struct Tried {
-    at: Instant,
-    failed: bool,
 }
 
 #[derive(Default)]
 struct Known {
     keys: Vec<(Option<String>, Arc<DecodingKey>)>,
-    fetched: Option<Instant>,
+    /// When the issuer was asked for them, and when it had answered.
+    fetched: Option<(Instant, Instant)>,
 }
 
 impl Known {
     fn younger_than(&self, age: Duration) -> bool {
-        self.fetched.is_some_and(|at| at.elapsed() < age)
+        self.fetched.is_some_and(|(_, at)| at.elapsed() < age)
+    }
+
+    /// Whether the issuer was asked for them then or later.
+    fn asked_since(&self, then: Instant) -> bool {
+        self.fetched.is_some_and(|(asked, _)| asked >= then)
     }
 
     /// The key of this id. A token without one is taken for the only key's.
@@ -74,7 +75,7 @@ impl Known {
 impl Published {
     /// Fetches nothing yet.
     pub fn new(algorithm: Algorithm, fetch: Fetch) -> Self {
-        Self(Arc::new(Issuer {
+        Self(Arc::new(KeySource {
             algorithm: algorithm.known(),
             fetch,
             known: RwLock::default(),
@@ -85,42 +86,44 @@ impl Published {
 
     /// The key that verifies a token with this key id.
     pub(super) async fn key(&self, kid: Option<&str>) -> Result<Arc<DecodingKey>, Denied> {
-        let known = self.0.known();
+        let (came, known) = (Instant::now(), self.0.known());
         let old = match known.key(kid) {
             Some(key) if known.younger_than(KEEP) => return Ok(key),
             Some(key) if known.younger_than(KEEP_IN_NEED) => Some(key),
             _ => None,
         };
-        let answered = self.refreshed(known, old.is_some()).await;
+        self.refresh(known, old.is_some()).await;
         let now = self.0.known();
         let fresh = now.younger_than(KEEP);
         match now.key(kid) {
             Some(key) if fresh => Ok(key),
-            // Nobody can say so of a key that may have been published since the issuer answered last.
-            None if fresh && answered => Err(Denied::Invalid(Flaw::UnknownKey)),
+            // It was withdrawn, or is not there now. Of any other nobody can say so: it may have been published since the
+            // issuer was asked last.
+            None if fresh && (old.is_some() || now.asked_since(came)) => {
+                Err(Denied::Invalid(Flaw::UnknownKey))
+            }
             _ => old.ok_or(Denied::Unavailable),
         }
     }
 
-    /// Fetches the keys, where nobody did; whoever has a key that may do does not wait for an issuer that hangs. Whether the
-    /// issuer answered when it was last asked.
-    async fn refreshed(&self, seen: Arc<Known>, can_do_without: bool) -> bool {
+    /// Fetches the keys, where nobody did; whoever has a key that may do does not wait for an issuer that hangs.
+    async fn refresh(&self, seen: Arc<Known>, can_do_without: bool) {
         if can_do_without && self.0.hangs() {
-            return false;
+            return;
         }
         let issuer = Arc::clone(&self.0);
         // It goes on where whoever asks goes away meanwhile.
         let refreshing = tokio::spawn(async move { issuer.refresh(&seen).await });
-        let refreshed = if can_do_without {
-            tokio::time::timeout(PATIENCE, refreshing).await.ok()
+        // What is known afterwards tells what came of it.
+        if can_do_without {
+            drop(tokio::time::timeout(PATIENCE, refreshing).await);
         } else {
-            Some(refreshing.await)
-        };
-        refreshed.is_some_and(|answered| answered.unwrap_or(false))
+            drop(refreshing.await);
+        }
     }
 }
 
-impl Issuer {
+impl KeySource {
     /// Whether somebody has been fetching for so long that no one else should wait.
     fn hangs(&self) -> bool {
         let fetching = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,35 +138,27 @@ impl Issuer {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Fetches the keys, unless somebody else has since `seen`, or tried to just now. Whether the issuer answered when it was
-    /// last asked.
-    async fn refresh(&self, seen: &Arc<Known>) -> bool {
+    /// Fetches the keys, unless somebody else has since `seen`, or tried to just now.
+    async fn refresh(&self, seen: &Arc<Known>) {
         let mut tried = self.tried.lock().await;
-        if !Arc::ptr_eq(seen, &self.known()) {
-            return true;
+        let is_early = tried.is_some_and(|at| at.elapsed() < PAUSE);
+        if is_early || !Arc::ptr_eq(seen, &self.known()) {
+            return;
         }
-        if let Some(last) = tried.as_ref().filter(|last| last.at.elapsed() < PAUSE) {
-            return !last.failed;
-        }
-        // Until it is known better.
-        let this = tried.insert(Tried {
-            at: Instant::now(),
-            failed: true,
-        });
-        self.fetches(Some(Instant::now()));
+        let asked = Instant::now();
+        *tried = Some(asked);
+        self.fetches(Some(asked));
         let fetched = (self.fetch)().await;
         self.fetches(None);
         let Some(keys) = fetched.and_then(|text| read(&text, self.algorithm)) else {
             tracing::warn!("the published keys of a token issuer cannot be fetched");
-            return false;
+            return;
         };
-        this.failed = false;
         let known = Known {
             keys,
-            fetched: Some(Instant::now()),
+            fetched: Some((asked, Instant::now())),
         };
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
-        true
     }
 }
 

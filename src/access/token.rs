@@ -6,12 +6,13 @@
 use super::published::Published;
 use super::{Caller, Denied, Flaw, Scopes};
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{AlgorithmFamily, DecodingKey, Validation};
+use jsonwebtoken::{AlgorithmFamily, DecodingKey, Validation, dangerous};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// How tokens of an issuer are signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// HMAC with SHA-256 and a shared secret.
     Hs256,
@@ -87,6 +88,7 @@ pub enum Told<T> {
 
 /// Somebody whose tokens are believed.
 pub struct Issuer {
+    name: Box<str>,
     algorithm: jsonwebtoken::Algorithm,
     validation: Validation,
     verifier: Verifier,
@@ -108,9 +110,11 @@ impl Issuer {
         validation.set_issuer(&[name]);
         validation.set_audience(&[audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-        validation.leeway = skew.as_secs();
+        // Tokens count whole seconds.
+        validation.leeway = skew.as_secs() + u64::from(skew.subsec_nanos() > 0);
         validation.validate_nbf = true;
         Self {
+            name: name.into(),
             algorithm,
             validation,
             verifier,
@@ -131,6 +135,14 @@ impl Issuer {
     pub fn with_scopes(mut self, scopes: Told<Scopes>) -> Self {
         self.scopes = scopes;
         self
+    }
+
+    /// Whether a token that names this one, or these, may be its own.
+    fn is(&self, claimed: &Value) -> bool {
+        match claimed {
+            Value::Array(names) => names.iter().any(|name| *name == *self.name),
+            name => *name == *self.name,
+        }
     }
 
     /// The caller that a token of this issuer names.
@@ -179,7 +191,8 @@ pub(super) fn is_token(text: &str) -> bool {
     text.bytes().filter(|byte| *byte == b'.').count() == 2
 }
 
-/// The caller that a token names. Of the issuers only those with the token's algorithm are asked.
+/// The caller that a token names. Of the issuers only those with the token's algorithm and name are asked: the keys of another
+/// may have to be fetched, and whoever holds this token has nothing to do with that.
 pub(super) async fn caller(issuers: &[Issuer], token: &str) -> Result<Caller, Denied> {
     let header =
         jsonwebtoken::decode_header(token).map_err(|_| Denied::Invalid(Flaw::Malformed))?;
@@ -187,17 +200,33 @@ pub(super) async fn caller(issuers: &[Issuer], token: &str) -> Result<Caller, De
     if header.crit.is_some() {
         return Err(Denied::Invalid(Flaw::CriticalHeader));
     }
-    let mut denied = Denied::Invalid(Flaw::Algorithm);
-    for issuer in issuers
+    let signing: Vec<&Issuer> = issuers
         .iter()
         .filter(|issuer| issuer.algorithm == header.alg)
-    {
+        .collect();
+    if signing.is_empty() {
+        return Err(Denied::Invalid(Flaw::Algorithm));
+    }
+    let claimed = claimed(token)?;
+    let mut denied = Denied::Invalid(Flaw::Issuer);
+    for issuer in signing.iter().filter(|issuer| issuer.is(&claimed)) {
         match issuer.caller(token, header.kid.as_deref()).await {
             Ok(caller) => return Ok(caller),
             Err(why) => denied = denied.nearer(why),
         }
     }
     Err(denied)
+}
+
+/// Whose token it says it is. Nobody has verified that yet: it tells who is to be asked, and nothing else.
+fn claimed(token: &str) -> Result<Value, Denied> {
+    #[derive(Deserialize)]
+    struct Claimed {
+        iss: Option<Value>,
+    }
+    let claimed: Claimed =
+        dangerous::insecure_decode_claims(token).map_err(|_| Denied::Invalid(Flaw::Malformed))?;
+    claimed.iss.ok_or(Denied::Invalid(Flaw::Claims))
 }
 
 /// Why a token is refused, for the log; a fixed word.
@@ -211,5 +240,19 @@ const fn flaw(kind: &ErrorKind) -> Flaw {
         ErrorKind::InvalidAlgorithm => Flaw::Algorithm,
         ErrorKind::MissingRequiredClaim(_) | ErrorKind::InvalidClaimFormat(_) => Flaw::Claims,
         _ => Flaw::Malformed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_second_is_no_less_leeway_than_was_asked_for() {
+        for (skew, leeway) in [(0, 0), (1, 1), (900, 1), (1_000, 1), (1_001, 2)] {
+            let (algorithm, skew) = (Algorithm::Hs256, Duration::from_millis(skew));
+            let issuer = Issuer::new("i", "a", algorithm, Verifier::secret(b"s"), skew);
+            assert_eq!(issuer.validation.leeway, leeway);
+        }
     }
 }

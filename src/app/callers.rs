@@ -1,13 +1,13 @@
 //! Configured callers become known ones: keys, issuers and how their keys are fetched.
 
-use crate::access::{Access, ApiKey, Caller, Fetch, Issuer, Published, Verifier};
+use crate::access::{Access, Algorithm, ApiKey, Caller, Fetch, Issuer, Published, Verifier};
 use crate::config::{Auth, Config, IssuerConfig, KeyConfig, VerifierConfig};
 use crate::document::Problems;
 use crate::upstream::{Request, Settings, Upstream};
 use futures_util::FutureExt;
 use http::{HeaderMap, Method};
 use secrecy::ExposeSecret;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use url::Url;
@@ -17,22 +17,32 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest key set, in bytes.
 const KEY_SET_BYTES: usize = 256 * 1024;
 
-/// Everybody who may call; `None` where something is wrong, and then `problems` says what.
-pub fn build(config: &Config, problems: &Problems) -> Option<Access> {
+/// What issuers publish, by the algorithm of their tokens and where it is: one place is fetched from once, and what is known of
+/// it outlasts the configuration.
+pub type Pool = HashMap<(Algorithm, Url), Published>;
+
+/// Everybody who may call, and what their issuers publish; `None` where something is wrong, and then `problems` says what.
+pub fn build(
+    config: &Config,
+    problems: &Problems,
+    before: Option<&Pool>,
+) -> Option<(Access, Pool)> {
+    let mut pool = Pool::new();
     let Some(Auth { keys, issuers }) = &config.auth else {
-        return Some(Access::anybody());
+        return Some((Access::anybody(), pool));
     };
     let keys = keys.iter().map(key).collect();
-    let built: Option<Vec<Issuer>> = issuers
-        .iter()
-        .map(|config| issuer(config, problems))
-        .collect();
+    let mut built = Vec::new();
+    for config in issuers {
+        built.push(issuer(config, problems, before, &mut pool));
+    }
+    let built: Option<Vec<Issuer>> = built.into_iter().collect();
     let tenants: BTreeSet<Box<str>> = config
         .sources
         .iter()
         .map(|source| source.tenant.clone())
         .collect();
-    Some(Access::only(keys, built?, tenants))
+    Some((Access::only(keys, built?, tenants), pool))
 }
 
 fn key(config: &KeyConfig) -> ApiKey {
@@ -47,7 +57,12 @@ fn key(config: &KeyConfig) -> ApiKey {
     }
 }
 
-fn issuer(config: &IssuerConfig, problems: &Problems) -> Option<Issuer> {
+fn issuer(
+    config: &IssuerConfig,
+    problems: &Problems,
+    before: Option<&Pool>,
+    pool: &mut Pool,
+) -> Option<Issuer> {
     let verifier = match &config.verifier {
         VerifierConfig::Secret(secret) => Verifier::secret(secret.expose_secret().as_bytes()),
         VerifierConfig::PublicKey(pem) => {
@@ -59,12 +74,14 @@ fn issuer(config: &IssuerConfig, problems: &Problems) -> Option<Issuer> {
             verifier?
         }
         VerifierConfig::Jwks(url) => {
-            let fetch = fetching(url)
-                .map_err(|error| {
-                    problems.note(&config.at, format!("nothing can be fetched: {error}"));
-                })
-                .ok()?;
-            Verifier::published(Published::new(config.algorithm, fetch))
+            let place = (config.algorithm, url.clone());
+            let known = pool.get(&place).or_else(|| before?.get(&place));
+            let published = match known {
+                Some(published) => published.clone(),
+                None => Published::new(config.algorithm, fetch(config, url, problems)?),
+            };
+            pool.insert(place, published.clone());
+            Verifier::published(published)
         }
     };
     let issuer = Issuer::new(
@@ -76,6 +93,11 @@ fn issuer(config: &IssuerConfig, problems: &Problems) -> Option<Issuer> {
     );
     let (tenant, scopes) = (config.tenant.clone(), config.scopes.clone());
     Some(issuer.with_tenant(tenant).with_scopes(scopes))
+}
+
+fn fetch(config: &IssuerConfig, url: &Url, problems: &Problems) -> Option<Fetch> {
+    let failed = |error| problems.note(&config.at, format!("nothing can be fetched: {error}"));
+    fetching(url).map_err(failed).ok()
 }
 
 /// Fetches a key set, within bounds.

@@ -1,6 +1,7 @@
 //! `crmql check`: everything that is wrong with a configuration and with adapter files, at once.
 
-use super::{callers, documents, refuse, say, sources};
+use super::sources::{self, Tokens};
+use super::{callers, documents, refuse, say};
 use crate::adapter::{self, Manifest, fixtures};
 use crate::cli::{Check, Exit};
 use crate::config;
@@ -18,29 +19,41 @@ const LIVE: Duration = Duration::from_secs(30);
 
 /// Checks what is named, and says that it is fine or what is wrong.
 pub fn check(arguments: &Check) -> anyhow::Result<Exit> {
-    let runtime = super::runtime()?;
+    super::block_on(checked(arguments))
+}
+
+async fn checked(arguments: &Check) -> anyhow::Result<Exit> {
     let problems = Problems::new();
     let mut fine = String::new();
     let mut failed = false;
     if let Some(file) = arguments.config()
         && let Some(config) = config::load(file, &problems)
     {
-        let running = sources::build(&config, &problems, None);
-        callers::build(&config, &problems);
+        let renewed = sources::renewed(&config);
+        let tokens = match arguments.live && !renewed.is_empty() && config::owns_state(&config) {
+            true => Tokens::Kept,
+            false => Tokens::Unused,
+        };
+        let running = sources::build(&config, &problems, None, tokens);
+        callers::build(&config, &problems, None);
         documents::examine(&config, &problems)?;
         let count = config.sources.len();
         let noun = if count == 1 { "source" } else { "sources" };
         writeln!(fine, "{}: fine, {count} {noun}", file.display())?;
         if let (true, true, Some(running)) = (arguments.live, problems.is_empty(), running) {
             for entry in running.tenants.values().flat_map(Sources::all) {
-                let (line, good) = runtime.block_on(live(entry));
+                let is_spent = tokens == Tokens::Unused && renewed.contains(&entry.key);
+                let (line, good) = match is_spent {
+                    true => (unread(&entry.key), true),
+                    false => live(entry).await,
+                };
                 writeln!(fine, "{line}")?;
                 failed |= !good;
             }
         }
     }
     for file in &arguments.files {
-        if let Some(line) = runtime.block_on(check_file(file, &problems)) {
+        if let Some(line) = check_file(file, &problems).await {
             writeln!(fine, "{line}")?;
         }
     }
@@ -49,6 +62,14 @@ pub fn check(arguments: &Check) -> anyhow::Result<Exit> {
     }
     say(&fine).context("standard output")?;
     Ok(if failed { Exit::Failed } else { Exit::Fine })
+}
+
+/// What is said of a source whose refresh token another user's gateway has to go on with.
+fn unread(key: &str) -> String {
+    format!(
+        "{key}: a read would spend its refresh token, and the next one can be kept only by whoever `state_dir` belongs to, \
+         so nothing was read"
+    )
 }
 
 /// An adapter file and the fixtures beside it.

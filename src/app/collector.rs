@@ -6,6 +6,7 @@ use crate::upstream::{Request, Settings, Upstream};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use secrecy::ExposeSecret;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use url::Url;
@@ -31,7 +32,7 @@ pub fn tracer(config: &Config) -> anyhow::Result<Tracing> {
     };
     let deliver = deliver(collector, headers(&telemetry.headers)?)?;
     let (queue, waiting) = Queue::new(config.limits.waiting_spans);
-    let sending = trace::export(queue.clone(), waiting, deliver).boxed();
+    let sending = trace::export(waiting, deliver).boxed();
     let tracer = Tracer::new(pass, percent, Some(queue.clone()));
     Ok((tracer, Some(queue), Some(sending)))
 }
@@ -71,12 +72,22 @@ fn deliver(url: &Url, headers: HeaderMap) -> anyhow::Result<Deliver> {
         async move {
             let deadline = Instant::now() + PATIENCE;
             let sent = upstream.send_apart(request, deadline).await;
-            let taken = matches!(&sent, Ok(reply) if (200..300).contains(&reply.status));
-            if !taken {
+            let taken = sent.ok().filter(|reply| (200..300).contains(&reply.status));
+            let rejected = taken.map(|reply| rejected(&reply.body));
+            if rejected != Some(0) {
                 tracing::debug!("the collector did not take spans");
             }
-            taken
+            rejected
         }
         .boxed()
     }))
+}
+
+/// How many spans an answer says were rejected, as a number or, as 64 bits are written in JSON, a text.
+fn rejected(answer: &[u8]) -> u64 {
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    match &answer["partialSuccess"]["rejectedSpans"] {
+        Value::String(text) => text.parse().unwrap_or_default(),
+        number => number.as_u64().unwrap_or_default(),
+    }
 }

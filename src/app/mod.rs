@@ -23,6 +23,7 @@ use crate::graphql;
 use anyhow::Context as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -63,12 +64,20 @@ fn key() -> anyhow::Result<Exit> {
 /// The stack of each thread that runs operations: the deepest operation allowed needs more than the usual 2 MiB.
 const STACK: usize = 8 * 1024 * 1024;
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+/// What was begun beside a command and cannot be broken off gets so long to end: files that are being written do in less.
+const LAST: Duration = Duration::from_millis(200);
+
+/// Runs a command to its end, and waits for nothing else: looking up the name of a host may take far longer than anybody here
+/// waited for it.
+fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_stack_size(STACK)
         .enable_all()
         .build()
-        .context("the runtime")
+        .context("the runtime")?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_timeout(LAST);
+    outcome
 }
 
 /// Says everything that is wrong.
@@ -159,7 +168,7 @@ fn note_panic(panic: &std::panic::PanicHookInfo<'_>) {
 
 // === Signals ===
 
-/// The signals that ask a server to stop. Made before anything listens, so that none is missed.
+/// The signals that ask a server to stop. Made before anything is read or listens, so that none is missed.
 #[derive(Debug)]
 pub struct Signals {
     #[cfg(unix)]
@@ -269,6 +278,22 @@ mod tests {
         let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
         assert!(text.contains("src/app/mod.rs:"), "{text}");
         assert!(!text.contains("mArk3r"), "{text}");
+    }
+
+    #[test]
+    fn a_command_ends_though_a_name_is_still_being_looked_up() {
+        let began = std::time::Instant::now();
+        let outcome = block_on(async {
+            let (begun, has_begun) = tokio::sync::oneshot::channel();
+            tokio::task::spawn_blocking(move || {
+                begun.send(()).unwrap();
+                std::thread::sleep(Duration::from_secs(5));
+            });
+            has_begun.await?;
+            Ok(7)
+        });
+        assert_eq!(outcome.unwrap(), 7);
+        assert!(began.elapsed() < Duration::from_secs(3));
     }
 
     #[cfg(unix)]

@@ -3,7 +3,7 @@
 use super::serving::Serving;
 use crate::config;
 use crate::document::Problems;
-use crate::graphql::Gateway;
+use crate::graphql::Retired;
 use crate::http::{Readiness, Swap};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,24 +18,23 @@ pub struct Changes {
     hangup: tokio::signal::unix::Signal,
     files: Vec<PathBuf>,
     seen: Vec<config::Stamp>,
-    moving: Option<Vec<config::Stamp>>,
+    /// What was there at the last look.
+    moving: Vec<config::Stamp>,
 }
 
 impl Changes {
-    /// Begins to watch these files, which were read after `began`, and to listen for SIGHUP, which no longer ends the process.
+    /// Begins to listen for SIGHUP, which no longer ends the process; watches no file yet.
     ///
     /// # Errors
     /// The system refuses the signal.
-    pub fn new(files: &[PathBuf], began: SystemTime) -> io::Result<Self> {
-        let mut changes = Self {
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
             #[cfg(unix)]
             hangup: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
             seen: Vec::new(),
             files: Vec::new(),
-            moving: None,
-        };
-        changes.watch(files, began);
-        Ok(changes)
+            moving: Vec::new(),
+        })
     }
 
     /// Waits for the next reason to read again.
@@ -44,6 +43,7 @@ impl Changes {
             tokio::select! {
                 () = self.hung_up() => {
                     self.seen = config::stamps(&self.files);
+                    self.moving.clone_from(&self.seen);
                     return "SIGHUP";
                 }
                 () = tokio::time::sleep(LOOK) => if self.have_changed() {
@@ -55,7 +55,7 @@ impl Changes {
 
     /// From now on watches these, which were read after `began`. One that was known is as it was seen before; a new one that was
     /// changed meanwhile may have been read as it was before, and so counts as never seen.
-    fn watch(&mut self, files: &[PathBuf], began: SystemTime) {
+    pub fn watch(&mut self, files: &[PathBuf], began: SystemTime) {
         let known = |file: &PathBuf| self.files.iter().position(|known| known == file);
         let stamps = files.iter().zip(config::stamps(files));
         let seen = stamps.map(|(file, now)| match known(file) {
@@ -64,22 +64,21 @@ impl Changes {
         });
         self.seen = seen.collect();
         self.files = files.to_vec();
-        self.moving = None;
+        self.moving.clone_from(&self.seen);
     }
 
+    /// Whether a file is another one than was seen, and has stood still. One that never does keeps no other from being noticed.
     fn have_changed(&mut self) -> bool {
         let now = config::stamps(&self.files);
-        if now == self.seen {
-            self.moving = None;
-            return false;
+        let mut noticed = false;
+        for ((seen, moving), now) in self.seen.iter_mut().zip(&self.moving).zip(&now) {
+            if seen != now && moving == now {
+                *seen = *now;
+                noticed = true;
+            }
         }
-        if self.moving.as_ref() == Some(&now) {
-            self.moving = None;
-            self.seen = now;
-            return true;
-        }
-        self.moving = Some(now);
-        false
+        self.moving = now;
+        noticed
     }
 
     #[cfg(unix)]
@@ -99,8 +98,8 @@ impl Changes {
 pub struct Live {
     serving: Serving,
     swap: Swap,
-    /// Gateways that no longer get requests and may still write.
-    retired: Vec<Gateway>,
+    /// Gateways that no longer get requests, and may still write for those that they have.
+    retired: Vec<Retired>,
 }
 
 impl Live {
@@ -142,8 +141,8 @@ impl Live {
         };
         self.swap.put(serving.routes.clone());
         let old = std::mem::replace(&mut self.serving, serving);
-        self.retired.retain(Gateway::is_writing);
-        self.retired.push(old.gateway);
+        self.retired.retain(Retired::is_used);
+        self.retired.push(old.gateway.retire());
         tracing::info!(
             why,
             sources = self.serving.config.sources.len(),
@@ -153,9 +152,10 @@ impl Live {
 
     /// Waits until no mutation is running, also none that began before a reload.
     pub async fn written(&self) {
-        for gateway in self.retired.iter().chain([&self.serving.gateway]) {
-            gateway.written().await;
+        for retired in &self.retired {
+            retired.written().await;
         }
+        self.serving.gateway.written().await;
     }
 }
 
@@ -177,7 +177,11 @@ mod tests {
         let (mut one, two) = (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
         let files = [&one, &two].map(|file| file.path().to_owned());
         let (old, new) = (SystemTime::now() + HOUR, SystemTime::now() - HOUR);
-        let changes = |began| Changes::new(&files[..1], began).unwrap();
+        let changes = |began| {
+            let mut changes = Changes::new().unwrap();
+            changes.watch(&files[..1], began);
+            changes
+        };
         assert!(!is_noticed(&mut changes(old)), "it is older than that");
         assert!(is_noticed(&mut changes(new)), "it is newer");
 
@@ -189,5 +193,22 @@ mod tests {
             "what is known is not looked at anew"
         );
         assert!(!is_noticed(&mut known), "and noticed once");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_never_stands_still_hides_no_other() {
+        let (mut restless, mut other) =
+            (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
+        let files = [&restless, &other].map(|file| file.path().to_owned());
+        let mut changes = Changes::new().unwrap();
+        changes.watch(&files, SystemTime::now() + HOUR);
+        other.write_all(b"changed").unwrap();
+        let mut noticed = 0;
+        for _ in 0..4 {
+            restless.write_all(b"again").unwrap();
+            noticed += u32::from(changes.have_changed());
+        }
+        assert_eq!(noticed, 1);
+        assert!(changes.have_changed(), "it stands still at last");
     }
 }

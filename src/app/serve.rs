@@ -29,13 +29,18 @@ const TOTAL: Duration = Duration::from_secs(20);
 
 /// The gateway of a configuration.
 pub fn serve(file: &Path) -> anyhow::Result<Exit> {
-    let (problems, began) = (Problems::new(), SystemTime::now());
-    let readiness = Readiness::new();
-    let mut files = Vec::new();
-    let Some(mut serving) = Serving::load(file, &problems, &readiness, None, &mut files)? else {
-        return Ok(refuse(&problems));
-    };
-    super::runtime()?.block_on(async {
+    super::block_on(async {
+        // Before anything that takes its time: a signal that comes meanwhile is heeded afterwards.
+        let signals = Signals::new().context("signals")?;
+        let mut changes = Changes::new().context("signals")?;
+        let (problems, began) = (Problems::new(), SystemTime::now());
+        let readiness = Readiness::new();
+        let mut files = Vec::new();
+        let loaded = Serving::load(file, &problems, &readiness, None, &mut files)?;
+        let Some(mut serving) = loaded else {
+            return Ok(refuse(&problems));
+        };
+        changes.watch(&files, began);
         let listen = serving.config.server.listen;
         let listener = TcpListener::bind(listen)
             .await
@@ -43,12 +48,11 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
         let address = listener.local_addr()?;
         let limits = serving.config.limits.clone();
         let sources = serving.config.sources.len();
-        serving.writes.open().await;
+        serving.lasting.writes.open().await;
         tracing::info!(%address, sources, "listening");
         if let Some(sending) = serving.sending.take() {
             tokio::spawn(sending);
         }
-        let changes = Changes::new(&files, began).context("signals")?;
         let live = Box::new(Live::new(serving));
         let routes = live.routes();
         let file = file.to_owned();
@@ -57,7 +61,7 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
             live,
             changes,
         };
-        run(listener, routes, &limits, &readiness, beside).await
+        run(listener, routes, &limits, &readiness, signals, beside).await
     })
 }
 
@@ -68,7 +72,8 @@ pub fn demo(arguments: &DemoArguments) -> anyhow::Result<Exit> {
         customers: arguments.customers as usize,
         ports: None,
     };
-    super::runtime()?.block_on(async {
+    super::block_on(async {
+        let signals = Signals::new().context("signals")?;
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
             .await
             .with_context(|| {
@@ -86,14 +91,8 @@ pub fn demo(arguments: &DemoArguments) -> anyhow::Result<Exit> {
         let key = config::random_key().context("a key for cursors")?;
         let readiness = Readiness::new();
         let (gateway, routes) = wire(sources, &key, Keep::Memory, &limits, &readiness)?;
-        run(
-            listener,
-            routes,
-            &limits,
-            &readiness,
-            Beside::Still(gateway),
-        )
-        .await
+        let beside = Beside::Still(gateway);
+        run(listener, routes, &limits, &readiness, signals, beside).await
     })
 }
 
@@ -239,9 +238,9 @@ async fn run(
     routes: impl Into<http::Swap>,
     limits: &Limits,
     readiness: &Readiness,
+    mut signals: Signals,
     mut beside: Beside,
 ) -> anyhow::Result<Exit> {
-    let mut signals = Signals::new().context("signals")?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     // A task of its own: reading the configuration again takes its time, and nobody who comes meanwhile shall wait for it.
     let mut serving = tokio::spawn({
@@ -253,7 +252,7 @@ async fn run(
     });
     loop {
         tokio::select! {
-            _ = &mut serving => return Ok(Exit::Failed),
+            _ = &mut serving => anyhow::bail!("serving ended by itself"),
             signal = signals.next() => {
                 tracing::info!(signal, "draining");
                 break;

@@ -1,17 +1,17 @@
 //! What one reading of the configuration makes: sources, callers, a gateway, routes. It is built whole before anything of it
 //! serves, and exchanged whole when the configuration changes.
 
-use super::callers;
+use super::callers::{self, Pool};
 use super::collector::{self, Sending};
 use super::documents;
 use super::moment::Watched;
-use super::sources::{self, Running};
+use super::sources::{self, Running, Tokens};
 use crate::access::{Access, Tries};
 use crate::config::{self, Config};
 use crate::connection::Connector;
-use crate::document::Problems;
-use crate::graphql::{self, Gateway, Realm, Tenants};
-use crate::http::{self, Forwarding, Hosts, Library, Policy, Readiness, Routes};
+use crate::document::{Place, Problems};
+use crate::graphql::{self, ErrorCode, Gateway, Realm, Tenants};
+use crate::http::{self, Forwarding, Hosts, InWork, Library, Policy, Readiness, Routes};
 use crate::metrics::RequestMeter;
 use crate::source::Sources;
 use crate::trace::{Queue, Tracer};
@@ -35,18 +35,48 @@ pub struct Serving {
     pub running: Running,
     /// Its operations.
     pub gateway: Gateway,
-    /// What makes writes happen once. It keeps a file open, so it goes on through every reload.
-    pub writes: Arc<Writes>,
-    /// Counts requests, likewise.
-    meter: Arc<RequestMeter>,
-    /// Counts refused credentials, likewise.
-    tries: Arc<Tries>,
-    /// Makes the spans of requests, and keeps them until they are sent; likewise.
-    spans: (Tracer, Option<Queue>),
+    /// What goes on through every reload.
+    pub lasting: Lasting,
+    /// The keys that the issuers of tokens publish.
+    published: Pool,
     /// Sends spans, until somebody takes it over.
     pub sending: Option<Sending>,
     /// The way in.
     pub routes: Routes,
+}
+
+/// What goes on through every reload. All clones are one.
+#[derive(Clone)]
+pub struct Lasting {
+    /// What makes writes happen once. It keeps a file open.
+    pub writes: Arc<Writes>,
+    /// Counts requests.
+    meter: Arc<RequestMeter>,
+    /// Counts refused credentials.
+    tries: Arc<Tries>,
+    /// Counts what requests take of the ceilings.
+    in_work: InWork,
+    /// Makes the spans of requests.
+    tracer: Tracer,
+    /// Keeps them until they are sent.
+    spans: Option<Queue>,
+}
+
+impl Lasting {
+    /// Begins; and what has to run beside for spans to be sent.
+    fn new(config: &Config) -> anyhow::Result<(Self, Option<Sending>)> {
+        let writes = writes(config)?;
+        let (tracer, spans, sending) = collector::tracer(config).context("the collector")?;
+        let lasting = Self {
+            writes,
+            meter: Arc::new(RequestMeter::new(ErrorCode::WORDS)),
+            tries: Arc::default(),
+            in_work: InWork::default(),
+            tracer,
+            spans,
+        };
+        Ok((lasting, sending))
+    }
 }
 
 impl Serving {
@@ -69,57 +99,47 @@ impl Serving {
         files.clone_from(&config.files);
         if let Some(before) = before {
             stay(&mut config, &before.config);
+            refuse_to_open(&config, file, problems);
         }
         let pool = before.map(|before| &before.running);
-        let running = sources::build(&config, problems, pool);
-        let access = callers::build(&config, problems);
+        let running = sources::build(&config, problems, pool, Tokens::Kept);
+        let callers = callers::build(&config, problems, before.map(|before| &before.published));
         documents::examine(&config, problems)?;
-        let (Some(running), Some(access), true) = (running, access, problems.is_empty()) else {
+        let (Some(running), Some((access, published)), true) =
+            (running, callers, problems.is_empty())
+        else {
             return Ok(None);
         };
         let key = config::cursor_key(&config).context("the cursor key")?;
+        let (lasting, sending) = match before {
+            Some(before) => (before.lasting.clone(), None),
+            None => Lasting::new(&config)?,
+        };
         let tenants = tenants(&config, &running, &key);
-        let writes = match before {
-            Some(before) => Arc::clone(&before.writes),
-            None => writes(&config)?,
-        };
-        let gateway = graphql::gateway_of(tenants, Arc::clone(&writes), &config.limits)?;
-        let (spans, sending) = match before {
-            Some(before) => (before.spans.clone(), None),
-            None => {
-                let (tracer, queue, sending) =
-                    collector::tracer(&config).context("the collector")?;
-                ((tracer, queue), sending)
-            }
-        };
+        let gateway = graphql::gateway_of(tenants, Arc::clone(&lasting.writes), &config.limits)?;
+        if let Some(before) = before {
+            gateway.count_on(&before.gateway);
+        }
         let watched = Watched {
             sources: running.tenants.values().cloned().collect(),
             store: Some(running.store().clone()),
             gateway: gateway.clone(),
-            writes: Arc::clone(&writes),
-            spans: spans.1.clone(),
+            writes: Arc::clone(&lasting.writes),
+            spans: lasting.spans.clone(),
         };
-        let mut policy = Policy {
-            tracer: spans.0.clone(),
+        let policy = Policy {
             moment: Box::new(move || watched.moment()),
             tenants: running.tenants.keys().cloned().collect(),
             forwarding: forwarding(&config, &key),
-            ..policy(&config, access)
+            ..policy(&config, access, &lasting)
         };
-        if let Some(before) = before {
-            policy.meter = Arc::clone(&before.meter);
-            policy.tries = Arc::clone(&before.tries);
-        }
-        let (meter, tries) = (Arc::clone(&policy.meter), Arc::clone(&policy.tries));
         let routes = http::router(gateway.clone(), &config.limits, readiness.clone(), policy);
         Ok(Some(Self {
             config,
             running,
             gateway,
-            writes,
-            meter,
-            tries,
-            spans,
+            lasting,
+            published,
             sending,
             routes,
         }))
@@ -143,7 +163,7 @@ fn tenants(config: &Config, running: &Running, key: &[u8; 32]) -> Tenants {
 }
 
 /// Who may call and what, as configured.
-fn policy(config: &Config, access: Access) -> Policy {
+fn policy(config: &Config, access: Access, lasting: &Lasting) -> Policy {
     let hosts = if access.is_guarded() {
         Hosts::Any
     } else {
@@ -155,6 +175,10 @@ fn policy(config: &Config, access: Access) -> Policy {
         access,
         introspection: config.server.introspection,
         library: library(config),
+        meter: Arc::clone(&lasting.meter),
+        tries: Arc::clone(&lasting.tries),
+        in_work: lasting.in_work.clone(),
+        tracer: lasting.tracer.clone(),
         ..Policy::open(hosts)
     }
 }
@@ -210,46 +234,62 @@ fn tenant_key(key: &[u8; 32], tenant: &str) -> [u8; 32] {
 
 /// Keeps what only a restart can change, and says so.
 fn stay(config: &mut Config, before: &Config) {
+    let mut kept = Kept(Vec::new());
     let (server, old) = (&mut config.server, &before.server);
-    let mut said = Vec::new();
-    if server.listen != old.listen {
-        said.push("server.listen");
-    }
-    if server.state_dir != old.state_dir {
-        said.push("server.state_dir");
-    }
-    if config.telemetry != before.telemetry {
-        said.push("telemetry");
-        config.telemetry.clone_from(&before.telemetry);
-    }
-    server.listen = old.listen;
-    server.state_dir.clone_from(&old.state_dir);
-    let (limits, old) = (&config.limits, &before.limits);
-    for (name, changed) in [
-        ("limits.connections", limits.connections != old.connections),
-        ("limits.head_bytes", limits.head_bytes != old.head_bytes),
-        (
-            "limits.waiting_spans",
-            limits.waiting_spans != old.waiting_spans,
-        ),
-        (
-            "limits.idempotency_keys",
-            limits.idempotency_keys != old.idempotency_keys,
-        ),
-        ("limits.notice_ms", limits.notice_ms != old.notice_ms),
-        ("limits.drain_ms", limits.drain_ms != old.drain_ms),
-        // Bodies are given the new time at once; heads are read before anybody knows which gateway they are for.
-        ("limits.receive_ms", limits.receive_ms != old.receive_ms),
-        ("limits.idle_ms", limits.idle_ms != old.idle_ms),
-    ] {
-        if changed {
-            said.push(name);
-        }
-    }
-    if !said.is_empty() {
+    kept.keep("server.listen", &mut server.listen, &old.listen);
+    kept.keep("server.state_dir", &mut server.state_dir, &old.state_dir);
+    kept.keep("telemetry", &mut config.telemetry, &before.telemetry);
+    let (limits, old) = (&mut config.limits, &before.limits);
+    kept.keep(
+        "limits.connections",
+        &mut limits.connections,
+        &old.connections,
+    );
+    kept.keep("limits.head_bytes", &mut limits.head_bytes, &old.head_bytes);
+    kept.keep(
+        "limits.waiting_spans",
+        &mut limits.waiting_spans,
+        &old.waiting_spans,
+    );
+    kept.keep(
+        "limits.idempotency_keys",
+        &mut limits.idempotency_keys,
+        &old.idempotency_keys,
+    );
+    kept.keep("limits.notice_ms", &mut limits.notice_ms, &old.notice_ms);
+    kept.keep("limits.drain_ms", &mut limits.drain_ms, &old.drain_ms);
+    // Bodies are given the new time at once; heads are read before anybody knows which gateway they are for.
+    let mut heads_ms = limits.receive_ms;
+    kept.keep("limits.receive_ms", &mut heads_ms, &old.receive_ms);
+    kept.keep("limits.idle_ms", &mut limits.idle_ms, &old.idle_ms);
+    if !kept.0.is_empty() {
         tracing::warn!(
-            keys = said.join(", "),
+            keys = kept.0.join(", "),
             "changed, and used only after a restart"
         );
     }
+}
+
+/// The names of what changed and is kept as it was.
+struct Kept(Vec<&'static str>);
+
+impl Kept {
+    fn keep<T: Clone + PartialEq>(&mut self, name: &'static str, now: &mut T, old: &T) {
+        if now != old {
+            self.0.push(name);
+            now.clone_from(old);
+        }
+    }
+}
+
+/// Whether callers are told apart was judged by the address of this reading, and the old one is listened on.
+fn refuse_to_open(config: &Config, file: &Path, problems: &Problems) {
+    if !config.is_open() {
+        return;
+    }
+    let message = format!(
+        "there is no [auth] any more, and until a restart the gateway listens on {}, which others can reach; write          [auth], or restart the gateway",
+        config.server.listen
+    );
+    problems.note(&Place::file(&file.display().to_string()), message);
 }

@@ -2,7 +2,7 @@
 
 use super::forwarded;
 use crate::adapter::{self, BuildError, Manifest, Site, TokenStore, Vars};
-use crate::config::{self, CacheTimes, Config, SourceConfig};
+use crate::config::{self, CacheTimes, Config, SourceConfig, Var};
 use crate::document::Problems;
 use crate::limits::Limits;
 use crate::load::{Caching, Store, Times};
@@ -10,7 +10,7 @@ use crate::metrics::SourceMeter;
 use crate::source::{CustomerSource, SourceEntry, Sources};
 use crate::upstream::{BreakerSettings, Settings};
 use secrecy::ExposeSecret;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -34,16 +34,30 @@ impl Running {
     }
 }
 
+/// What is done about refresh tokens, which change when they are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tokens {
+    /// They are kept in the state folder.
+    Kept,
+    /// Nothing: nobody uses them.
+    Unused,
+}
+
 /// Builds every source of a configuration; `None` where anything is wrong, and then `problems` says what. A source that is
 /// configured as it was `before` goes on: its connections, its tokens and what it learnt stay.
-pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> Option<Running> {
+pub fn build(
+    config: &Config,
+    problems: &Problems,
+    before: Option<&Running>,
+    tokens_are: Tokens,
+) -> Option<Running> {
     let noted = problems.count();
     let mut tenants: BTreeMap<Box<str>, Vec<Arc<SourceEntry>>> = BTreeMap::new();
     let mut pool = HashMap::new();
     let mut epochs = lasting_epochs(before);
     let bytes = config.limits.cache_bytes;
     let kept = before.filter(|before| before.store.0 == bytes);
-    let store = kept.map_or_else(|| Store::new(bytes), |before| before.store.1.clone());
+    let store = kept.map_or_else(|| new_store(bytes, before), |kept| kept.store.1.clone());
     for source in &config.sources {
         let Some(manifest) = manifest(source, problems) else {
             continue;
@@ -67,7 +81,7 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
                     vars,
                     settings,
                     total: source.timeouts.total,
-                    tokens: tokens(config, source, &manifest),
+                    tokens: tokens(config, source, &manifest, tokens_are),
                 };
                 let cache = Cache {
                     store: store.clone(),
@@ -97,6 +111,15 @@ pub fn build(config: &Config, problems: &Problems, before: Option<&Running>) -> 
         store: (bytes, store),
         writes: epochs,
     })
+}
+
+/// A store of another size than before, which goes on counting.
+fn new_store(bytes: u64, before: Option<&Running>) -> Store {
+    let store = Store::new(bytes);
+    if let Some(before) = before {
+        store.count_on(before.store());
+    }
+    store
 }
 
 /// The counters of a source, which go on where it is built anew.
@@ -289,11 +312,25 @@ pub fn settings(source: &SourceConfig, limits: &Limits) -> Settings {
 }
 
 /// Where a source's rotated refresh token is kept. Without a state folder it lives as long as the process.
-fn tokens(config: &Config, source: &SourceConfig, manifest: &Manifest) -> TokenStore {
-    let given = manifest
-        .refresh_vars()
-        .find_map(|name| source.vars.get(name));
-    let Some(given) = given else {
+/// The keys of the sources whose refresh tokens change when they are used.
+pub fn renewed(config: &Config) -> BTreeSet<Box<str>> {
+    let is_renewed = |source: &&SourceConfig| {
+        // What is wrong with an adapter is said when it is built.
+        let manifest = manifest(source, &Problems::new());
+        manifest.is_some_and(|manifest| refresh_token(source, &manifest).is_some())
+    };
+    let renewed = config.sources.iter().filter(is_renewed);
+    renewed.map(|source| source.key.clone()).collect()
+}
+
+fn refresh_token<'s>(source: &'s SourceConfig, manifest: &Manifest) -> Option<&'s Var> {
+    let mut names = manifest.refresh_vars();
+    names.find_map(|name| source.vars.get(name))
+}
+
+fn tokens(config: &Config, source: &SourceConfig, manifest: &Manifest, kept: Tokens) -> TokenStore {
+    let given = refresh_token(source, manifest);
+    let Some(given) = given.filter(|_| kept == Tokens::Kept) else {
         return TokenStore::default();
     };
     config::token_store(config, &source.key, &given.value).map_or_else(
@@ -358,7 +395,8 @@ mod tests {
     fn a_source_goes_on_unless_something_of_it_changes() {
         let problems = Problems::new();
         let built = |limits: Limits, before: Option<&Running>| {
-            build(&config(limits), &problems, before).unwrap_or_else(|| unreachable!("{problems}"))
+            build(&config(limits), &problems, before, Tokens::Kept)
+                .unwrap_or_else(|| unreachable!("{problems}"))
         };
         let source = |running: &Running| Arc::clone(&running.pool["a"].1);
         let first = built(Limits::default(), None);

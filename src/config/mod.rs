@@ -22,7 +22,7 @@ mod vars;
 pub use auth::{Auth, CLOCK_SKEW, CLOCK_SKEW_RANGE, IssuerConfig, KeyConfig, VerifierConfig};
 pub use documents::DocumentsConfig;
 pub use outside::{Stamp, log_filter, log_format, read_named, read_text, stamps};
-pub use state::{cursor_key, ledger_file, make_whole, random_key, state_dir};
+pub use state::{cursor_key, ledger_file, make_whole, owns_state, random_key, state_dir};
 pub use telemetry::{Secrets, Telemetry};
 pub use tokens::{Kept, token_store};
 

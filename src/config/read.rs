@@ -128,7 +128,7 @@ fn listen(table: &Table<'_>, text: &Text, guarded: bool) -> Option<SocketAddr> {
         table.problem(&text.at, message);
         return None;
     };
-    if !guarded && !address.ip().to_canonical().is_loopback() {
+    if !guarded && is_within_reach(address) {
         let message = format!(
             "`server.listen` is {address}, which others can reach, and without [auth] the gateway does not tell callers \
              apart; write [auth], or listen on a loopback address such as 127.0.0.1:{} behind a proxy that does",
@@ -138,6 +138,18 @@ fn listen(table: &Table<'_>, text: &Text, guarded: bool) -> Option<SocketAddr> {
         return None;
     }
     Some(address)
+}
+
+/// Whether other machines can reach what listens here.
+fn is_within_reach(address: SocketAddr) -> bool {
+    !address.ip().to_canonical().is_loopback()
+}
+
+impl Config {
+    /// Whether others can reach the gateway and are not told apart.
+    pub fn is_open(&self) -> bool {
+        self.auth.is_none() && is_within_reach(self.server.listen)
+    }
 }
 
 /// A name as it stands in the `Host` of a request, which is compared without its port and a dot at its end.

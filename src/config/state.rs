@@ -31,6 +31,30 @@ pub fn state_dir(config: &Config) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
+/// Whether whoever runs this is whom the state folder belongs to, which is made where it is missing. What others write there
+/// its owner can neither read nor replace.
+pub fn owns_state(config: &Config) -> bool {
+    state_dir(config)
+        .and_then(|folder| is_own(&folder))
+        .unwrap_or(false)
+}
+
+#[cfg(unix)]
+fn is_own(folder: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    // Nothing else tells who somebody is: a file of their own.
+    let probe = folder.join(format!("check.{}", std::process::id()));
+    write_private(&probe, &[])?;
+    let own = fs::metadata(&probe).map(|about| about.uid());
+    fs::remove_file(&probe)?;
+    Ok(own? == fs::metadata(folder)?.uid())
+}
+
+#[cfg(not(unix))]
+fn is_own(_: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
 /// The file of the ledger of idempotency keys, and whether it is there. It is not made here: a start that ends before the
 /// ledger is open must not leave a file that looks as if it had lost its keys.
 ///

@@ -22,9 +22,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tracing::Instrument;
 
 pub use super::document::ContractError;
@@ -51,8 +51,20 @@ pub struct Arrival {
     pub hold: Hold,
 }
 
-/// Permits of ceilings.
-pub type Hold = Vec<OwnedSemaphorePermit>;
+/// Something of ceilings, which is given back when this is dropped.
+#[derive(Default)]
+pub struct Hold {
+    _held: Option<Box<dyn Send + Sync>>,
+}
+
+impl Hold {
+    /// Keeps this.
+    pub fn of(held: impl Send + Sync + 'static) -> Self {
+        Self {
+            _held: Some(Box::new(held)),
+        }
+    }
+}
 
 impl Arrival {
     /// A request of somebody who may do everything, that takes what caches have.
@@ -65,8 +77,14 @@ impl Arrival {
             no_store: false,
             trace: None,
             brought: Brought::default(),
-            hold: Hold::new(),
+            hold: Hold::default(),
         }
+    }
+}
+
+impl std::fmt::Debug for Hold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hold")
     }
 }
 
@@ -258,14 +276,12 @@ impl Gateway {
 
     /// Waits until no mutation is running, not even one whose caller has left: the last thing to do before the process ends.
     pub async fn written(&self) {
-        let mut running = self.inner.writing.subscribe();
-        // The sender lives as long as `self`, so this cannot fail.
-        drop(running.wait_for(|running| *running == 0).await);
+        written(&self.inner).await;
     }
 
-    /// Whether a mutation is running.
-    pub fn is_writing(&self) -> bool {
-        *self.inner.writing.borrow() > 0
+    /// What is left of it when another one takes its place.
+    pub fn retire(self) -> Retired {
+        Retired(Arc::downgrade(&self.inner))
     }
 
     /// Where the answer to a request with this text would be kept; `None` where nothing is. To be asked for before
@@ -302,6 +318,13 @@ impl Gateway {
         answers.get(&place.key, place.epoch)
     }
 
+    /// Goes on counting where that one has got to.
+    pub fn count_on(&self, before: &Self) {
+        if let (Some(answers), Some(before)) = (&self.inner.answers, &before.inner.answers) {
+            answers.count_on(before);
+        }
+    }
+
     /// How full the store of whole answers is.
     pub fn answers(&self) -> CacheMoment {
         let answers = self.inner.answers.as_ref();
@@ -331,6 +354,29 @@ impl Gateway {
             ..
         } = self.inner.limits;
         answer.finished(request_id, errors, error_bytes)
+    }
+}
+
+async fn written(inner: &Inner) {
+    let mut running = inner.writing.subscribe();
+    // The sender lives as long as `inner`, so this cannot fail.
+    drop(running.wait_for(|running| *running == 0).await);
+}
+
+/// A gateway that lives only for the requests that began on it.
+pub struct Retired(Weak<Inner>);
+
+impl Retired {
+    /// Whether one of them is still running.
+    pub fn is_used(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    /// Waits until none of their mutations is running.
+    pub async fn written(&self) {
+        if let Some(inner) = self.0.upgrade() {
+            written(&inner).await;
+        }
     }
 }
 

@@ -24,7 +24,7 @@ mod source;
 pub use answer::Answer;
 pub use code::ErrorCode;
 pub use document::{Prepared, RequestCode, RequestError};
-pub use gateway::{Arrival, ContractError, Gateway, Hold, Place};
+pub use gateway::{Arrival, ContractError, Gateway, Hold, Place, Retired};
 
 #[cfg(test)]
 pub(crate) mod toy;

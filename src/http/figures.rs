@@ -37,7 +37,6 @@ fn page(shared: &Shared) -> String {
     let mut moment = (shared.policy.moment)();
     moment.ready = shared.readiness.is_ready();
     moment.connections = shared.readiness.connections();
-    let free = shared.permits.available_permits();
-    moment.in_work = shared.limits.requests.saturating_sub(free);
+    moment.in_work = shared.places.in_work();
     metrics::page(env!("CARGO_PKG_VERSION"), &shared.policy.meter, &moment)
 }

@@ -11,12 +11,14 @@
 //! **Other names.** A foreign page can point a name of its own at this address and is then no other origin at all. Such a
 //! request gives the foreign name as `Host`; see [`Hosts`].
 
-use super::Shared;
+use super::asked::Asked;
 use super::handler;
 use super::negotiate::Media;
 use super::parameters::Malformed;
 use super::policy::Policy;
+use super::{GRAPHQL, Shared};
 use crate::access::{Network, Peer};
+use crate::metrics::Kind;
 use axum::BoxError;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
@@ -137,14 +139,11 @@ where
     let policy = &shared.policy;
     let version = request.version();
     let welcome = policy.welcome_origin(request.headers()).cloned();
-    let mut response = if let Err(error) = check(shared, &request) {
-        let media = Media::accepted(request.headers()).unwrap_or(Media::Json);
-        handler::malformed(shared, error, media, &id)
-    } else if welcome.is_some() && is_preflight(&request) {
-        preflight(policy.forwarding.listed())
+    let span = tracing::info_span!("request", id = %id, tenant = field::Empty, key = field::Empty);
+    let at_the_door = span.in_scope(|| stopped(shared, &request, &id, welcome.is_some()));
+    let mut response = if let Some(response) = at_the_door {
+        response
     } else {
-        let span =
-            tracing::info_span!("request", id = %id, tenant = field::Empty, key = field::Empty);
         let running = AssertUnwindSafe(way(request, visit)).catch_unwind();
         match running.instrument(span).await {
             Ok(response) => response,
@@ -161,6 +160,32 @@ where
     }
     complete(policy, welcome, &id, headers);
     response
+}
+
+/// The answer to a request that goes no further than the door.
+fn stopped<B>(
+    shared: &Shared,
+    request: &Request<B>,
+    id: &str,
+    is_welcome: bool,
+) -> Option<Response> {
+    let headers = request.headers();
+    let (response, kind) = match check(shared, request) {
+        Err(error) => {
+            let media = Media::accepted(headers).unwrap_or(Media::Json);
+            let response = handler::malformed(shared, error, media, id);
+            (response, Kind::Malformed)
+        }
+        Ok(()) if is_welcome && is_preflight(request) => {
+            let response = preflight(shared.policy.forwarding.listed());
+            (response, Kind::Options)
+        }
+        Ok(()) => return None,
+    };
+    if request.uri().path() == GRAPHQL {
+        Asked::now(shared, request.method(), headers).answered(kind, &response);
+    }
+    Some(response)
 }
 
 /// Puts to an answer what every one has.

@@ -1,16 +1,16 @@
 //! `/graphql`: one HTTP request becomes one operation, its answer one HTTP response.
 
 use super::Shared;
+use super::asked::{Asked, WithErrors};
 use super::caching::{self, Wish};
 use super::entry;
 use super::guards::{self, Sent, Visit};
 use super::negotiate::Media;
 use super::parameters::{self, Malformed, Parameters};
 use crate::access::Caller;
-use crate::graphql::{Answer, Arrival, Hold, Place, Prepared, RequestCode, RequestError};
-use crate::metrics::{Ended, Kind, Word};
-use crate::trace::{Span, Trace};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use crate::graphql::{Answer, Arrival, Place, Prepared, RequestCode, RequestError};
+use crate::metrics::Kind;
+use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -24,49 +24,23 @@ pub(super) async fn graphql(
     visit: Visit,
     request: Request<impl Sent>,
 ) -> Response {
-    let started = Instant::now();
-    let method = request.method().clone();
+    let mut asked = Asked::now(shared, request.method(), request.headers());
     let accepted = Media::accepted(request.headers());
     // A refusal, too, comes in the form that is wanted, where there is such a one.
     let media = accepted.unwrap_or(Media::Json);
-    let mut span = span(shared, request.headers());
-    let trace = span.trace().clone();
-    let (response, kind) = match respond(shared, &visit, trace, request, started, accepted).await {
+    let (response, kind) = match respond(shared, &visit, &mut asked, request, accepted).await {
         Ok(answered) => answered,
         Err(error) => (malformed(shared, error, media, &visit.id), Kind::Malformed),
     };
-    let ended = ended(&response);
-    shared.policy.meter.answered(kind, ended, started.elapsed());
-    span.tell("crmql.kind", kind.word());
-    let status = response.status().as_u16();
-    span.tell("http.response.status_code", u64::from(status));
-    if ended == Ended::Failed {
-        span.fail();
-    }
-    tracing::info!(
-        %method,
-        status,
-        kind = kind.word(),
-        ms = started.elapsed().as_millis(),
-        "graphql"
-    );
+    asked.answered(kind, &response);
     response
-}
-
-/// The span of a request, below the one its caller names. Whoever names two names none.
-fn span(shared: &Shared, headers: &HeaderMap) -> Span {
-    let mut given = headers.get_all("traceparent").iter();
-    let only = given.next().filter(|_| given.next().is_none());
-    let only = only.and_then(|text| text.to_str().ok());
-    shared.policy.tracer.request("graphql", only)
 }
 
 async fn respond(
     shared: &Shared,
     Visit { id, from }: &Visit,
-    trace: Trace,
+    asked: &mut Asked<'_>,
     request: Request<impl Sent>,
-    started: Instant,
     accepted: Option<Media>,
 ) -> Result<(Response, Kind), Malformed> {
     let (parts, body) = request.into_parts();
@@ -91,15 +65,13 @@ async fn respond(
         return Err(Malformed::new(StatusCode::FORBIDDEN, message));
     }
     let (caller, brought) = entry::known(shared, &parts.headers, *from).await?;
-    let share = shared.shares.get(&caller.tenant);
-    let ceilings = || std::iter::once(&shared.permits).chain(share);
-    if ceilings().any(|places| places.available_permits() == 0) {
+    if shared.places.are_taken(&caller.tenant) {
         return Err(overloaded());
     }
     let text = if reads_only {
         Bytes::from(parts.uri.query().unwrap_or_default().to_owned())
     } else {
-        parameters::body(&parts.headers, body, &shared.limits).await?
+        parameters::body(&parts.headers, body, &shared.limits, &shared.places).await?
     };
     let wish = Wish::of(&parts.headers);
     let place = shared.gateway.place(&caller, &brought, reads_only, &text);
@@ -111,27 +83,25 @@ async fn respond(
         return Ok((written(body, StatusCode::OK, media, fresh), Kind::Kept));
     }
     // Not before the body is here: whoever sends slowly must not keep others out.
-    let taken = ceilings().map(|places| Arc::clone(places).try_acquire_owned());
-    let hold = taken
-        .collect::<Result<Hold, _>>()
-        .map_err(|_| overloaded())?;
+    let hold = shared.places.take(&caller.tenant).ok_or_else(overloaded)?;
     let parameters = if reads_only {
         Parameters::from_url(parts.uri.query().unwrap_or_default())?
     } else {
         Parameters::from_body(&text)?
     };
     let arrival = Arrival {
-        trace: Some(trace),
+        trace: Some(asked.trace()),
         brought,
         hold,
-        ..arrival(shared, id, caller, wish, started)
+        ..arrival(shared, id, caller, wish, asked.started)
     };
-    run(shared, parameters, reads_only, arrival, place, media).await
+    run(shared, asked, parameters, reads_only, arrival, place, media).await
 }
 
 /// Runs what was asked. Its answer is written, and kept for whoever asks the same.
 async fn run(
     shared: &Shared,
+    asked: &mut Asked<'_>,
     parameters: Parameters,
     reads_only: bool,
     arrival: Arrival,
@@ -153,6 +123,8 @@ async fn run(
         let allow = HeaderValue::from_static("POST");
         return Ok((not_allowed(shared, error, media, &id, allow), Kind::Refused));
     }
+    // Known from now on, also where nobody waits for the answer.
+    asked.kind = kind_of(prepared.is_mutation());
     let running = shared
         .gateway
         .execute(&prepared, parameters.variables, arrival);
@@ -163,7 +135,7 @@ async fn run(
     }
     let response = written(body, status(&answer, media), media, caching::of(&answer));
     let response = counted(shared, &answer, response);
-    Ok((response, kind_of(prepared.is_mutation())))
+    Ok((response, asked.kind))
 }
 
 const fn kind_of(is_mutation: bool) -> Kind {
@@ -174,10 +146,6 @@ const fn kind_of(is_mutation: bool) -> Kind {
     }
 }
 
-/// In the extensions of a response with errors.
-#[derive(Clone, Copy)]
-struct WithErrors;
-
 /// Counts the errors of an answer, and marks its response.
 fn counted(shared: &Shared, answer: &Answer, mut response: Response) -> Response {
     let mut codes = answer.codes().peekable();
@@ -186,17 +154,6 @@ fn counted(shared: &Shared, answer: &Answer, mut response: Response) -> Response
     }
     codes.for_each(|code| shared.policy.meter.error(code));
     response
-}
-
-fn ended(response: &Response) -> Ended {
-    let status = response.status();
-    let with_errors = response.extensions().get::<WithErrors>().is_some();
-    match (status.is_server_error(), status.is_client_error()) {
-        (true, _) => Ended::Failed,
-        (_, true) => Ended::Refused,
-        _ if with_errors => Ended::WithErrors,
-        _ => Ended::Fine,
-    }
 }
 
 /// Finds the document and checks it.

@@ -1,8 +1,9 @@
 //! The only way in: routes, who may call, and how much of what. GraphQL over HTTP as its draft specification has it.
 //!
-//! Knows a [`Gateway`] and the ceilings, and nothing of customers, sources or the schema. Logs never hold a document, a
-//! variable or a body.
+//! Knows a [`Gateway`] and the ceilings, and nothing of customers or the schema; of sources only which headers credentials for
+//! them come in. Logs never hold a document, a variable or a body.
 
+mod asked;
 mod caching;
 mod entry;
 mod figures;
@@ -16,6 +17,7 @@ mod negotiate;
 mod parameters;
 mod patient;
 mod pieces;
+mod places;
 mod policy;
 mod routes;
 mod server;
@@ -25,6 +27,7 @@ pub use forwarded::Forwarding;
 pub use guards::Hosts;
 pub use health::Readiness;
 pub use library::Library;
+pub use places::InWork;
 pub use policy::Policy;
 pub use routes::Routes;
 pub use server::serve;
@@ -38,41 +41,27 @@ use axum::routing::get;
 use axum::{Extension, Router, extract::State};
 use guards::Visit;
 use negotiate::Media;
-use std::collections::BTreeMap;
+use places::Places;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+
+/// Where operations are asked for.
+const GRAPHQL: &str = "/graphql";
 
 /// What the routes share.
 struct Shared {
     gateway: Gateway,
     limits: Limits,
-    /// One permit per request in work.
-    permits: Arc<Semaphore>,
-    /// The same for each tenant, where there are several.
-    shares: BTreeMap<Box<str>, Arc<Semaphore>>,
+    places: Places,
     readiness: Readiness,
     policy: Policy,
 }
 
 /// Every route of the gateway.
 pub fn router(gateway: Gateway, limits: &Limits, readiness: Readiness, policy: Policy) -> Routes {
-    let share = |tenant: &str| {
-        (
-            Box::from(tenant),
-            Arc::new(Semaphore::new(limits.requests_per_tenant)),
-        )
-    };
-    let several = policy.tenants.len() > 1;
-    let shares = policy
-        .tenants
-        .iter()
-        .filter(|_| several)
-        .map(|tenant| share(tenant));
     let shared = Arc::new(Shared {
         gateway,
         limits: limits.clone(),
-        permits: Arc::new(Semaphore::new(limits.requests)),
-        shares: shares.collect(),
+        places: Places::new(policy.in_work.clone(), limits, &policy.tenants),
         readiness,
         policy,
     });

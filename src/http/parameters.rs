@@ -4,12 +4,17 @@
 
 use super::guards::Sent;
 use super::negotiate::is_utf8;
+use super::places::{Part, Places};
 use crate::graphql::{RequestCode, RequestError};
 use crate::limits::{JSON_DEPTH, Limits};
+use axum::BoxError;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Frame, SizeHint};
 use serde_json::{Map, Value};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// A well-formed GraphQL request.
@@ -78,9 +83,10 @@ pub(super) async fn body(
     headers: &HeaderMap,
     body: impl Sent,
     limits: &Limits,
+    places: &Places,
 ) -> Result<Bytes, Malformed> {
     check_content_type(headers)?;
-    let bytes = receive(headers, body, limits).await?;
+    let bytes = receive(headers, body, limits, places.body()).await?;
     if bytes.is_empty() {
         return Err(Malformed::bad("the body is missing"));
     }
@@ -213,10 +219,51 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Malformed> {
     Ok(())
 }
 
+/// All bodies that are on their way in have taken what there is for them.
+#[derive(Debug, thiserror::Error)]
+#[error("too much is on its way in")]
+struct Crowded;
+
+/// A body that takes its part of the room for all as it comes: what is only announced keeps nobody out.
+struct Counted<'a, B> {
+    body: Pin<&'a mut B>,
+    room: Part,
+}
+
+impl<B: Sent> Body for Counted<'_, B> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Some(frame) = ready!(self.body.as_mut().poll_frame(cx)) else {
+            return Poll::Ready(None);
+        };
+        let frame = frame.map_err(Into::into)?;
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        Poll::Ready(Some(if self.room.more(bytes) {
+            Ok(frame)
+        } else {
+            Err(Crowded.into())
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 async fn receive(
     headers: &HeaderMap,
     body: impl Sent,
     limits: &Limits,
+    room: Part,
 ) -> Result<Bytes, Malformed> {
     let too_large = || {
         Malformed::unread(
@@ -233,10 +280,19 @@ async fn receive(
     if announced.is_some_and(|length| length > limits.body_bytes) {
         return Err(too_large());
     }
-    let receiving = Limited::new(body, limits.body_bytes).collect();
+    let mut body = std::pin::pin!(body);
+    let counted = Counted {
+        body: body.as_mut(),
+        room,
+    };
+    let receiving = Limited::new(counted, limits.body_bytes).collect();
     match tokio::time::timeout(Duration::from_millis(limits.receive_ms), receiving).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<Crowded>() => {
+            let message = "too much is on its way in";
+            Err(Malformed::unread(StatusCode::SERVICE_UNAVAILABLE, message))
+        }
         Ok(Err(_)) => Err(Malformed::unread(
             StatusCode::BAD_REQUEST,
             "the body could not be received",

@@ -1,8 +1,10 @@
-//! What a deployment decides about its callers: who they are, by which names and from which origins they come, what they may send.
+//! What a deployment decides about its callers: who they are, by which names and from which origins they come, what they may send;
+//! and what is counted of them.
 
 use super::forwarded::Forwarding;
 use super::guards::Hosts;
 use super::library::Library;
+use super::places::InWork;
 use crate::access::{Access, Network, Tries};
 use crate::graphql::ErrorCode;
 use crate::metrics::{Moment, RequestMeter};
@@ -11,7 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What a deployment decides about its callers.
+/// What a deployment decides about its callers, and what counts them for the whole life of a process.
 pub struct Policy {
     /// The names the gateway may be called by.
     pub hosts: Hosts,
@@ -25,6 +27,8 @@ pub struct Policy {
     pub tries: Arc<Tries>,
     /// Tenants that get a share of the requests in work each.
     pub tenants: BTreeSet<Box<str>>,
+    /// What requests take of the ceilings. One for the whole life of a process.
+    pub in_work: InWork,
     /// Which credentials callers bring for the CRMs themselves.
     pub forwarding: Forwarding,
     /// Whether callers may ask for the schema.
@@ -49,6 +53,7 @@ impl Policy {
             proxies: Vec::new(),
             tries: Arc::default(),
             tenants: BTreeSet::new(),
+            in_work: InWork::default(),
             forwarding: Forwarding::default(),
             introspection: true,
             library: Library::default(),

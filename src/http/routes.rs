@@ -1,7 +1,7 @@
 //! Everything that is served, and which way a request takes: `/graphql` the short one, all else through the router.
 
 use super::guards::{self, Sent, Visit};
-use super::{Shared, handler};
+use super::{GRAPHQL, Shared, handler};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, header};
@@ -31,7 +31,7 @@ impl Routes {
     /// Answers a request that came from this address.
     pub(super) async fn answer(self, request: Request<impl Sent>, address: IpAddr) -> Response {
         let way = async |mut request: Request<_>, visit: Visit| {
-            let is_graphql = request.uri().path() == "/graphql";
+            let is_graphql = request.uri().path() == GRAPHQL;
             let packs = request.headers().contains_key(header::ACCEPT_ENCODING);
             if packs {
                 allow_plain(request.headers_mut());

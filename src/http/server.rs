@@ -20,6 +20,7 @@ use hyper_util::server::conn::auto::Builder;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -27,6 +28,9 @@ use tokio::time::{sleep, timeout};
 
 /// What an HTTP/2 connection opens with.
 const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// While draining, a connection without a request in work has so long for its last frames.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// How long to wait after the system refused a connection (most often: no file descriptor left).
 const PAUSE: Duration = Duration::from_millis(50);
@@ -159,8 +163,11 @@ impl Server {
         };
         let routes = self.routes;
         let (work, in_work) = watch::channel(0);
+        let has_asked = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&has_asked);
         let service = service_fn(move |request: Request<Incoming>| {
             let routes = routes.now();
+            asked.store(true, Ordering::Relaxed);
             // HTTP/1 has a timer of its own for the time between two requests.
             let begun = is_http2.then(|| Begun::at(&work));
             Box::pin(async move {
@@ -180,10 +187,17 @@ impl Server {
             () = rest(in_work.clone(), self.idle), if is_http2 => false,
         };
         connection.as_mut().graceful_shutdown();
+        let patience = if drains {
+            LINGER.min(patience)
+        } else {
+            patience
+        };
         tokio::select! {
             ended = connection => told(ended),
-            // An answer that nobody takes would keep it open.
-            () = rest(in_work, patience), if !drains => {}
+            // An answer that nobody takes, or somebody who is there no more, would keep it open.
+            () = rest(in_work, patience), if is_http2 => {}
+            // The other protocol waits for the rest of a first head, and ends by itself between two requests.
+            () = unless_asked(&has_asked, patience), if !is_http2 => {}
         }
     }
 }
@@ -211,6 +225,14 @@ async fn rest(mut in_work: watch::Receiver<usize>, long: Duration) {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return,
         }
+    }
+}
+
+/// Ends after so long, unless something was asked by then.
+async fn unless_asked(has_asked: &AtomicBool, long: Duration) {
+    sleep(long).await;
+    if has_asked.load(Ordering::Relaxed) {
+        std::future::pending().await
     }
 }
 

@@ -47,6 +47,11 @@ impl Answers {
         })
     }
 
+    /// Goes on counting where that one has got to.
+    pub fn count_on(&self, before: &Self) {
+        self.gone.count_on(&before.gone);
+    }
+
     /// How full it is.
     pub fn moment(&self) -> CacheMoment {
         self.gone.moment(&self.kept)

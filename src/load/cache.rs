@@ -251,6 +251,11 @@ impl Store {
         }
     }
 
+    /// Goes on counting where that one has got to.
+    pub fn count_on(&self, before: &Self) {
+        self.gone.count_on(&before.gone);
+    }
+
     /// How full it is.
     pub fn moment(&self) -> CacheMoment {
         self.gone.moment(&self.kept)

@@ -10,8 +10,8 @@ use crate::model::{
     Capabilities, Change, CustomerOrderField, Filter, LocalId, Order, SourceHealth, WriteOutcome,
 };
 use crate::source::{
-    Brought, Call, CustomerRef, CustomerSource, ListPlan, Page, Position, Print, SourceError,
-    SourceErrorKind, SourceStatus, Unfit, Unsupported, WriteProblem, Written,
+    Brought, Call, CustomerRef, CustomerSource, ListPlan, Page, Position, Print, Prints,
+    SourceError, SourceErrorKind, SourceStatus, Unfit, Unsupported, WriteProblem, Written,
 };
 use async_trait::async_trait;
 use moka::policy::EvictionPolicy;
@@ -66,10 +66,11 @@ impl ForwardedSource {
     }
 
     fn of(&self, brought: &Brought) -> Result<Arc<dyn CustomerSource>, Unfit> {
-        let (vars, print) = brought.named(&self.headers)?;
+        let (vars, prints) = brought.named(&self.headers)?;
         let make = || (self.make)(&vars).ok_or(Unfit::Unusable);
-        let inner = self.own.try_get_with(print, make).map_err(|why| *why)?;
-        Ok(Arc::new(Own { inner, print }))
+        let made = self.own.try_get_with(prints.keyed, make);
+        let inner = made.map_err(|why| *why)?;
+        Ok(Arc::new(Own { inner, prints }))
     }
 
     /// How many sources are ready.
@@ -159,7 +160,7 @@ const fn rank(health: SourceHealth) -> u8 {
 /// The source of one credential.
 struct Own {
     inner: Arc<dyn CustomerSource>,
-    print: Print,
+    prints: Prints,
 }
 
 #[async_trait]
@@ -175,7 +176,12 @@ impl CustomerSource for Own {
     /// A plan of this credential's own: cursors, and what is remembered of chains, are bound to it.
     fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {
         let mut plan = self.inner.plan(filter, order)?;
-        let own = self.print.first_chunk().copied().map(u64::from_le_bytes);
+        let own = self
+            .prints
+            .keyed
+            .first_chunk()
+            .copied()
+            .map(u64::from_le_bytes);
         plan.revision ^= own.unwrap_or_default();
         Ok(plan)
     }
@@ -215,7 +221,7 @@ impl CustomerSource for Own {
     }
 
     fn credential(&self) -> Option<Print> {
-        Some(self.print)
+        Some(self.prints.lasting)
     }
 }
 

@@ -23,6 +23,13 @@ impl Gone {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Goes on where that one has got to.
+    pub(super) fn count_on(&self, before: &Self) {
+        for (counter, before) in self.0.iter().zip(&*before.0) {
+            counter.fetch_add(before.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
     /// How this store stands.
     pub(super) fn moment<K, V>(&self, store: &Cache<K, V>) -> CacheMoment
     where

@@ -16,7 +16,7 @@ words! {
         Kept = "kept",
         /// Its operation was not run.
         Refused = "refused",
-        /// It was no GraphQL request, or nobody was let in.
+        /// It was no GraphQL request, or was none yet when its caller left, or nobody was let in.
         Malformed = "malformed",
         /// It asked what is served.
         Options = "options",
@@ -34,6 +34,8 @@ words! {
         Refused = "refused",
         /// The gateway was too busy, too slow or broken.
         Failed = "failed",
+        /// Its caller left before it was answered.
+        Left = "left",
     }
 }
 
@@ -86,7 +88,7 @@ impl RequestMeter {
         }
     }
 
-    /// Notes a request that was answered.
+    /// Notes a request that has ended.
     pub fn answered(&self, kind: Kind, ended: Ended, took: Duration) {
         if let Some((_, counts, latency)) = self.ended.get(kind.place()) {
             counts.add(ended);

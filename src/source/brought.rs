@@ -1,7 +1,7 @@
 //! What a caller brings along for the CRMs themselves: credentials of their own, by the header that each came in.
 //!
-//! Nothing of it prints. What tells two of them apart is a keyed hash, from which neither can be read back; caches, cursors
-//! and idempotency keys know that hash alone.
+//! Nothing of it prints. What tells two of them apart is a keyed hash, from which neither can be read back; caches and cursors
+//! know that hash alone. Idempotency keys outlive the key it is made with, so they know another one, which needs none.
 
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
@@ -9,6 +9,15 @@ use std::sync::Arc;
 
 /// Stands for credentials; nobody without the key can tell which.
 pub type Print = [u8; 32];
+
+/// What stands for the credentials that one source gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prints {
+    /// For what may be forgotten: it changes with the key.
+    pub keyed: Print,
+    /// For what must not: it is the same for ever, so it is kept only as part of something that is hashed under a secret.
+    pub lasting: Print,
+}
 
 /// Everything that one caller brought.
 #[derive(Clone, Default)]
@@ -74,21 +83,27 @@ impl Brought {
     pub fn named<'b>(
         &'b self,
         headers: &'b BTreeMap<String, Box<str>>,
-    ) -> Result<(BTreeMap<&'b str, &'b str>, Print), Unfit> {
-        let mut hasher = blake3::Hasher::new();
+    ) -> Result<(BTreeMap<&'b str, &'b str>, Prints), Unfit> {
+        let (mut keyed, mut lasting) = (blake3::Hasher::new(), blake3::Hasher::new());
         let mut all = BTreeMap::new();
         for (name, header) in headers {
             let given = self.0.as_ref().and_then(|given| given.get(header));
             let (text, print) = match given {
                 None => return Err(Unfit::Missing),
                 Some(Given::Unusable) => return Err(Unfit::Unusable),
-                Some(Given::Credential(text, print)) => (text, print),
+                Some(Given::Credential(text, print)) => (text.expose_secret(), print),
             };
-            tell(&mut hasher, name);
-            hasher.update(print);
-            all.insert(name.as_str(), text.expose_secret());
+            tell(&mut keyed, name);
+            keyed.update(print);
+            tell(&mut lasting, name);
+            tell(&mut lasting, text);
+            all.insert(name.as_str(), text);
         }
-        Ok((all, *hasher.finalize().as_bytes()))
+        let prints = Prints {
+            keyed: *keyed.finalize().as_bytes(),
+            lasting: *lasting.finalize().as_bytes(),
+        };
+        Ok((all, prints))
     }
 }
 
@@ -151,5 +166,18 @@ mod tests {
             assert_eq!(brought.named(&wanted).unwrap_err(), unfit);
         }
         assert_eq!(Brought::default().named(&own).unwrap_err(), Unfit::Missing);
+    }
+
+    #[test]
+    fn of_two_prints_one_changes_with_the_key_and_both_with_the_credential() {
+        let own = headers(&[("api_key", "x-a")]);
+        let of = |key: &[u8; 32], text: &str| {
+            let brought = Brought::new(key, [("x-a", Some(text))]);
+            brought.named(&own).unwrap().1
+        };
+        let (one, other, rekeyed) = (of(&KEY, "one"), of(&KEY, "two"), of(&[8; 32], "one"));
+        assert_eq!(one, of(&KEY, "one"));
+        assert!(one.keyed != other.keyed && one.lasting != other.lasting);
+        assert!(one.keyed != rekeyed.keyed && one.lasting == rekeyed.lasting);
     }
 }

@@ -9,7 +9,7 @@ mod error;
 pub mod memory;
 mod status;
 
-pub use brought::{Brought, Print, Unfit};
+pub use brought::{Brought, Print, Prints, Unfit};
 pub use call::{Call, CallBudget, Known, Operation};
 pub use error::{SourceError, SourceErrorKind};
 pub use status::{QuotaLeft, SourceStatus};
@@ -81,7 +81,8 @@ pub trait CustomerSource: Send + Sync {
         None
     }
 
-    /// Stands for the credentials that a caller brought; `None` where they are the configured ones.
+    /// Stands for the credentials that a caller brought, for ever: see [`Prints::lasting`]; `None` where they are the configured
+    /// ones.
     fn credential(&self) -> Option<Print> {
         None
     }

@@ -42,6 +42,14 @@ impl Context {
         (version != "ff" && context.trace != 0 && context.span != 0).then_some(context)
     }
 
+    /// A new span below this one.
+    pub(super) fn below(self) -> Self {
+        Self {
+            span: fresh(),
+            ..self
+        }
+    }
+
     /// As a header.
     pub(super) fn header(self) -> String {
         let flags = u8::from(self.sampled);

@@ -16,8 +16,8 @@ const TOGETHER: usize = 512;
 /// How long spans are gathered before they are sent.
 const GATHER: Duration = Duration::from_millis(500);
 
-/// Delivers one message, and tells whether it was taken.
-pub type Deliver = Box<dyn Fn(Bytes) -> BoxFuture<'static, bool> + Send + Sync>;
+/// Delivers one message, and tells how many of its spans were rejected; `None` where all were.
+pub type Deliver = Box<dyn Fn(Bytes) -> BoxFuture<'static, Option<u64>> + Send + Sync>;
 
 /// A span that has ended.
 #[derive(Debug)]
@@ -41,15 +41,22 @@ pub struct Queue {
     fates: Arc<Counts<SpanFate>>,
 }
 
+/// The other end of a queue.
+pub struct Waiting {
+    spans: mpsc::Receiver<Finished>,
+    fates: Arc<Counts<SpanFate>>,
+}
+
 impl Queue {
     /// An empty queue for so many spans, and its other end.
-    pub fn new(most: usize) -> (Self, mpsc::Receiver<Finished>) {
+    pub fn new(most: usize) -> (Self, Waiting) {
         let (spans, waiting) = mpsc::channel(most.max(1));
-        let queue = Self {
-            spans,
-            fates: Arc::default(),
+        let fates = Arc::default();
+        let waiting = Waiting {
+            spans: waiting,
+            fates: Arc::clone(&fates),
         };
-        (queue, waiting)
+        (Self { spans, fates }, waiting)
     }
 
     /// What became of spans so far.
@@ -72,25 +79,22 @@ impl std::fmt::Debug for Queue {
 }
 
 /// Sends what the queue gets, for as long as anybody can put something into it.
-pub async fn export(queue: Queue, mut waiting: mpsc::Receiver<Finished>, deliver: Deliver) {
+pub async fn export(mut waiting: Waiting, deliver: Deliver) {
     let mut spans = Vec::with_capacity(TOGETHER);
-    while waiting.recv_many(&mut spans, TOGETHER).await > 0 {
+    while waiting.spans.recv_many(&mut spans, TOGETHER).await > 0 {
         if spans.len() < TOGETHER {
             tokio::time::sleep(GATHER).await;
             while spans.len() < TOGETHER
-                && let Ok(span) = waiting.try_recv()
+                && let Ok(span) = waiting.spans.try_recv()
             {
                 spans.push(span);
             }
         }
         let many = spans.len() as u64;
         let message = message(spans.drain(..)).to_string();
-        let fate = if deliver(message.into()).await {
-            SpanFate::Sent
-        } else {
-            SpanFate::Failed
-        };
-        queue.fates.add_many(fate, many);
+        let rejected = deliver(message.into()).await.unwrap_or(many).min(many);
+        waiting.fates.add_many(SpanFate::Failed, rejected);
+        waiting.fates.add_many(SpanFate::Sent, many - rejected);
     }
 }
 
@@ -164,9 +168,9 @@ mod tests {
             sent.push(many);
             // The collector takes the first message only.
             let taken = sent.len() == 1;
-            async move { taken }.boxed()
+            async move { taken.then_some(0) }.boxed()
         });
-        tokio::spawn(export(queue.clone(), waiting, deliver));
+        tokio::spawn(export(waiting, deliver));
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(*sent.lock().unwrap(), [TOGETHER; WAITING / TOGETHER]);
         assert_eq!(fate(&queue, "sent"), TOGETHER as u64);
@@ -181,7 +185,7 @@ mod tests {
             drop(tracer.request("r", None));
         }
         let mut recorded = 0;
-        while waiting.try_recv().is_ok() {
+        while waiting.spans.try_recv().is_ok() {
             recorded += 1;
         }
         assert!((150..350).contains(&recorded), "{recorded}");
@@ -189,7 +193,7 @@ mod tests {
             let given = format!("00-{:032x}-{:016x}-{flags}", 7, 8);
             for _ in 0..20 {
                 drop(tracer.request("r", Some(&given)));
-                assert_eq!(waiting.try_recv().is_ok(), recorded);
+                assert_eq!(waiting.spans.try_recv().is_ok(), recorded);
             }
         }
     }

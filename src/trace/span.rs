@@ -35,51 +35,53 @@ impl Tracer {
     /// Begins the span of a request, which may have come with a `traceparent`.
     pub fn request(&self, name: &'static str, given: Option<&str>) -> Span {
         let asked = given.and_then(Context::parse);
+        let trace = |context| Trace {
+            context,
+            tracer: self.clone(),
+        };
+        if self.queue.is_none() {
+            return trace(asked).span(name, Role::Server, None);
+        }
         let context = match asked {
-            Some(asked) => Context {
-                span: fresh(),
-                ..asked
-            },
+            Some(asked) => asked.below(),
             None => {
                 let (high, low) = (fresh(), fresh());
                 Context {
                     trace: (u128::from(high) << 64) | u128::from(low),
                     span: fresh(),
-                    sampled: self.queue.is_some() && low % 100 < self.percent,
+                    sampled: low % 100 < self.percent,
                 }
             }
         };
-        let trace = Trace {
-            context,
-            tracer: self.clone(),
-        };
-        trace.span(name, Role::Server, asked.map(|asked| asked.span))
+        trace(Some(context)).span(name, Role::Server, asked.map(|asked| asked.span))
     }
 }
 
 /// A place in a trace, below which spans can begin.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    context: Context,
+    /// Where nothing is recorded, it is the caller's own: whoever comes behind the gateway shall not take it for somebody who
+    /// had a choice.
+    context: Option<Context>,
     tracer: Tracer,
 }
 
 impl Trace {
     /// Begins a span below this one.
     pub fn begin(&self, name: &'static str, role: Role) -> Span {
-        let below = Self {
-            context: Context {
-                span: fresh(),
-                ..self.context
-            },
+        let records = self.tracer.queue.is_some();
+        let below = |context: Context| if records { context.below() } else { context };
+        let trace = Self {
+            context: self.context.map(below),
             tracer: self.tracer.clone(),
         };
-        below.span(name, role, Some(self.context.span))
+        trace.span(name, role, self.context.map(|context| context.span))
     }
 
     /// What a CRM is told, where it is told.
     pub fn header(&self) -> Option<String> {
-        self.tracer.pass.then(|| self.context.header())
+        let context = self.context.filter(|_| self.tracer.pass);
+        context.map(Context::header)
     }
 
     fn span(self, name: &'static str, role: Role, parent: Option<u64>) -> Span {
@@ -160,7 +162,8 @@ impl Span {
     }
 
     fn is_recorded(&self) -> bool {
-        self.trace.context.sampled && self.trace.tracer.queue.is_some()
+        self.trace.tracer.queue.is_some()
+            && self.trace.context.is_some_and(|context| context.sampled)
     }
 }
 
@@ -169,13 +172,13 @@ impl Drop for Span {
         if !self.is_recorded() {
             return;
         }
-        if let Some(queue) = &self.trace.tracer.queue {
+        if let (Some(queue), Some(context)) = (&self.trace.tracer.queue, self.trace.context) {
             let took = self.started.elapsed();
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let ended: Duration = now.unwrap_or_default();
             queue.put(Finished {
-                trace: self.trace.context.trace,
-                span: self.trace.context.span,
+                trace: context.trace,
+                span: context.span,
                 parent: self.parent,
                 name: self.name,
                 role: self.role,

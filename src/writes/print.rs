@@ -13,7 +13,7 @@ pub(super) fn turn(asked: &Asked<'_>, key: &str) -> [u8; 32] {
 }
 
 /// The name of a caller's key; `salt` is the ledger's own. The same key is another one in another tenant, for another source,
-/// and with another credential that the caller brings for it.
+/// and with another credential that the caller brings for it, and the same one for as long as the ledger is kept.
 pub(super) fn keyed(salt: &[u8; 32], asked: &Asked<'_>, key: &str) -> [u8; 32] {
     let mut hasher = Hasher::new_keyed(salt);
     for part in [asked.tenant, &asked.entry.key, key] {

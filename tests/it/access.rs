@@ -218,11 +218,10 @@ async fn keys_of_an_issuer_are_fetched_from_it() {
     };
     let got = gateway.ask(&signed("k1"), LIST).await;
     assert_eq!((got.status, got.code().as_str()), (200, ""), "{}", got.text);
+    // The issuer was asked a moment ago, and may have published any of these since.
     for n in 0..20 {
-        assert_eq!(
-            gateway.ask(&signed(&format!("x{n}")), LIST).await.status,
-            401
-        );
+        let got = gateway.ask(&signed(&format!("x{n}")), LIST).await;
+        assert_eq!((got.status, got.header("retry-after")), (503, "1"));
     }
     let forged = token(&claims);
     assert_eq!(gateway.ask(&forged, LIST).await.status, 401);

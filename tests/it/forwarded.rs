@@ -444,6 +444,30 @@ async fn a_write_is_seen_by_all_and_its_key_belongs_to_one() {
     assert_eq!(two.own.0.lock().unwrap().made, 2);
 }
 
+/// What cursors are sealed with has nothing to do with what was written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_stays_made_where_the_cursor_key_changes() {
+    let two = two().await;
+    let write = "mutation { createCustomer(input: { source: \"own\", name: \"x\", idempotencyKey: \"k\" }) { outcome } }";
+    let outcome = async || {
+        let made = two.ask("tok-a", write).await;
+        assert_eq!(made["data"]["createCustomer"]["outcome"], "APPLIED");
+    };
+    outcome().await;
+    let folder = two.gateway.folder.path();
+    std::fs::write(folder.join("sealing"), "another key of sixteen bytes").unwrap();
+    let text = format!(
+        "cursor_key = {{ file = \"sealing\" }}\n{}",
+        two.gateway.text
+    );
+    std::fs::write(folder.join("crmql.toml"), text).unwrap();
+    two.gateway.process.signal("HUP");
+    let again = "the configuration was read again";
+    two.gateway.process.word_after(again).await;
+    outcome().await;
+    assert_eq!(two.own.0.lock().unwrap().made, 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_credential_breaks_is_whole_for_another() {
     let two = two_with("retries = 0\nbreaker = { failures = 2 }", "").await;

@@ -175,6 +175,39 @@ async fn a_configuration_of_four_crms_is_checked_and_served() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_changes_nothing() {
+    let demo = small_demo().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (text, environment) = configuration(&demo);
+    std::fs::write(folder.path().join("crmql.toml"), &text).unwrap();
+    let (code, out, err) = check(folder.path(), &["check"], &environment).await;
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(!folder.path().join("state").exists());
+}
+
+/// The configuration comes through a pipe, so that the signal comes before anything of it is read.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_to_read_again_that_comes_early_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("crmql.toml");
+    let made = std::process::Command::new("mkfifo").arg(&file).status();
+    assert!(made.unwrap().success());
+    let demo = small_demo().await;
+    let (text, environment) = configuration(&demo);
+    let mut process = spawn(folder.path(), &["serve"], &environment);
+    let opening = tokio::task::spawn_blocking(move || std::fs::File::create(file).unwrap());
+    let mut pipe = opening.await.unwrap();
+    process.signal("HUP");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    std::io::Write::write_all(&mut pipe, text.as_bytes()).unwrap();
+    drop(pipe);
+    served(&process).await;
+    process.signal("KILL");
+    process.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rotated_refresh_token_is_kept_whatever_its_var_is_called() {
     let demo = small_demo().await;
     let folder = tempfile::tempdir().unwrap();

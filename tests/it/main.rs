@@ -42,6 +42,7 @@ mod privacy;
 mod proof;
 mod query;
 mod readme;
+mod reloads;
 mod renewing;
 mod running;
 mod schema;

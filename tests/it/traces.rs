@@ -1,5 +1,6 @@
 //! Traces: what CRMs and a collector are told, and what the log says of a request. Real HTTP between all of them.
 
+use super::support::crm::Crm;
 use super::support::gateway::header;
 use super::support::guarded::{self, ALL, Guarded, api_key};
 use super::support::process::{ask, configuration, spawn};
@@ -222,6 +223,42 @@ async fn crms_are_told_nothing_where_that_is_switched_off() {
     let gateway = traced("traceparent = false\n").await;
     list(&gateway, Some(&format!("00-{TRACE}-{PARENT}-01")), 2).await;
     assert_eq!(told(&gateway), None);
+}
+
+/// Nobody here records anything, so nobody here has a say in what others record.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_collector_crms_are_told_what_the_caller_told() {
+    let gateway = traced("traceparent = true\n").await;
+    list(&gateway, None, 2).await;
+    assert_eq!(told(&gateway), None);
+    for (flags, first) in [("01", 3), ("00", 4)] {
+        let given = format!("00-{TRACE}-{PARENT}-{flags}");
+        list(&gateway, Some(&given), first).await;
+        assert_eq!(told(&gateway), Some(given));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spans_that_the_collector_rejects_are_no_sent_ones() {
+    let partial = json!({ "partialSuccess": { "rejectedSpans": "2", "errorMessage": "full" } });
+    let collector = Crm::json(partial).await;
+    let gateway = traced(&format!("otlp = {:?}\n", collector.base)).await;
+    assert_eq!(list(&gateway, None, 2).await.status, 200);
+    let watcher = [("authorization", "Bearer watcher")];
+    let started = Instant::now();
+    loop {
+        let figures = gateway.send("GET", "/metrics", &watcher, None).await.text;
+        let is = |result: &str, many: u32| {
+            figures.contains(&format!(
+                "crmql_trace_spans_total{{result=\"{result}\"}} {many}\n"
+            ))
+        };
+        if is("failed", 2) && is("sent", 1) {
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_secs(5), "{figures}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

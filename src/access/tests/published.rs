@@ -20,6 +20,10 @@ impl Site {
     }
 
     fn access(&self) -> Access {
+        access(vec![issuer(Algorithm::Rs256, self.verifier())])
+    }
+
+    fn verifier(&self) -> Verifier {
         let site = self.clone();
         let fetch: Fetch = Box::new(move || {
             let site = site.clone();
@@ -34,11 +38,7 @@ impl Site {
             }
             .boxed()
         });
-        let published = Published::new(Algorithm::Rs256, fetch);
-        access(vec![issuer(
-            Algorithm::Rs256,
-            Verifier::published(published),
-        )])
+        Verifier::published(Published::new(Algorithm::Rs256, fetch))
     }
 }
 
@@ -184,4 +184,73 @@ async fn a_published_key_of_another_kind_or_use_verifies_nothing() {
         assert_eq!(denied, Err(Denied::Invalid(Flaw::UnknownKey)), "{other}");
         assert!(signed_by(&access, Some("good")).await.is_ok(), "{other}");
     }
+}
+
+/// Whoever holds a token of one issuer has nothing to do with the troubles of another.
+#[tokio::test(start_paused = true)]
+async fn the_issuers_of_other_tokens_are_not_asked() {
+    let (own, other) = (Site::default(), Site::default());
+    own.publish(Some(json!([jwk("one", &json!({}))])));
+    other.hang();
+    let elsewhere = Issuer::new(
+        "https://other.example",
+        "crmql",
+        Algorithm::Rs256,
+        other.verifier(),
+        Duration::ZERO,
+    );
+    let own = issuer(Algorithm::Rs256, own.verifier());
+    let access = access(vec![elsewhere, own]);
+    let began = tokio::time::Instant::now();
+    for iss in [json!("https://id.example"), json!(["https://id.example"])] {
+        let claims = claims(&json!({ "iss": iss }));
+        let token = token(Algorithm::Rs256, Some("one"), &claims);
+        let asking = bearer(&access, &token);
+        let outcome = tokio::time::timeout(Duration::from_secs(60), asking).await;
+        assert!(matches!(outcome, Ok(Ok(_))), "{iss}: {outcome:?}");
+    }
+    let stranger = claims(&json!({ "iss": "https://evil.example" }));
+    let stranger = token(Algorithm::Rs256, Some("one"), &stranger);
+    let denied = bearer(&access, &stranger).await;
+    assert_eq!(denied, Err(Denied::Invalid(Flaw::Issuer)));
+    assert_eq!((other.asked(), began.elapsed()), (0, Duration::ZERO));
+}
+
+/// Two entries for one issuer, of which one can tell that the token has expired.
+#[tokio::test(start_paused = true)]
+async fn an_expired_token_is_told_so_whatever_another_entry_says() {
+    let (own, empty, away) = (Site::default(), Site::default(), Site::default());
+    own.publish(Some(json!([jwk("one", &json!({}))])));
+    empty.publish(Some(json!([])));
+    let expired = claims(&json!({ "exp": now() - 60 }));
+    let expired = token(Algorithm::Rs256, Some("one"), &expired);
+    for order in [[&own, &empty], [&empty, &own], [&own, &away], [&away, &own]] {
+        let issuers = order.map(|site| issuer(Algorithm::Rs256, site.verifier()));
+        let denied = bearer(&access(issuers.into()), &expired).await;
+        assert_eq!(denied, Err(Denied::Invalid(Flaw::Expired)));
+    }
+}
+
+/// Somebody made the issuer be asked a moment before it published a key.
+#[tokio::test(start_paused = true)]
+async fn of_a_key_that_may_have_been_published_since_nobody_says_that_it_is_unknown() {
+    let site = Site::default();
+    site.publish(Some(json!([jwk("one", &json!({}))])));
+    let access = site.access();
+    let invented = signed_by(&access, Some("invented")).await;
+    assert_eq!(invented, Err(Denied::Invalid(Flaw::UnknownKey)));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    site.publish(Some(json!([
+        jwk("one", &json!({})),
+        jwk("two", &json!({}))
+    ])));
+    for _ in 0..8 {
+        let early = signed_by(&access, Some("two")).await;
+        assert_eq!(early, Err(Denied::Unavailable));
+        assert!(signed_by(&access, Some("one")).await.is_ok());
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(signed_by(&access, Some("two")).await.is_ok());
+    assert_eq!(site.asked(), 2);
 }

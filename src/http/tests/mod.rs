@@ -2,6 +2,7 @@
 
 mod callers;
 mod connections;
+mod figures;
 mod pages;
 mod requests;
 

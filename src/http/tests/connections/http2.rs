@@ -183,3 +183,23 @@ async fn an_answer_over_http2_may_be_taken_for_longer_than_a_connection_may_idle
     }
     assert!(taken > long.len());
 }
+
+/// Whoever is there no more answers no GOAWAY.
+#[tokio::test]
+async fn a_drain_does_not_wait_for_who_asks_nothing_over_http2() {
+    let running = start(Limits::default()).await;
+    let _silent = polite(&running, &[]).await;
+    let client = reqwest::Client::builder().http2_prior_knowledge();
+    let client = client.no_proxy().build().unwrap();
+    let asked = client
+        .post(format!("http://{}/graphql", running.address))
+        .header("content-type", "application/json")
+        .body(r#"{"query":"{ slow(ms: 3000) }"}"#);
+    let asked = tokio::spawn(asked.send());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    running.stop.send(()).unwrap();
+    let answer = asked.await.unwrap().unwrap().text().await.unwrap();
+    assert!(answer.contains(r#""slow":true"#), "{answer}");
+    let ended = timeout(Duration::from_secs(5), running.server).await;
+    assert!(ended.unwrap().unwrap());
+}

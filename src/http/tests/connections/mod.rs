@@ -325,3 +325,52 @@ async fn a_mutation_runs_to_its_end_though_the_caller_left() {
         .unwrap();
     assert!(toy::SLOW_BUMPS.load(std::sync::atomic::Ordering::SeqCst) > before);
 }
+
+/// Nobody waits for the rest of a request that had not begun.
+#[tokio::test]
+async fn a_drain_does_not_wait_for_half_a_head() {
+    let running = start(Limits::default()).await;
+    let _half = open(&running, "GET /readyz HT").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    running.stop.send(()).unwrap();
+    let ended = timeout(Duration::from_secs(5), running.server).await;
+    assert!(ended.unwrap().unwrap());
+}
+
+#[tokio::test]
+async fn bodies_on_their_way_in_take_no_more_room_than_there_is() {
+    let running = start(Limits {
+        body_bytes: 4_096,
+        receiving_bytes: 4_096,
+        ..Limits::default()
+    })
+    .await;
+    let request = post(&format!("{{ text(value: \"{}\") }}", "x".repeat(3_000)));
+    let slow = open(&running, &request[..request.len() - 3]).await;
+    // What is only announced takes no room.
+    let _announced = open(
+        &running,
+        request.split_inclusive("\r\n\r\n").next().unwrap(),
+    )
+    .await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let small = post("{ text(value: \"y\") }");
+    let answer = first_answer(&running, &small).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let answer = first_answer(&running, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("retry-after: 1") && answer.contains("connection: close"));
+    drop(slow);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let answer = first_answer(&running, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// The beginning of what is answered to a request on a connection of its own.
+async fn first_answer(running: &Running, request: &str) -> String {
+    let mut stream = open(running, request).await;
+    let mut bytes = vec![0; 4_096];
+    let read = timeout(Duration::from_secs(3), stream.read(&mut bytes)).await;
+    bytes.truncate(read.expect("an answer").unwrap());
+    String::from_utf8_lossy(&bytes).into_owned()
+}
