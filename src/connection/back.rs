@@ -3,7 +3,7 @@
 //! In order of preference: the source tells it; a key can be read backwards from; it was learned on the way forward; the
 //! list is short enough to be read again from its start. Else it is refused: never a wrong slice.
 
-use super::drift::{Located, locate};
+use super::drift::{Proof, Traces, locate};
 use super::key::{Sighting, sight};
 use super::list::{Halt, List};
 use super::memory::Step;
@@ -194,8 +194,9 @@ async fn rescan(list: &List<'_>, strip: &mut Strip) -> Result<(), Halt> {
     while !whole.at_end && whole.pages < list.limits.rescan_pages {
         forward(list, &mut whole, u32::MAX, None).await?;
         let expected = usize::try_from(mark.spot.ordinal).unwrap_or(usize::MAX);
-        if let Some(Located::At(end)) = locate(&whole.prints(), expected, mark.anchors, true) {
-            whole.rows.truncate(end);
+        let found = locate(&whole.prints(), expected, Traces::of(&mark), true);
+        if let Some(place) = found.filter(|place| place.stands && place.proof == Proof::Certain) {
+            whole.rows.truncate(place.index);
             strip.pages += whole.pages;
             strip.first = Some(Position::Start);
             strip.at_start = true;
@@ -220,7 +221,9 @@ pub(super) async fn recover(
     let expected = usize::try_from(mark.spot.ordinal).unwrap_or(usize::MAX);
     while !whole.at_end && whole.pages < list.limits.rescan_pages {
         forward(list, &mut whole, u32::MAX, None).await?;
-        if let Sighting::Here(seam) = sight(&whole, mark, after, list.order(), (expected, false)) {
+        let sighting = sight(&whole, mark, after, list.order(), (expected, false));
+        if let Sighting::Here(seam) | Sighting::Perhaps(seam) = sighting {
+            whole.drifted = matches!(sighting, Sighting::Perhaps(_));
             whole.seam = seam;
             // What follows is counted against the budget of the window, not this.
             whole.pages = 0;

@@ -192,6 +192,10 @@ async fn probe(list: &List<'_>, strip: &mut Strip, side: Way, asked: u64) -> Res
         Way::Forward if strip.at_end || list.plan.depth.is_some_and(|depth| end >= depth) => Ok(()),
         Way::Forward => {
             // Numbered pages end at multiples of their size: up to such a one it is mostly one page.
+        Sighting::Perhaps(seam) => {
+            strip.drifted = true;
+            seam
+        }
             let until = match list.plan.paging {
                 Paging::Page(_) => (end + most / 2 + 1).next_multiple_of(most),
                 _ => end + most,

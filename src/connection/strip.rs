@@ -4,7 +4,7 @@
 //! grows is the business of `index` and `walk`.
 
 use super::key::Comparison;
-use super::place::{Anchors, BEGINNING, Gap, Mark, Spot, Trail, Way, fingerprint};
+use super::place::{Anchors, BEGINNING, Gap, Mark, NAMELESS, Spot, Trail, Way, fingerprint};
 use crate::source::{CustomerRef, Position, Row};
 use foldhash::fast::RandomState;
 use std::borrow::Borrow;
@@ -34,6 +34,11 @@ impl Raw {
             spot,
             repeated: false,
         }
+    }
+
+    /// Its id's fingerprint; 0 where it has none.
+    fn name(&self) -> u32 {
+        if self.print > NAMELESS { self.print } else { 0 }
     }
 }
 
@@ -177,6 +182,7 @@ impl Strip {
             anchors: self.anchors(index),
             key: order.and_then(|order| order.key(&raw.row)),
         })
+            behind: self.rows.get(index + 1).map_or(0, Raw::name),
     }
 
     fn anchors(&self, index: usize) -> Anchors {
