@@ -115,7 +115,6 @@ async fn previous(list: &List<'_>, strip: &mut Strip, at: Position, want: u32) -
     let page = list.reader.page(&list.plan, &at, size).await?;
     strip.pages += 1;
     strip.total = page.total.or(strip.total);
-    count_empty(list, strip, page.rows.is_empty() && page.prev.is_some())?;
     let begin = begin(strip).saturating_sub(page.rows.len() as u64);
     // A page that was read backwards begins elsewhere when it is read with another size, so it is no way on.
     let begins = |strip: &Strip| strip.rows.first().is_some_and(|raw| raw.spot.size == 0);
@@ -125,10 +124,10 @@ async fn previous(list: &List<'_>, strip: &mut Strip, at: Position, want: u32) -
     strip.at_start = page.prev.is_none();
     strip.prev = page.prev;
     strip.first = Some(at);
-    if rows.is_empty() {
-        return Ok(());
-    }
-    prepend(strip, rows)
+    let empty = rows.is_empty();
+    let known = !empty && !strip.prepend(rows);
+    let leads_on = strip.prev.is_some();
+    Ok(count_empty(list, strip, (known || empty) && leads_on)?)
 }
 
 fn prepend(strip: &mut Strip, rows: Vec<Raw>) -> Result<(), Halt> {
@@ -223,8 +222,8 @@ pub(super) async fn recover(
         forward(list, &mut whole, u32::MAX, None).await?;
         let sighting = sight(&whole, mark, after, list.order(), (expected, false));
         if let Sighting::Here(seam) | Sighting::Perhaps(seam) = sighting {
-            whole.drifted = matches!(sighting, Sighting::Perhaps(_));
             whole.seam = seam;
+            whole.drifted = matches!(sighting, Sighting::Perhaps(_));
             // What follows is counted against the budget of the window, not this.
             whole.pages = 0;
             return Ok(Some(whole));
