@@ -153,6 +153,8 @@ impl Strip {
             raw.repeated = !self.ids.insert(ById(Arc::clone(customer)));
             *(if raw.repeated { &mut old } else { &mut new }) += 1;
         }
+        // A row that stands twice on one page stands in another's place.
+        self.changed |= old > 0 && holds_twice(&rows);
         (rows, new > 0 || old == 0)
     }
 
@@ -180,9 +182,9 @@ impl Strip {
         Some(Mark {
             spot: raw.spot.clone(),
             anchors: self.anchors(index),
+            behind: self.rows.get(index + 1).map_or(0, Raw::name),
             key: order.and_then(|order| order.key(&raw.row)),
         })
-            behind: self.rows.get(index + 1).map_or(0, Raw::name),
     }
 
     fn anchors(&self, index: usize) -> Anchors {
@@ -208,6 +210,17 @@ impl Strip {
             Way::Backward => self.mark(0, order).map(Gap::Before),
         }
     }
+}
+
+/// Whether a row that stood elsewhere already stands among these once more.
+fn holds_twice(rows: &[Raw]) -> bool {
+    let new: HashSet<u32> = rows
+        .iter()
+        .filter(|raw| !raw.repeated && raw.print > NAMELESS)
+        .map(|raw| raw.print)
+        .collect();
+    rows.iter()
+        .any(|raw| raw.repeated && new.contains(&raw.print))
 }
 
 /// What a list does with one raw row.
