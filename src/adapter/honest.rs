@@ -60,6 +60,7 @@ fn is_in_order(manifest: &Manifest, plan: &ListPlan, page: &Page) -> bool {
             let numbers: Vec<u128> = customers(page).filter_map(number).collect();
             are_sorted(&numbers, direction)
         }
+        CustomerOrderField::Id => !are_turned(page, direction),
         _ => true,
     }
 }
@@ -87,6 +88,25 @@ fn are_nearly_sorted(moments: &[DateTime], direction: OrderDirection) -> bool {
     });
     let back: Vec<SignedDuration> = steps.filter(SignedDuration::is_positive).collect();
     back.len() <= ODD_ONES && back.iter().all(|step| *step <= CLOCK_CHANGE)
+}
+
+/// Whether ids that are text stand against the order, however a CRM compares texts: as all do those that are digits of one length,
+/// and rows that all stand the wrong way round.
+fn are_turned(page: &Page, direction: OrderDirection) -> bool {
+    let ids: Vec<&str> = customers(page)
+        .map(|customer| customer.id.as_str())
+        .collect();
+    let is_number = |id: &&str| id.bytes().all(|byte| byte.is_ascii_digit());
+    if ids.iter().all(is_number) {
+        let length = ids.first().map_or(0, |id| id.len());
+        return ids.iter().all(|id| id.len() == length) && !are_sorted(&ids, direction);
+    }
+    let mut pairs = ids.iter().zip(ids.iter().skip(1));
+    ids.len() > ODD_ONES + 1
+        && pairs.all(|(one, other)| match direction {
+            OrderDirection::Asc => one > other,
+            OrderDirection::Desc => one < other,
+        })
 }
 
 fn are_sorted<T: Ord>(values: &[T], direction: OrderDirection) -> bool {

@@ -31,6 +31,7 @@ mod plan;
 mod reader;
 mod refusal;
 mod request;
+mod several;
 mod status;
 mod tries;
 mod unchanged;
@@ -57,6 +58,7 @@ use list::{Batch, Listing};
 use manifest::{Get, GetMany};
 use paging::Hosts;
 use request::Prepared;
+use several::Heeded;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -73,6 +75,7 @@ pub struct Adapter {
     lists: Vec<Listing>,
     get: Option<(Prepared, Single)>,
     get_many: Option<Batch>,
+    heeded: Heeded,
     create: Option<Writing>,
     update: Option<Writing>,
     delete: Option<Writing>,
@@ -186,6 +189,7 @@ impl Adapter {
             lists,
             get: reading_one(&manifest, &prepare)?,
             get_many: reading_several(&manifest, &prepare)?,
+            heeded: Heeded::default(),
             auth,
             manifest,
         })
@@ -331,7 +335,7 @@ impl CustomerSource for Adapter {
         at: &Position,
         size: u32,
     ) -> Result<Page, SourceError> {
-        self.list_page(call, plan, at, size).await
+        self.list_heeding(call, plan, at, size).await
     }
 
     async fn fetch(

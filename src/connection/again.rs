@@ -142,10 +142,15 @@ fn guess(strip: &mut Strip, spot: &Spot, held: usize) {
 
 /// Puts the seam where the row is, or was; `false` where that is not certain yet.
 fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: bool) -> bool {
-    let expected = mark.spot.index as usize;
+    // Behind the pages that were read back to.
+    let expected = strip.seam + mark.spot.index as usize;
     strip.seam = match sight(strip, mark, after, list.order(), (expected, sought)) {
         Sighting::Here(seam) => {
             strip.drifted |= is_shuffled(strip, mark, list.order());
+            seam
+        }
+        Sighting::Perhaps(seam) => {
+            strip.drifted = true;
             seam
         }
         Sighting::Nowhere if in_place(mark, strip.rows.get(expected)) => {

@@ -3,7 +3,7 @@
 //! In order of preference: the source tells it; a key can be read backwards from; it was learned on the way forward; the
 //! list is short enough to be read again from its start. Else it is refused: never a wrong slice.
 
-use super::drift::{Located, locate};
+use super::drift::{Proof, Traces, locate};
 use super::key::{Sighting, sight};
 use super::list::{Halt, List};
 use super::memory::Step;
@@ -120,7 +120,6 @@ async fn previous(list: &List<'_>, strip: &mut Strip, at: Position, want: u32) -
     let page = list.reader.page(&list.plan, &at, size).await?;
     strip.pages += 1;
     strip.total = page.total.or(strip.total);
-    count_empty(list, strip, page.rows.is_empty() && page.prev.is_some())?;
     let begin = begin(strip).saturating_sub(page.rows.len() as u64);
     // A page that was read backwards begins elsewhere when it is read with another size, so it is no way on.
     let begins = |strip: &Strip| strip.rows.first().is_some_and(|raw| raw.spot.size == 0);
@@ -130,10 +129,10 @@ async fn previous(list: &List<'_>, strip: &mut Strip, at: Position, want: u32) -
     strip.at_start = page.prev.is_none();
     strip.prev = page.prev;
     strip.first = Some(at);
-    if rows.is_empty() {
-        return Ok(());
-    }
-    prepend(strip, rows)
+    let empty = rows.is_empty();
+    let known = !empty && !strip.prepend(rows);
+    let leads_on = strip.prev.is_some();
+    Ok(count_empty(list, strip, (known || empty) && leads_on)?)
 }
 
 fn prepend(strip: &mut Strip, rows: Vec<Raw>) -> Result<(), Halt> {
@@ -199,8 +198,9 @@ async fn rescan(list: &List<'_>, strip: &mut Strip) -> Result<(), Halt> {
     while !whole.at_end && whole.pages < list.limits.rescan_pages {
         forward(list, &mut whole, u32::MAX, None).await?;
         let expected = usize::try_from(mark.spot.ordinal).unwrap_or(usize::MAX);
-        if let Some(Located::At(end)) = locate(&whole.prints(), expected, mark.anchors, true) {
-            whole.rows.truncate(end);
+        let found = locate(&whole.prints(), expected, Traces::of(&mark), true);
+        if let Some(place) = found.filter(|place| place.stands && place.proof == Proof::Certain) {
+            whole.rows.truncate(place.index);
             strip.pages += whole.pages;
             strip.first = Some(Position::Start);
             strip.at_start = true;
@@ -225,8 +225,10 @@ pub(super) async fn recover(
     let expected = usize::try_from(mark.spot.ordinal).unwrap_or(usize::MAX);
     while !whole.at_end && whole.pages < list.limits.rescan_pages {
         forward(list, &mut whole, u32::MAX, None).await?;
-        if let Sighting::Here(seam) = sight(&whole, mark, after, list.order(), (expected, false)) {
+        let sighting = sight(&whole, mark, after, list.order(), (expected, false));
+        if let Sighting::Here(seam) | Sighting::Perhaps(seam) = sighting {
             whole.seam = seam;
+            whole.drifted = matches!(sighting, Sighting::Perhaps(_));
             // What follows is counted against the budget of the window, not this.
             whole.pages = 0;
             return Ok(Some(whole));

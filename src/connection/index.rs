@@ -8,9 +8,9 @@ use super::drift::{SLACK, in_place};
 use super::key::{Bearing, Sighting, bearing, is_shuffled, sight};
 use super::list::{Ask, Halt, List};
 use super::pages::{ends_before, malformed, plan, read, read_or_past, read_over, sizes, too_deep};
-use super::place::{Gap, Mark, Way};
+use super::place::{Gap, Mark, NAMELESS, Way};
 use super::seek::seek;
-use super::strip::Strip;
+use super::strip::{Raw, Strip};
 use crate::source::{Paging, TotalKind};
 use std::ops::Range;
 
@@ -106,10 +106,32 @@ async fn around(
     let mut strip = Strip::default();
     let refused = read_or_past(list, &mut strip, range.clone()).await?;
     let strip = found(list, strip, mark, after, range.start).await?;
+    if is_beyond(&strip, mark) && begins_alike(list, &strip).await? {
+        return Err(malformed("the source answers another page than asked").into());
+    }
     match refused {
         Some((row, error)) if !ends_before(list, &strip, row).await? => Err(error.into()),
         _ => Ok(strip),
     }
+}
+
+/// Whether a cursor's place came out behind all rows of the list, and nothing of its row or of those around it is in hand: all of them
+/// are gone, or these rows are others than were asked for.
+fn is_beyond(strip: &Strip, mark: &Mark) -> bool {
+    let known = |raw: &Raw| {
+        let print = raw.print;
+        print > NAMELESS && (mark.anchors.contains(&print) || mark.behind == print)
+    };
+    let ahead = strip.rows.first().is_some_and(|raw| raw.spot.ordinal > 0);
+    ahead && strip.at_end && strip.seam >= strip.rows.len() && !strip.rows.iter().any(known)
+}
+
+/// Whether rows that should stand further behind begin as the list does.
+async fn begins_alike(list: &List<'_>, strip: &Strip) -> Result<bool, Halt> {
+    let mut head = Strip::default();
+    read(list, &mut head, 0..1).await?;
+    let print = |strip: &Strip| strip.rows.first().map(|raw| raw.print);
+    Ok(print(strip).is_some_and(|first| first > NAMELESS && print(&head) == Some(first)))
 }
 
 /// The rows around a cursor's row: those in hand, which were asked for from a place on, or those where it is by now.
@@ -173,6 +195,10 @@ fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: 
             strip.drifted |= is_shuffled(strip, mark, list.order());
             seam
         }
+        Sighting::Perhaps(seam) => {
+            strip.drifted = true;
+            seam
+        }
         Sighting::Nowhere if in_place(mark, strip.rows.get(expected)) => {
             expected + usize::from(after)
         }
@@ -208,6 +234,11 @@ async fn probe(list: &List<'_>, strip: &mut Strip, side: Way, asked: u64) -> Res
             strip.pages += earlier.pages;
             strip.total = strip.total.or(earlier.total);
             strip.at_start = earlier.at_start;
+            // Rows stand where the list was said to have none: its pages are larger than asked.
+            let beyond = |raw: &Raw| raw.spot.ordinal >= first;
+            if strip.at_end && strip.rows.is_empty() && earlier.rows.iter().any(beyond) {
+                return Err(malformed("the source answers another page than asked").into());
+            }
             earlier.rows.retain(|raw| raw.spot.ordinal < first);
             strip.prepend(earlier.rows);
             Ok(())

@@ -3,7 +3,7 @@
 //! Only orders that every system compares alike are compared here, and every answer is held against the order once more.
 //! Pure; `seek` decides which rows to read.
 
-use super::drift::{Located, locate};
+use super::drift::{Proof, Traces, locate};
 use super::place::{Anchors, Mark, NAMELESS};
 use super::strip::{Raw, Strip};
 use crate::model::{CustomerOrderField, Order, OrderDirection, OrderKey};
@@ -190,6 +190,8 @@ fn neighbours(strip: &Strip, mark: &Mark, equal: &Range<usize>) -> bool {
 pub(super) enum Sighting {
     /// So many rows stand before it.
     Here(usize),
+    /// Most likely so many: the rows around it stand in another order than they did.
+    Perhaps(usize),
     /// Nothing of it is in hand, neither itself nor what stood before it, and no order tells where it is.
     Nowhere,
     /// It is, or may be, elsewhere.
@@ -211,12 +213,17 @@ pub(super) fn sight(
         Some(Bearing::Ahead | Bearing::Behind | Bearing::Among(_)) => return Sighting::Elsewhere,
         Some(Bearing::Empty | Bearing::Unknown) | None => {}
     }
-    let anchors = anchors(strip, mark, by);
-    match locate(&strip.prints(), expected, anchors, strip.at_start) {
-        Some(Located::At(index)) => Sighting::Here(index + usize::from(after)),
-        Some(Located::Gone(index)) if strip.at_end || sought => Sighting::Here(index),
-        Some(Located::Gone(_)) => Sighting::Elsewhere,
-        None => Sighting::Nowhere,
+    let traces = traces(strip, mark, by);
+    let Some(place) = locate(&strip.prints(), expected, traces, strip.at_start) else {
+        return Sighting::Nowhere;
+    };
+    let sought = strip.at_end || sought;
+    let in_hand = || strip.rows.iter().any(|raw| raw.print == mark.print());
+    match place.proof {
+        Proof::Certain => Sighting::Here(place.seam(after)),
+        Proof::Unsought if sought => Sighting::Here(place.seam(after)),
+        Proof::Doubtful if sought || in_hand() => Sighting::Perhaps(place.seam(after)),
+        Proof::Unsought | Proof::Doubtful => Sighting::Elsewhere,
     }
 }
 
@@ -259,6 +266,13 @@ fn anchors(strip: &Strip, mark: &Mark, by: Option<Comparison>) -> Anchors {
     match moved() {
         Some(true) => [0, before, before_that],
         _ => mark.anchors,
+    }
+}
+
+fn traces(strip: &Strip, mark: &Mark, by: Option<Comparison>) -> Traces {
+    Traces {
+        anchors: anchors(strip, mark, by),
+        ..Traces::of(mark)
     }
 }
 
@@ -338,15 +352,12 @@ fn sides(strip: &Strip, key: &OrderKey, by: Comparison) -> Option<Sides> {
 
 /// The place among equal rows, by the rows that stood before it.
 fn among(strip: &Strip, mark: &Mark, after: bool, equal: &Range<usize>, by: Comparison) -> Bearing {
-    let anchors = anchors(strip, mark, Some(by));
-    let (seam, expected) = match locate(&strip.prints(), equal.start, anchors, strip.at_start) {
-        Some(Located::At(index)) => (index + usize::from(after), true),
-        Some(Located::Gone(index)) => (index, true),
-        None => (equal.start, false),
-    };
-    if expected && (equal.start..=equal.end).contains(&seam) {
-        Bearing::Here(seam)
-    } else {
-        Bearing::Among(equal.start)
+    let traces = traces(strip, mark, Some(by));
+    let place = locate(&strip.prints(), equal.start, traces, strip.at_start);
+    let known = place.filter(|place| place.proof != Proof::Doubtful);
+    let seam = known.map(|place| place.seam(after));
+    match seam.filter(|seam| (equal.start..=equal.end).contains(seam)) {
+        Some(seam) => Bearing::Here(seam),
+        None => Bearing::Among(equal.start),
     }
 }

@@ -138,6 +138,8 @@ pub(super) struct Mark {
     pub(super) spot: Spot,
     /// It and the two rows before it.
     pub(super) anchors: Anchors,
+    /// The fingerprint of the row behind it, where that was in hand; else 0.
+    pub(super) behind: u32,
     /// What the list is ordered by, where the gateway can compare it as the list does.
     pub(super) key: Option<SortKey>,
 }

@@ -4,7 +4,7 @@
 //! grows is the business of `index` and `walk`.
 
 use super::key::Comparison;
-use super::place::{Anchors, BEGINNING, Gap, Mark, Spot, Trail, Way, fingerprint};
+use super::place::{Anchors, BEGINNING, Gap, Mark, NAMELESS, Spot, Trail, Way, fingerprint};
 use crate::source::{CustomerRef, Position, Row, SourceError};
 use foldhash::fast::RandomState;
 use std::borrow::Borrow;
@@ -34,6 +34,11 @@ impl Raw {
             spot,
             repeated: false,
         }
+    }
+
+    /// Its id's fingerprint; 0 where it has none.
+    fn name(&self) -> u32 {
+        if self.print > NAMELESS { self.print } else { 0 }
     }
 }
 
@@ -150,6 +155,8 @@ impl Strip {
             raw.repeated = !self.ids.insert(ById(Arc::clone(customer)));
             *(if raw.repeated { &mut old } else { &mut new }) += 1;
         }
+        // A row that stands twice on one page stands in another's place.
+        self.changed |= old > 0 && holds_twice(&rows);
         (rows, new > 0 || old == 0)
     }
 
@@ -177,6 +184,7 @@ impl Strip {
         Some(Mark {
             spot: raw.spot.clone(),
             anchors: self.anchors(index),
+            behind: self.rows.get(index + 1).map_or(0, Raw::name),
             key: order.and_then(|order| order.key(&raw.row)),
         })
     }
@@ -204,6 +212,17 @@ impl Strip {
             Way::Backward => self.mark(0, order).map(Gap::Before),
         }
     }
+}
+
+/// Whether a row that stood elsewhere already stands among these once more.
+fn holds_twice(rows: &[Raw]) -> bool {
+    let new: HashSet<u32> = rows
+        .iter()
+        .filter(|raw| !raw.repeated && raw.print > NAMELESS)
+        .map(|raw| raw.print)
+        .collect();
+    rows.iter()
+        .any(|raw| raw.repeated && new.contains(&raw.print))
 }
 
 /// What a list does with one raw row.

@@ -10,7 +10,7 @@ use super::pages::{malformed, too_deep};
 use super::place::{Gap, Mark, NAMELESS, Spot, Trail, Way};
 use super::strip::{Raw, Strip};
 use super::{back, circle};
-use crate::source::{Page, Paging, Position, Row, SourceError, SourceErrorKind};
+use crate::source::{Page, Paging, Position, Row, SourceError, SourceErrorKind, TotalKind};
 
 /// Opens a strip at a gap. Where the source, or this process, no longer knows the way there, the list is read again from
 /// its start, as far as it may be.
@@ -165,7 +165,6 @@ pub(super) async fn forward(
     let page = list.reader.page(&list.plan, &at, size).await?;
     strip.pages += 1;
     let next = onward(list, strip, &page, (&at, size), trail).await?;
-    count_empty(list, strip, page.rows.is_empty() && next.is_some())?;
     if next.is_none() && breaks_off(list, &page, size) {
         return Err(malformed(
             "the source says that rows follow, and no way to them",
@@ -198,7 +197,9 @@ pub(super) async fn forward(
         );
     }
     strip.next = next;
-    add(strip, rows)
+    let had = !strip.rows.is_empty();
+    add(list, strip, rows)?;
+    ends_early(list, strip, had)
 }
 
 /// Where a page leads that was asked for at a place and with a size: to none that was read before.
@@ -219,16 +220,36 @@ async fn onward(
     Ok(Some(next))
 }
 
-fn add(strip: &mut Strip, rows: Vec<Raw>) -> Result<(), SourceError> {
-    let count = rows.len();
+/// Adds the rows of a page. One that holds nothing but rows which are in hand, as a list in the order of change may end with, is as
+/// good as empty.
+fn add(list: &List<'_>, strip: &mut Strip, rows: Vec<Raw>) -> Result<(), SourceError> {
+    let (count, leads_on) = (rows.len(), strip.next.is_some());
     strip.reach += count as u64;
-    if !strip.append(rows) {
-        return Err(malformed("the source answers the same rows again"));
+    let known = !strip.append(rows);
+    count_empty(list, strip, (known || count == 0) && leads_on).map_err(|error| match known {
+        true => malformed("the source answers the same rows again"),
+        false => error,
+    })
+}
+
+/// Whether a list that was read from its start ends before its own total: then what leads on was not found. Where it was read in
+/// several pages, rows may have come meanwhile.
+fn ends_early(list: &List<'_>, strip: &mut Strip, had: bool) -> Result<(), SourceError> {
+    let read = strip.rows.len() as u64;
+    let left = strip.total.is_some_and(|total| total > read);
+    let reaches = list.plan.depth.is_none_or(|depth| read < depth);
+    let counted = strip.at_start && strip.at_end && list.plan.total == TotalKind::Exact;
+    if !(left && counted && reaches) {
+        return Ok(());
     }
+    if !had {
+        return Err(malformed("the source's list ends before its own total"));
+    }
+    strip.changed = true;
     Ok(())
 }
 
-/// Counts empty pages in a row.
+/// Counts pages in a row that are empty, or as good as that.
 pub(super) fn count_empty(
     list: &List<'_>,
     strip: &mut Strip,

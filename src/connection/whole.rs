@@ -2,7 +2,7 @@
 //!
 //! The collation is that of [`OrderKey`]; equal rows of a source stand in the order of their ids.
 
-use super::drift::{Located, locate};
+use super::drift::{Proof, Traces, locate};
 use super::gathered::Reading;
 use super::key::SortKey;
 use super::list::{Halt, List};
@@ -133,6 +133,7 @@ fn mark(prints: &[u32], index: usize, key: Option<SortKey>) -> Mark {
     Mark {
         spot: Spot::numbered(index as u64),
         anchors: [print(0), print(1), print(2)],
+        behind: prints.get(index + 1).copied().unwrap_or_default(),
         key,
     }
 }
@@ -157,9 +158,8 @@ fn seam(rows: &[(Ranked, Found)], gap: &Gap, order: Order) -> (usize, bool) {
     // Its key was too long to carry.
     let prints: Vec<u32> = rows.iter().map(|(_, found)| found.mark.print()).collect();
     let expected = usize::try_from(mark.spot.ordinal).unwrap_or(usize::MAX);
-    match locate(&prints, expected, mark.anchors, true) {
-        Some(Located::At(index)) => (index + usize::from(after), false),
-        Some(Located::Gone(index)) => (index, false),
+    match locate(&prints, expected, Traces::of(mark), true) {
+        Some(place) => (place.seam(after), place.proof == Proof::Doubtful),
         None => (expected.min(rows.len()), true),
     }
 }

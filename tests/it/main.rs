@@ -20,6 +20,7 @@ mod cli;
 mod clients;
 mod conformance;
 mod dependencies;
+mod doubts;
 mod ends;
 mod engine;
 mod faults;

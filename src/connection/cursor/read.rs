@@ -84,7 +84,7 @@ impl Input<'_> {
         match tag {
             0 => return Some(Gap::Start),
             1 => return Some(Gap::End),
-            2..64 if tag & 2 != 0 => {}
+            2..128 if tag & 2 != 0 => {}
             _ => return None,
         }
         let (page, lost) = match self.position()? {
@@ -113,6 +113,11 @@ impl Input<'_> {
         for anchor in &mut anchors {
             *anchor = u32::from_le_bytes(self.array()?);
         }
+        let behind = if tag & 64 != 0 {
+            u32::from_le_bytes(self.array()?)
+        } else {
+            0
+        };
         let key = if tag & 16 != 0 {
             Some(self.key()?)
         } else {
@@ -133,7 +138,12 @@ impl Input<'_> {
             reversed: tag & 4 != 0,
             lost,
         };
-        let mark = Mark { spot, anchors, key };
+        let mark = Mark {
+            spot,
+            anchors,
+            behind,
+            key,
+        };
         Some(if tag & 1 == 0 {
             Gap::Before(mark)
         } else {

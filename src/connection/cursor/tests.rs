@@ -51,7 +51,7 @@ fn gap() -> impl Strategy<Value = Gap> {
         any::<u64>(),
         proptest::option::of(position()),
         any::<(u32, u32, u32, [bool; 2])>(),
-        any::<[u32; 3]>(),
+        any::<([u32; 3], u32)>(),
         proptest::option::of(key()),
     )
         .prop_map(
@@ -61,7 +61,7 @@ fn gap() -> impl Strategy<Value = Gap> {
                 ordinal,
                 next,
                 (hops, kept, size, [reversed, backward]),
-                anchors,
+                (anchors, behind),
                 key,
             )| Mark {
                 spot: Spot {
@@ -79,6 +79,7 @@ fn gap() -> impl Strategy<Value = Gap> {
                     lost: false,
                 },
                 anchors,
+                behind,
                 key,
             },
         );
@@ -172,6 +173,7 @@ fn the_cursor_of_a_numbered_row_is_short_and_one_that_is_too_long_is_refused() {
             Gap::After(Mark {
                 spot,
                 anchors: [1, 2, 3],
+                behind: 4,
                 key: None,
             }),
         )],
@@ -190,6 +192,7 @@ fn named(name: &str) -> Cursor {
     let mark = Mark {
         spot: Spot::numbered(7),
         anchors: [1, 2, 3],
+        behind: 4,
         key: SortKey::new(value, Some("id-77".into())),
     };
     Cursor {
@@ -232,6 +235,7 @@ fn a_position_too_long_for_a_cursor_is_remembered_or_known_to_be_lost() {
     let mark = Mark {
         spot,
         anchors: [1, 2, 3],
+        behind: 4,
         key: None,
     };
     let cursor = Cursor {

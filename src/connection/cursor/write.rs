@@ -104,7 +104,8 @@ fn put_gap(output: &mut Output<'_>, gap: &Gap) {
         tag | u8::from(spot.reversed) << 2
             | u8::from(spot.next.is_some()) << 3
             | u8::from(mark.key.is_some()) << 4
-            | u8::from(spot.lost) << 5,
+            | u8::from(spot.lost) << 5
+            | u8::from(mark.behind != 0) << 6,
     );
     put_position(output, &spot.page);
     let out = &mut output.bytes;
@@ -124,6 +125,9 @@ fn put_gap(output: &mut Output<'_>, gap: &Gap) {
     let out = &mut output.bytes;
     for anchor in mark.anchors {
         out.extend_from_slice(&anchor.to_le_bytes());
+    }
+    if mark.behind != 0 {
+        out.extend_from_slice(&mark.behind.to_le_bytes());
     }
     if let Some(key) = &mark.key {
         put_key(out, key);

@@ -1,0 +1,305 @@
+//! Answers that look right one by one: what contradicts them is another answer, a row on the same page, or their own total.
+
+use super::lies::{before, behind, number, walk};
+use super::odd_data::direct::Asked;
+use super::support::crm::{Crm, Play, Seen, file, source};
+use super::support::gateway::{codes, parameters};
+use crmql::source::{SourceEntry, Sources};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const WRONG: &str = "SOURCE_INVALID_RESPONSE";
+
+/// A gateway before a CRM whose adapter file has this list.
+fn over(crm: &Crm, list: &str) -> Asked {
+    let text = format!(
+        "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\n{list}\n[fields]\nid = {{ r = \"/id\" }}\ncreatedAt = {{ r = \"/made\" }}\n"
+    );
+    let entry = SourceEntry {
+        key: "crm".into(),
+        name: "CRM".into(),
+        adapter: "acme".into(),
+        rank: 0,
+        source: Arc::new(source(crm, &file("", &text))),
+    };
+    Asked::new(Sources::new(vec![Arc::new(entry)]))
+}
+
+fn source_ids(list: &Value) -> Vec<String> {
+    let nodes = list["nodes"].as_array().cloned().unwrap_or_default();
+    nodes
+        .iter()
+        .map(|node| node["sourceId"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// A row that stands twice on one page has taken another's place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_with_one_row_twice_is_not_counted() {
+    for (name, size) in [("gtateth", 50), ("spirii", 50), ("spirii", 7)] {
+        let crm = Crm::answering(|seen, _| {
+            let asked = parameters(&seen.target);
+            let size = number(&asked, "limit").unwrap();
+            let begin = match number(&asked, "page") {
+                Some(page) => (page - 1) * size,
+                None => number(&asked, "offset").unwrap_or(0),
+            };
+            let mut ids: Vec<usize> = (1..38).skip(begin).take(size).collect();
+            if let [first, _, .., last] = ids.as_mut_slice() {
+                *last = *first;
+            }
+            let rows: Vec<Value> = ids
+                .iter()
+                .map(|id| json!({ "_id": format!("{id}"), "id": id, "name": "N" }))
+                .collect();
+            let told = json!({ "total": 37, "page": begin / size + 1, "limit": size, "totalPages": 37usize.div_ceil(size) });
+            Play::Json(200, json!({ "success": true, "data": rows, "pagination": told, "count": 37, "limit": size, "offset": begin }))
+        })
+        .await;
+        let query =
+            format!("{{ list: customers(first: {size}) {{ totalCount nodes {{ sourceId }} }} }}");
+        let answer = before(&crm, name).ask(&query).await;
+        let said =
+            answer["extensions"]["paging"]["drift"] == "unresolved" || codes(&answer) == [WRONG];
+        assert!(said, "{name} {size}: {answer}");
+        assert_eq!(answer["data"]["list"]["totalCount"], Value::Null);
+    }
+}
+
+/// Ids that are text: where every collation agrees, an order by them is held to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_by_ids_of_text_that_the_crm_ignores_is_an_error() {
+    let list = "page = { kind = \"none\" }\n[list.sort]\nstyle = \"suffix\"\nto = \"query:sort\"\nasc = \"\"\ndesc = \"-\"\nby = { id = \"id\" }\nunique = \"id\"\n";
+    for (ids, wrong) in [
+        (vec!["100000000000000001", "100000000000000002"], true),
+        (vec!["100000000000000002", "100000000000000001"], false),
+        (vec!["aa", "ab", "b", "ca"], true),
+        // A CRM that compares without regard to case, and one that compares numbers.
+        (vec!["Zb", "a", "C", "B"], false),
+        (vec!["1000", "200", "30", "4"], false),
+    ] {
+        let rows: Vec<Value> = ids.iter().map(|id| json!({ "id": id })).collect();
+        let crm = Crm::json(json!({ "data": rows })).await;
+        let query =
+            "{ list: customers(orderBy: { field: ID, direction: DESC }) { nodes { sourceId } } }";
+        let answer = over(&crm, list).ask(query).await;
+        let expected: &[&str] = if wrong { &[WRONG] } else { &[] };
+        assert_eq!(codes(&answer), expected, "{ids:?}: {answer}");
+    }
+}
+
+/// A list in the order of change: a customer that is changed while it is read comes once more, at its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_whose_last_page_holds_only_known_rows_ends() {
+    let style = "kind = \"token\", send = \"query:after\", next = \"/next\"";
+    for window in ["first: 20", "last: 2", "first: 20, orderBy: { field: ID }"] {
+        let crm = Crm::answering(|seen, _| {
+            let asked = parameters(&seen.target);
+            let (ids, next) = match number(&asked, "after").unwrap_or(0) {
+                0 => (1..4, Some(3)),
+                3 => (4..7, Some(6)),
+                _ => (1..2, None),
+            };
+            let rows: Vec<Value> = ids.map(|id| json!({ "id": format!("{id}") })).collect();
+            Play::Json(200, json!({ "data": rows, "next": next }))
+        })
+        .await;
+        let query = format!("{{ list: customers({window}) {{ nodes {{ sourceId }} }} }}");
+        let answer = behind(&crm, style, "").ask(&query).await;
+        assert!(codes(&answer).is_empty(), "{window}: {answer}");
+        let ids = source_ids(&answer["data"]["list"]);
+        let expected: &[&str] = match window {
+            "last: 2" => &["5", "6"],
+            _ => &["1", "2", "3", "4", "5", "6"],
+        };
+        assert_eq!(ids, expected, "{window}");
+    }
+    // Ever new tokens that lead to nothing new: a bounded number of calls.
+    let crm = Crm::answering(|_, before| {
+        Play::Json(
+            200,
+            json!({ "data": [{ "id": "1" }], "next": format!("{before}") }),
+        )
+    })
+    .await;
+    let (_, _, error) = walk(&behind(&crm, style, ""), "", 5).await;
+    assert_eq!(error.as_deref(), Some(WRONG));
+    assert!(crm.seen().len() <= 60);
+}
+
+/// A `next` that stands elsewhere than the adapter says: the list has more rows than its walk comes to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_that_ends_before_its_own_total_is_an_error() {
+    let style = "kind = \"token\", send = \"query:after\", next = \"/nextx\", total = \"/total\"";
+    for window in [
+        "first: 7",
+        "first: 20",
+        "last: 3",
+        "first: 7, orderBy: { field: ID }",
+    ] {
+        let rows: Vec<Value> = (0..20).map(|id| json!({ "id": format!("{id}") })).collect();
+        let crm = Crm::json(json!({ "data": rows, "next": "19", "total": 37 })).await;
+        let query =
+            format!("{{ list: customers({window}) {{ totalCount nodes {{ sourceId }} }} }}");
+        let answer = behind(&crm, style, "").ask(&query).await;
+        assert_eq!(codes(&answer), [WRONG], "{window}: {answer}");
+    }
+}
+
+/// The number of the page does not arrive: rows that all stand before the cursor's are no end of the list.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_is_the_first_again_is_no_end() {
+    let crm = Crm::answering(|seen, _| {
+        let size = number(&parameters(&seen.target), "n").unwrap();
+        let row = |id: usize| json!({ "id": format!("{id}"), "made": format!("2024-01-01T00:{id:02}:00Z") });
+        let rows: Vec<Value> = (0..32).take(size).map(row).collect();
+        Play::Json(200, json!({ "data": rows, "total": 32 }))
+    })
+    .await;
+    let list = "page = { kind = \"page\", page = \"query:px\", size = \"query:n\", max = 200, total = \"/total\" }\n[list.sort]\nstyle = \"suffix\"\nto = \"query:sort\"\nasc = \"\"\ndesc = \"-\"\nby = { createdAt = \"made\" }\ndefault = { field = \"createdAt\", direction = \"asc\" }\n";
+    for size in [5, 6, 7, 8, 9] {
+        let (ids, _, error) = walk(&over(&crm, list), "", size).await;
+        assert!(
+            ids.len() == 32 || error.as_deref() == Some(WRONG),
+            "{size}: {} {error:?}",
+            ids.len()
+        );
+    }
+}
+
+/// The size of the page does not arrive: a page behind the first of that size is empty, though rows stood there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_is_empty_because_all_are_larger_is_no_end() {
+    let crm = Crm::answering(|seen, _| {
+        let page = number(&parameters(&seen.target), "p").unwrap();
+        let rows = (0..32).skip((page - 1) * 200).take(200);
+        let rows: Vec<Value> = rows.map(|id| json!({ "id": format!("{id}") })).collect();
+        Play::Json(200, json!({ "data": rows, "more": false }))
+    })
+    .await;
+    let list = "page = { kind = \"page\", page = \"query:p\", size = \"query:nx\", max = 200, more = \"/more\" }\n";
+    for size in [5, 6, 7, 8, 9] {
+        let (ids, _, error) = walk(&over(&crm, list), "", size).await;
+        assert!(
+            ids.len() == 32 || error.as_deref() == Some(WRONG),
+            "{size}: {} {error:?}",
+            ids.len()
+        );
+    }
+}
+
+/// Which of several values a server heeds that come in one parameter, given several times.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Keeps {
+    All,
+    First,
+    Last,
+}
+
+fn values(seen: &Seen, name: &str, keeps: Keeps) -> Vec<String> {
+    let query = seen.target.split_once('?').map_or("", |(_, query)| query);
+    let all: Vec<String> = url::form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+        .collect();
+    match keeps {
+        Keeps::All => all,
+        Keeps::First => all.into_iter().take(1).collect(),
+        Keeps::Last => all.into_iter().next_back().into_iter().collect(),
+    }
+}
+
+/// Customers 1 to 6: the fourth is private, the others are businesses; 5 and 6 come and go.
+async fn keeping(keeps: Keeps, gone: &Arc<AtomicBool>) -> Crm {
+    let gone = Arc::clone(gone);
+    Crm::answering(move |seen, _| {
+        let asked = parameters(&seen.target);
+        let (ids, types) = (
+            values(seen, "customerIds", keeps),
+            values(seen, "types", keeps),
+        );
+        let last = if gone.load(Ordering::Relaxed) { 4 } else { 6 };
+        let kind = |id: usize| if id == 4 { "Private" } else { "Business" };
+        let rows: Vec<Value> = (1..=last)
+            .filter(|id| ids.is_empty() || ids.contains(&id.to_string()))
+            .filter(|id| types.is_empty() || types.iter().any(|word| word == kind(*id)))
+            .map(|id| json!({ "id": id, "name": "N" }))
+            .collect();
+        let (size, begin) = (
+            number(&asked, "limit").unwrap(),
+            number(&asked, "offset").unwrap_or(0),
+        );
+        let page: Vec<&Value> = rows.iter().skip(begin).take(size).collect();
+        Play::Json(
+            200,
+            json!({ "data": page, "count": rows.len(), "limit": size, "offset": begin }),
+        )
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_filter_of_several_values_of_which_the_crm_heeds_one_is_an_error() {
+    for keeps in [Keeps::All, Keeps::First, Keeps::Last] {
+        for (wanted, found) in [
+            ("1 2", "1 2"),
+            ("1 2 5", "1 2"),
+            ("5 1 2", "1 2"),
+            ("5 1 6", "1"),
+            ("5 6", ""),
+        ] {
+            let gone = Arc::new(AtomicBool::new(false));
+            let crm = keeping(keeps, &gone).await;
+            let gateway = before(&crm, "spirii");
+            let all = gateway
+                .ask("{ customers(first: 6) { nodes { id } } }")
+                .await;
+            let nodes = &all["data"]["customers"]["nodes"];
+            let id = |number: &str| nodes[number.parse::<usize>().unwrap() - 1]["id"].clone();
+            let ids: Vec<Value> = wanted.split(' ').map(id).collect();
+            gone.store(true, Ordering::Relaxed);
+            let query = format!(
+                "{{ list: customers(filter: {{ ids: {} }}) {{ totalCount nodes {{ sourceId }} }} }}",
+                json!(ids)
+            );
+            let answer = gateway.ask(&query).await;
+            let told = source_ids(&answer["data"]["list"]).join(" ");
+            // Of two values that have no rows the answer is right, whichever is heeded.
+            if keeps == Keeps::All || found.is_empty() {
+                assert!(codes(&answer).is_empty(), "{wanted}: {answer}");
+                assert_eq!(told, found, "{wanted}");
+            } else {
+                assert_eq!(codes(&answer), [WRONG], "{keeps:?} {wanted}: {answer}");
+            }
+            assert!(crm.seen().len() <= 8);
+        }
+        for words in [
+            "PRIVATE, BUSINESS",
+            "BUSINESS, PRIVATE",
+            "OPERATOR, PRIVATE, OPERATOR_SUBSIDIARY",
+        ] {
+            let gone = Arc::new(AtomicBool::new(true));
+            let crm = keeping(keeps, &gone).await;
+            let query = format!(
+                "{{ list: customers(filter: {{ type: [{words}] }}) {{ nodes {{ sourceId }} }} }}"
+            );
+            let answer = before(&crm, "spirii").ask(&query).await;
+            let expected: &[&str] = if keeps == Keeps::All { &[] } else { &[WRONG] };
+            assert_eq!(codes(&answer), expected, "{keeps:?} {words}: {answer}");
+        }
+    }
+}
+
+/// Once several values were seen to be heeded, nothing more is asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crm_that_heeds_several_values_is_asked_for_a_proof_once() {
+    let crm = keeping(Keeps::All, &Arc::new(AtomicBool::new(true))).await;
+    let gateway = before(&crm, "spirii");
+    let query = "{ customers(filter: { type: [PRIVATE, BUSINESS] }) { nodes { sourceId } } }";
+    gateway.ask(query).await;
+    let proven = crm.seen().len();
+    assert!(proven <= 2, "{proven}");
+    gateway.ask(query).await;
+    assert_eq!(crm.seen().len(), proven + 1);
+}
