@@ -213,14 +213,8 @@ impl Found {
                     false => Located::gone(end, Proof::Unsought),
                 })
             }
-            (None, None, Some(behind)) => {
-                let proof = match far(behind) {
-                    true => Proof::Doubtful,
-                    false => Proof::Unsought,
-                };
-                Some(Located::gone(behind, proof))
-            }
-            (None, None, None) => self.first.then(|| Located::gone(0, Proof::Unsought)),
+            // The row may stand before those in hand.
+            (None, None, _) => self.first.then(|| Located::gone(0, Proof::Unsought)),
         }
     }
 
