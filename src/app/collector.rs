@@ -86,8 +86,9 @@ fn deliver(url: &Url, headers: HeaderMap) -> anyhow::Result<Deliver> {
 /// How many spans an answer says were rejected, as a number or, as 64 bits are written in JSON, a text.
 fn rejected(answer: &[u8]) -> u64 {
     let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-    match &answer["partialSuccess"]["rejectedSpans"] {
-        Value::String(text) => text.parse().unwrap_or_default(),
-        number => number.as_u64().unwrap_or_default(),
+    match answer.pointer("/partialSuccess/rejectedSpans") {
+        Some(Value::String(text)) => text.parse().unwrap_or_default(),
+        Some(number) => number.as_u64().unwrap_or_default(),
+        None => 0,
     }
 }

@@ -232,7 +232,7 @@ async fn rest(mut in_work: watch::Receiver<usize>, long: Duration) {
 async fn unless_asked(has_asked: &AtomicBool, long: Duration) {
     sleep(long).await;
     if has_asked.load(Ordering::Relaxed) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
