@@ -87,56 +87,16 @@ impl Input<'_> {
             2..128 if tag & 2 != 0 => {}
             _ => return None,
         }
-        let (page, lost) = match self.position()? {
-            Carried::Known(page) => (page, tag & 32 != 0),
-            Carried::Lost => (Position::Start, true),
-        };
-        let index = self.small()?;
-        let ordinal = self.number()?;
-        let size = self.small()?;
-        let followed = self.number()?;
-        let hops = u32::try_from(followed >> 1).ok()?;
-        let kept = if hops > 0 {
-            u32::from_le_bytes(self.array()?)
-        } else {
-            0
-        };
-        let next = if tag & 8 != 0 {
-            match self.position()? {
-                Carried::Known(next) => Some(next),
-                Carried::Lost => None,
-            }
-        } else {
-            None
-        };
+        let spot = self.spot(tag)?;
         let mut anchors = [0; 3];
         for anchor in &mut anchors {
-            *anchor = u32::from_le_bytes(self.array()?);
+            *anchor = self.print()?;
         }
-        let behind = if tag & 64 != 0 {
-            u32::from_le_bytes(self.array()?)
-        } else {
-            0
-        };
+        let behind = if tag & 64 != 0 { self.print()? } else { 0 };
         let key = if tag & 16 != 0 {
             Some(self.key()?)
         } else {
             None
-        };
-        let trail = Trail {
-            hops,
-            kept,
-            backward: followed & 1 != 0,
-        };
-        let spot = Spot {
-            page,
-            index,
-            ordinal,
-            next,
-            trail,
-            size,
-            reversed: tag & 4 != 0,
-            lost,
         };
         let mark = Mark {
             spot,
@@ -149,6 +109,48 @@ impl Input<'_> {
         } else {
             Gap::After(mark)
         })
+    }
+
+    /// Where a row stood; the bits of the tag say what is told of it.
+    fn spot(&mut self, tag: u8) -> Option<Spot> {
+        let (page, lost) = match self.position()? {
+            Carried::Known(page) => (page, tag & 32 != 0),
+            Carried::Lost => (Position::Start, true),
+        };
+        let index = self.small()?;
+        let ordinal = self.number()?;
+        let size = self.small()?;
+        let followed = self.number()?;
+        let hops = u32::try_from(followed >> 1).ok()?;
+        let kept = if hops > 0 { self.print()? } else { 0 };
+        let next = if tag & 8 != 0 {
+            match self.position()? {
+                Carried::Known(next) => Some(next),
+                Carried::Lost => None,
+            }
+        } else {
+            None
+        };
+        let trail = Trail {
+            hops,
+            kept,
+            backward: followed & 1 != 0,
+        };
+        Some(Spot {
+            page,
+            index,
+            ordinal,
+            next,
+            trail,
+            size,
+            reversed: tag & 4 != 0,
+            lost,
+        })
+    }
+
+    /// A fingerprint.
+    fn print(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.array()?))
     }
 
     fn gaps(&mut self) -> Option<Gaps> {

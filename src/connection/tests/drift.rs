@@ -307,10 +307,13 @@ fn rows_that_went_pull_no_others_out_of_a_list_by_row_numbers() {
     }
 }
 
+/// What happens to rows: from where, to where; nowhere where they are deleted.
+type Moves = &'static [(usize, Option<usize>)];
+
 /// Rows that are changed go to one end of a list in the order of change, the cursor's among them: no other is taken along.
 #[test]
 fn rows_that_moved_around_a_reader_take_no_others_along() {
-    let stories: [(&str, &[(usize, Option<usize>)]); 8] = [
+    let stories: [(&str, Moves); 8] = [
         ("the row goes to the end", &[(5, Some(29))]),
         ("to the beginning", &[(5, Some(0))]),
         (
