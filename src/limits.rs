@@ -55,8 +55,8 @@ limits! {
     head_bytes: usize = 32_768, 8_192 ..= 1_048_576;
     /// Connections open at the same time; more are closed at once. Enforced by `http`.
     connections: usize = 10_000, 1 ..= 1_000_000;
-    /// Bytes of request bodies that are on their way in at the same time, over all connections; what would be more is refused
-    /// with 503. At least `body_bytes`, whatever stands here. Enforced by `http`.
+    /// Bytes of request bodies that are on their way in at the same time, over all connections, the first 16 KiB of each left
+    /// out; what would be more is refused with 503. At least `body_bytes`, whatever stands here. Enforced by `http`.
     receiving_bytes: usize = 67_108_864, 1_024 ..= 1_099_511_627_776;
     /// Requests in work at the same time; more are refused with 503. Enforced by `http`.
     requests: usize = 1_024, 1 ..= 100_000;
@@ -87,8 +87,8 @@ limits! {
     /// Fields an answer may have at its largest: each counts as often as the lists around it may have rows. Enforced by
     /// `graphql`.
     cost: u64 = 50_000, 100 ..= 10_000_000;
-    /// What the arguments of an operation take with every fragment spread out and every variable put where it stands, in bytes:
-    /// each value counts its text and 64 more. Enforced by `graphql`.
+    /// What the literals of an operation's arguments take with every fragment spread out, and what its variables take wherever
+    /// they stand, each in bytes: each value counts its text and 64 more. Enforced by `graphql`.
     argument_bytes: usize = 8_388_608, 65_536 ..= 1_073_741_824;
     /// What the values in an answer may take, in bytes; fields beyond it are errors, and an answer that is twice as large with the
     /// names in it has no data. Enforced by `graphql`.

@@ -26,9 +26,9 @@ use url::Url;
 /// Calls that waited for a rate limit go on within this time, not all at the same moment.
 const SPREAD: Duration = Duration::from_millis(200);
 
-/// The most bytes of an answer with a good status that are looked through for a refusal; records are longer, and are judged
-/// while they are read.
-const SHORT: usize = 4096;
+/// The most bytes of an answer with a good status that are looked through for a refusal; most records are longer, and are
+/// judged while they are read.
+const SHORT: usize = 1024;
 
 /// A request that is sent until it has an answer of use, or none is to be had.
 struct Sending<'a> {
@@ -96,7 +96,11 @@ impl Adapter {
     async fn signed(&self, sending: &Sending<'_>) -> Tried {
         let answer = self.once(sending).await?;
         let refused = answer.refused.as_ref().map(|error| error.kind);
-        if refused != Some(SourceErrorKind::Credentials) || !self.auth.refused(answer.used) {
+        if refused != Some(SourceErrorKind::Credentials) {
+            self.auth.served(answer.used);
+            return Ok(answer);
+        }
+        if !self.auth.refused(answer.used) {
             return Ok(answer);
         }
         self.once(sending).await

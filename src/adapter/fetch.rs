@@ -84,6 +84,14 @@ impl Adapter {
         !reserved && !leads_on && (!counts || plain_number)
     }
 
+    /// One customer, in whatever way this CRM shows any.
+    pub(super) async fn shown(&self, call: &Call, id: &LocalId) -> Fetched {
+        let mut found = Box::pin(self.fetch_all(call, std::slice::from_ref(id))).await;
+        found
+            .pop()
+            .unwrap_or_else(|| Err(SourceError::broken_off()))
+    }
+
     pub(super) async fn fetch_one(&self, call: &Call, id: &LocalId) -> Fetched {
         if !self.id_is_possible(id) {
             return Err(impossible_id());

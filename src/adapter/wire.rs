@@ -224,7 +224,11 @@ pub fn write_date(day: civil::Date, format: &WireFormat) -> Value {
         WireFormat::Date => Value::String(day.to_string()),
         other => match other.zone().to_timestamp(day.at(0, 0, 0, 0)) {
             Ok(time) => write_time(time, other),
-            Err(_) => Value::String(day.to_string()),
+            // The last day there is has no moment in some zones.
+            Err(_) => match other {
+                WireFormat::Pattern(pattern, _) => day.strftime(pattern).to_string().into(),
+                _ => Value::String(day.to_string()),
+            },
         },
     }
 }

@@ -65,7 +65,7 @@ fn key() -> anyhow::Result<Exit> {
 const STACK: usize = 8 * 1024 * 1024;
 
 /// What was begun beside a command and cannot be broken off gets so long to end: files that are being written do in less.
-const LAST: Duration = Duration::from_millis(200);
+const LAST: Duration = Duration::from_secs(2);
 
 /// Runs a command to its end, and waits for nothing else: looking up the name of a host may take far longer than anybody here
 /// waited for it.

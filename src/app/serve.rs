@@ -31,7 +31,7 @@ const TOTAL: Duration = Duration::from_secs(20);
 pub fn serve(file: &Path) -> anyhow::Result<Exit> {
     super::block_on(async {
         // Before anything that takes its time: a signal that comes meanwhile is heeded afterwards.
-        let signals = Signals::new().context("signals")?;
+        let mut signals = Signals::new().context("signals")?;
         let mut changes = Changes::new().context("signals")?;
         let (problems, began) = (Problems::new(), SystemTime::now());
         let readiness = Readiness::new();
@@ -48,7 +48,13 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
         let address = listener.local_addr()?;
         let limits = serving.config.limits.clone();
         let sources = serving.config.sources.len();
-        serving.lasting.writes.open().await;
+        tokio::select! {
+            () = serving.lasting.writes.open() => {}
+            signal = signals.next() => {
+                tracing::info!(signal, "stopped before it served");
+                return Ok(Exit::Fine);
+            }
+        }
         tracing::info!(%address, sources, "listening");
         if let Some(sending) = serving.sending.take() {
             tokio::spawn(sending);

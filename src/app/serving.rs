@@ -288,7 +288,7 @@ fn refuse_to_open(config: &Config, file: &Path, problems: &Problems) {
         return;
     }
     let message = format!(
-        "there is no [auth] any more, and until a restart the gateway listens on {}, which others can reach; write          [auth], or restart the gateway",
+        "there is no [auth] any more, and until a restart the gateway listens on {}, which others can reach; write [auth], or restart the gateway",
         config.server.listen
     );
     problems.note(&Place::file(&file.display().to_string()), message);

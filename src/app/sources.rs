@@ -311,7 +311,6 @@ pub fn settings(source: &SourceConfig, limits: &Limits) -> Settings {
     }
 }
 
-/// Where a source's rotated refresh token is kept. Without a state folder it lives as long as the process.
 /// The keys of the sources whose refresh tokens change when they are used.
 pub fn renewed(config: &Config) -> BTreeSet<Box<str>> {
     let is_renewed = |source: &&SourceConfig| {
@@ -328,6 +327,7 @@ fn refresh_token<'s>(source: &'s SourceConfig, manifest: &Manifest) -> Option<&'
     names.find_map(|name| source.vars.get(name))
 }
 
+/// Where a source's rotated refresh token is kept. Without a state folder it lives as long as the process.
 fn tokens(config: &Config, source: &SourceConfig, manifest: &Manifest, kept: Tokens) -> TokenStore {
     let given = refresh_token(source, manifest);
     let Some(given) = given.filter(|_| kept == Tokens::Kept) else {

@@ -43,11 +43,16 @@ pub fn owns_state(config: &Config) -> bool {
 fn is_own(folder: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     // Nothing else tells who somebody is: a file of their own.
-    let probe = folder.join(format!("check.{}", std::process::id()));
+    let probe = beside(&folder.join("check"))?;
     write_private(&probe, &[])?;
     let own = fs::metadata(&probe).map(|about| about.uid());
     fs::remove_file(&probe)?;
-    Ok(own? == fs::metadata(folder)?.uid())
+    let own = own?;
+    // A folder that a group shares may belong to another; what its gateway wrote there does not.
+    let mut files = fs::read_dir(folder)?
+        .flatten()
+        .filter_map(|file| file.metadata().ok());
+    Ok(own == fs::metadata(folder)?.uid() || files.any(|file| file.is_file() && file.uid() == own))
 }
 
 #[cfg(not(unix))]

@@ -175,7 +175,9 @@ async fn remembered(
             if earlier.rows.is_empty() {
                 return Ok(true);
             }
-            prepend(strip, earlier.rows)?;
+            // Rows that moved meanwhile are in hand already.
+            strip.prepend(earlier.rows);
+            strip.changed |= earlier.changed;
             return Ok(true);
         }
     }
@@ -248,6 +250,8 @@ pub(super) async fn rejoin(list: &List<'_>, strip: &mut Strip) -> Result<bool, H
         return Ok(false);
     };
     let rows = whole.rows.split_off(whole.seam);
+    strip.drifted |= whole.drifted;
+    strip.changed |= whole.changed;
     strip.at_end = whole.at_end;
     strip.more = whole.more;
     strip.next = whole.next;

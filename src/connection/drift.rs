@@ -236,10 +236,7 @@ impl Found {
             self.behind.map(|end| gone(end, end.saturating_sub(1))),
             row,
         ];
-        let nearest = places
-            .into_iter()
-            .flatten()
-            .min_by_key(|(far, place)| (*far, place.index));
+        let nearest = places.into_iter().flatten().min_by_key(|(far, _)| *far);
         nearest.map(|(_, place)| Located {
             proof: Proof::Doubtful,
             ..place

@@ -76,7 +76,8 @@ pub(super) async fn extend(list: &List<'_>, strip: &mut Strip, ask: Ask) -> Resu
         }
     };
     let grown = strip.rows.len() > had;
-    if !(ended || new && grown || strip.refused.is_some()) {
+    let refused = ask.way == Way::Forward && strip.refused.is_some();
+    if !(ended || new && grown || refused) {
         let error = malformed("the source answers the same rows again");
         return Err(Halt::Contradiction(error));
     }
@@ -263,6 +264,9 @@ async fn from_end(list: &List<'_>, rows: u64) -> Result<Strip, Halt> {
         let Some(total) = strip.total else {
             return to_end(list).await;
         };
+        if list.plan.depth.is_some_and(|depth| total > depth) {
+            return Err(too_deep().into());
+        }
         let pages = strip.pages;
         strip = Strip {
             pages,
@@ -273,6 +277,9 @@ async fn from_end(list: &List<'_>, rows: u64) -> Result<Strip, Halt> {
         if past.is_some() || (begin > 0 && strip.rows.is_empty()) {
             // Rows went meanwhile, or the total is wrong: whoever looks once more sees which.
             return Err(misled());
+        }
+        if let Some(error) = strip.refused.take() {
+            return Err(error.into());
         }
     }
     if strip.at_end {

@@ -179,12 +179,17 @@ impl List<'_> {
         Box::pin(async move { turned.read_turned(gap, ask).await }).await
     }
 
+    /// The rows of a strip that are wanted.
+    fn picked(&self, strip: &Strip, ask: Ask) -> Pick {
+        pick(strip, ask.way, ask.need as usize, |raw| self.judge(raw))
+    }
+
     pub(super) async fn read_straight(&self, gap: &Gap, ask: Ask) -> Result<Run, Halt> {
         let mut strip = self.open(gap, ask).await?;
         let mut barren = 0;
         let mut before = 0;
         loop {
-            let pick = pick(&strip, ask.way, ask.need as usize, |raw| self.judge(raw));
+            let pick = self.picked(&strip, ask);
             if self.is_enough(&strip, &pick, ask) {
                 return Ok(self.run(&strip, &pick, ask));
             }
@@ -220,6 +225,8 @@ impl List<'_> {
                 if strip.pages < LOOKING_BACK && back::look(self, &mut strip).await {
                     continue;
                 }
+                // The look may have added rows before it found no way.
+                let pick = self.picked(&strip, ask);
                 return Ok(self.run(&strip, &pick, ask));
             }
             let chosen = u32::try_from(pick.chosen.len()).unwrap_or(u32::MAX);

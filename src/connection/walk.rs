@@ -197,9 +197,9 @@ pub(super) async fn forward(
         );
     }
     strip.next = next;
-    let had = !strip.rows.is_empty();
+    let full = strip.rows.is_empty() && rows.len() as u64 >= u64::from(size);
     add(list, strip, rows)?;
-    ends_early(list, strip, had)
+    ends_early(list, strip, full)
 }
 
 /// Where a page leads that was asked for at a place and with a size: to none that was read before.
@@ -232,9 +232,9 @@ fn add(list: &List<'_>, strip: &mut Strip, rows: Vec<Raw>) -> Result<(), SourceE
     })
 }
 
-/// Whether a list that was read from its start ends before its own total: then what leads on was not found. Where it was read in
-/// several pages, rows may have come meanwhile.
-fn ends_early(list: &List<'_>, strip: &mut Strip, had: bool) -> Result<(), SourceError> {
+/// Whether a list that was read from its start ends before its own total. Where that is behind one full page, what leads on was
+/// not found; a shorter one, or several, say only that rows came or went, or that the total counts others too.
+fn ends_early(list: &List<'_>, strip: &mut Strip, full: bool) -> Result<(), SourceError> {
     let read = strip.rows.len() as u64;
     let left = strip.total.is_some_and(|total| total > read);
     let reaches = list.plan.depth.is_none_or(|depth| read < depth);
@@ -242,7 +242,7 @@ fn ends_early(list: &List<'_>, strip: &mut Strip, had: bool) -> Result<(), Sourc
     if !(left && counted && reaches) {
         return Ok(());
     }
-    if !had {
+    if full {
         return Err(malformed("the source's list ends before its own total"));
     }
     strip.changed = true;

@@ -22,7 +22,9 @@ pub(super) async fn read(list: &List<'_>) -> Result<Option<Run>, Halt> {
         return Ok(None);
     }
     match read_once(list).await? {
-        Some(all) if all.changed => read_once(&list.by(list.reader.call.from_now())).await,
+        Some(all) if all.changed && !all.drifted => {
+            read_once(&list.by(list.reader.call.from_now())).await
+        }
         all => Ok(all),
     }
 }

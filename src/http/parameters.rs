@@ -224,10 +224,15 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Malformed> {
 #[error("too much is on its way in")]
 struct Crowded;
 
+/// So many bytes of each body take no room: where others have taken all of it, requests of the usual size still come in.
+const FREE: usize = 16 * 1024;
+
 /// A body that takes its part of the room for all as it comes: what is only announced keeps nobody out.
 struct Counted<'a, B> {
     body: Pin<&'a mut B>,
     room: Part,
+    /// What is left of the bytes that take no room.
+    free: usize,
 }
 
 impl<B: Sent> Body for Counted<'_, B> {
@@ -243,7 +248,9 @@ impl<B: Sent> Body for Counted<'_, B> {
         };
         let frame = frame.map_err(Into::into)?;
         let bytes = frame.data_ref().map_or(0, Bytes::len);
-        Poll::Ready(Some(if self.room.more(bytes) {
+        let counted = bytes.saturating_sub(self.free);
+        self.free = self.free.saturating_sub(bytes);
+        Poll::Ready(Some(if self.room.more(counted) {
             Ok(frame)
         } else {
             Err(Crowded.into())
@@ -284,6 +291,7 @@ async fn receive(
     let counted = Counted {
         body: body.as_mut(),
         room,
+        free: FREE,
     };
     let receiving = Limited::new(counted, limits.body_bytes).collect();
     match tokio::time::timeout(Duration::from_millis(limits.receive_ms), receiving).await {

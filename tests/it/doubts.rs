@@ -303,3 +303,55 @@ async fn a_crm_that_heeds_several_values_is_asked_for_a_proof_once() {
     gateway.ask(query).await;
     assert_eq!(crm.seen().len(), proven + 1);
 }
+
+/// A page of a numbered list that has shrunk since its first answer, or whose total counts rows that are not there.
+fn shrunk(seen: &Seen, (count, total): (usize, usize), past: u16) -> Play {
+    let asked = parameters(&seen.target);
+    let size = number(&asked, "limit").unwrap();
+    let page = number(&asked, "page").unwrap_or(1);
+    let rows = (0..count).skip((page - 1) * size).take(size);
+    let rows: Vec<Value> = rows.map(|id| json!({ "_id": format!("{id}") })).collect();
+    if rows.is_empty() && past != 200 {
+        return Play::Json(past, json!({ "success": false, "error": "no such page" }));
+    }
+    let pages = total.div_ceil(size);
+    let told = json!({ "total": total, "page": page, "limit": size, "totalPages": pages });
+    let answer = json!({ "success": true, "data": rows, "pagination": told });
+    Play::Json(200, answer)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_came_nearer_between_two_calls_is_found() {
+    for past in [200, 400, 404, 422] {
+        for (need, left) in [(1, 36), (20, 12), (1, 0)] {
+            let crm = Crm::answering(move |seen, before| {
+                let count = if before == 0 { 40 } else { left };
+                shrunk(seen, (count, count), past)
+            })
+            .await;
+            let query = format!("{{ list: customers(last: {need}) {{ nodes {{ sourceId }} }} }}");
+            let answer = before(&crm, "gtateth").ask(&query).await;
+            assert!(codes(&answer).is_empty(), "{past} {left}: {answer}");
+            let ids = source_ids(&answer["data"]["list"]);
+            assert_eq!(ids.len(), need.min(left), "{past} {left}");
+            assert_eq!(
+                ids.last().cloned(),
+                left.checked_sub(1).map(|id| id.to_string())
+            );
+        }
+    }
+}
+
+/// Nobody gave the CRM a wrong value: it is its own total that leads past its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_only_a_wrong_total_asks_for_is_no_fault_of_the_caller() {
+    for past in [400, 404, 422] {
+        for window in ["first: 50", "last: 5"] {
+            let crm = Crm::answering(move |seen, _| shrunk(seen, (20, 70), past)).await;
+            let query = format!("{{ list: customers({window}) {{ nodes {{ sourceId }} }} }}");
+            let answer = before(&crm, "gtateth").ask(&query).await;
+            assert_eq!(codes(&answer), [WRONG], "{past} {window}: {answer}");
+            assert!(crm.seen().len() <= 8);
+        }
+    }
+}

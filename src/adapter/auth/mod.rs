@@ -163,6 +163,13 @@ impl Auth {
         }
     }
 
+    /// The CRM took these credentials.
+    pub fn served(&self, used: Used) {
+        if let Self::Tokens(tokens) = self {
+            tokens.keep_up(used);
+        }
+    }
+
     /// The CRM refused these credentials. Whether it is worth asking once more with others.
     pub fn refused(&self, used: Used) -> bool {
         match self {

@@ -27,8 +27,8 @@ const BEFORE_END: Duration = Duration::from_secs(60);
 const LIFE_UNSAID: Duration = Duration::from_secs(300);
 /// How long a token request may take.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long after a token was given up the next one stays, whatever is refused: where new ones do not help, it is not the token
-/// that the CRM refuses.
+/// How long after a token was given up the next one stays where it was never taken: where new ones do not help, it is not the
+/// token that the CRM refuses.
 const STAYS: Duration = Duration::from_secs(10);
 
 /// The tokens of one source.
@@ -48,10 +48,12 @@ pub struct Tokens {
 }
 
 /// The token there is.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Held {
     token: Option<(HeaderValue, Instant)>,
     generation: u64,
+    /// Whether the CRM took the token.
+    served: bool,
     /// When the CRM's refusal last ended a token.
     given_up: Option<Instant>,
 }
@@ -65,6 +67,7 @@ impl Held {
 
     fn renew(&mut self, value: HeaderValue, until: Instant) -> Used {
         self.token = Some((value, until));
+        self.served = false;
         self.generation += 1;
         Used(self.generation)
     }
@@ -76,7 +79,8 @@ impl Held {
             return true;
         }
         let stays = |given_up| now.saturating_duration_since(given_up) < STAYS;
-        if self.given_up.is_some_and(stays) {
+        // One that worked may have been ended by the next, which another process fetched.
+        if !self.served && self.given_up.is_some_and(stays) {
             return false;
         }
         (self.token, self.given_up) = (None, Some(now));
@@ -351,6 +355,12 @@ impl Tokens {
             .await
     }
 
+    /// The CRM took these.
+    pub(super) fn keep_up(&self, used: Used) {
+        let mut held = self.held();
+        held.served |= held.generation == used.0;
+    }
+
     /// The CRM refused these: whether it is worth asking once more with others.
     pub(super) fn give_up(&self, used: Used) -> bool {
         self.held().give_up(used, Instant::now())
@@ -446,6 +456,9 @@ mod tests {
         assert!(held.give_up(first, began), "another one has come");
         assert!(held.current().is_some());
         assert!(!held.give_up(second, began + STAYS / 2));
+        held.served = true;
+        assert!(held.clone().give_up(second, began + STAYS / 2));
+        held.served = false;
         assert!(held.current().is_some());
         assert!(held.give_up(second, began + STAYS));
         assert!(held.current().is_none());

@@ -225,7 +225,7 @@ fn serve_as<'r>(
         coarse: false,
     };
     for value in &part.values {
-        if let Some(words) = &wire.words {
+        if let Some(words) = wire.words.as_ref().filter(|_| wire.value.is_none()) {
             served
                 .values
                 .extend(all_words(manifest, words, key, value)?);
@@ -236,6 +236,7 @@ fn serve_as<'r>(
         served.coarse |= coarse;
     }
     match wire.max.filter(|max| served.values.len() > *max) {
+        Some(max) if wire.words.is_some() => Err(format!("at most {max} words of the CRM")),
         Some(max) => Err(format!("at most {max} values")),
         None => Ok(served),
     }

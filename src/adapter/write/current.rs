@@ -67,7 +67,7 @@ impl Adapter {
 
     async fn current(&self, call: &Call, id: &LocalId) -> Result<Current, Written> {
         let refused = |error| not_applied(vec![WriteProblem { field: None, error }]);
-        let Some(customer) = self.fetch_one(call, id).await.map_err(refused)? else {
+        let Some(customer) = self.shown(call, id).await.map_err(refused)? else {
             let kind = SourceErrorKind::NotFound;
             return Err(not_applied(vec![problem(
                 None,

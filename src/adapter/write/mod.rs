@@ -307,7 +307,7 @@ impl Adapter {
             });
             return;
         };
-        match self.fetch_one(call, id).await {
+        match self.shown(call, id).await {
             Ok(Some(customer)) => {
                 written.customer = Some(customer);
                 written.read_back = None;

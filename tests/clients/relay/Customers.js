@@ -124,7 +124,7 @@ graphql`
   mutation CustomersDeleteMutation($input: DeleteCustomerInput!, $connections: [ID!]!) {
     deleteCustomer(input: $input) {
       outcome
-      deletedCustomerId @deleteEdge(connections: $connections) @deleteRecord
+      deletedCustomerId @deleteEdge(connections: $connections)
     }
   }
 `;

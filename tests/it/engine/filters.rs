@@ -343,14 +343,15 @@ async fn each_tag_has_a_condition_of_its_own_where_one_compares_one() {
 
 #[tokio::test]
 async fn conditions_that_would_stand_at_one_place_are_not_dropped_silently() {
-    let more = "compose = { into = \"body:/f\", each = { \"$field\" = \"$value\" } }\n[list.filter]\n\"createdAt:gte\" = { field = \"made\" }\n\"createdAt:lt\" = { field = \"made\" }";
+    let more = "compose = { into = \"body:/f\", each = { \"$field\" = \"$value\" } }\n[list.filter]\n\"createdAt:gte\" = { field = \"made\" }\n\"updatedAt:gte\" = { field = \"made\" }";
     let crm = Crm::json(json!({ "data": [] })).await;
-    let range = TimeRange {
-        gte: moment("1970-01-01T00:00:10Z"),
-        lt: moment("1970-01-01T00:00:20Z"),
+    let since = |gte| TimeRange {
+        gte: moment(gte),
+        lt: None,
     };
     let filter = Filter {
-        created_at: Some(range),
+        created_at: Some(since("1970-01-01T00:00:10Z")),
+        updated_at: Some(since("1970-01-01T00:00:20Z")),
         ..Filter::default()
     };
     assert!(

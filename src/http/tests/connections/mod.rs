@@ -340,12 +340,12 @@ async fn a_drain_does_not_wait_for_half_a_head() {
 #[tokio::test]
 async fn bodies_on_their_way_in_take_no_more_room_than_there_is() {
     let running = start(Limits {
-        body_bytes: 4_096,
-        receiving_bytes: 4_096,
+        body_bytes: 40_960,
+        receiving_bytes: 20_480,
         ..Limits::default()
     })
     .await;
-    let request = post(&format!("{{ text(value: \"{}\") }}", "x".repeat(3_000)));
+    let request = post(&format!("{{ text(value: \"{}\") }}", "x".repeat(40_000)));
     let slow = open(&running, &request[..request.len() - 3]).await;
     // What is only announced takes no room.
     let _announced = open(
