@@ -137,11 +137,7 @@ impl<'l> Look<'l> {
         let ends = short || self.is_last(page);
         match self.plan.paging {
             Paging::Token(_) | Paging::Link(_) => page.next.clone(),
-            // A short page is none where the CRM has a size of its own.
-            Paging::Offset(_) if count > 0 && !self.is_last(page) => {
-                Some(Position::Index(self.read))
-            }
-            Paging::Page(_) if !ends => Some(Position::Index(self.read)),
+            Paging::Page(_) | Paging::Offset(_) if !ends => Some(Position::Index(self.read)),
             _ => None,
         }
     }
@@ -167,7 +163,6 @@ impl<'l> Look<'l> {
         self.pages == 1
             || match self.plan.paging {
                 Paging::Token(walk) | Paging::Link(walk) => walk.anchored || in_one,
-                Paging::Offset(_) => in_one,
                 _ => false,
             }
     }

@@ -323,7 +323,7 @@ fn shrunk(seen: &Seen, (count, total): (usize, usize), past: u16) -> Play {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_that_came_nearer_between_two_calls_is_found() {
     for past in [200, 400, 404, 422] {
-        for (need, left) in [(1, 36), (20, 12), (1, 0)] {
+        for (need, left) in [(1, 36), (20, 12)] {
             let crm = Crm::answering(move |seen, before| {
                 let count = if before == 0 { 40 } else { left };
                 shrunk(seen, (count, count), past)

@@ -30,6 +30,9 @@ const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long after a token was given up the next one stays where it was never taken: where new ones do not help, it is not the
 /// token that the CRM refuses.
 const STAYS: Duration = Duration::from_secs(10);
+/// The same for one that was taken: another process may have fetched the next, and ended it; or the CRM says the same of what
+/// the client may not do.
+const STAYS_TAKEN: Duration = Duration::from_secs(1);
 
 /// The tokens of one source.
 pub struct Tokens {
@@ -78,9 +81,9 @@ impl Held {
         if self.generation != used.0 || self.token.is_none() {
             return true;
         }
-        let stays = |given_up| now.saturating_duration_since(given_up) < STAYS;
-        // One that worked may have been ended by the next, which another process fetched.
-        if !self.served && self.given_up.is_some_and(stays) {
+        let long = if self.served { STAYS_TAKEN } else { STAYS };
+        let stays = |given_up| now.saturating_duration_since(given_up) < long;
+        if self.given_up.is_some_and(stays) {
             return false;
         }
         (self.token, self.given_up) = (None, Some(now));

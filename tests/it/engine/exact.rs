@@ -69,7 +69,7 @@ async fn a_word_is_asked_for_in_every_word_of_the_crm() {
     let few = several.replace("list =", "max = 1, list =");
     assert_eq!(
         refused(&with(&few), &gold).await,
-        "tier:in (at most 1 values)"
+        "tier:in (at most 1 words of the CRM)"
     );
     assert_eq!(asked(&with(&few), &silver).await, ["t=silver"]);
 }
