@@ -308,7 +308,7 @@ impl Adapter {
         }
         let success = words.success.unwrap_or(&manifest.http.ok);
         let looked_at = sending.repeat != Repeat::Reads
-            || (reply.body.len() <= SHORT && self.has_passing_codes(words.errors));
+            || (reply.body.len() <= SHORT && self.has_passing_code(words.errors, &reply.body));
         if success.values.is_empty() || !looked_at {
             return None;
         }
@@ -317,17 +317,19 @@ impl Adapter {
         Some(refused_in_body(manifest, words.errors, reply, said).error)
     }
 
-    /// Whether a code says that the same request may work when it is signed anew, or later.
-    fn has_passing_codes(&self, own: &RouteErrors) -> bool {
-        let mut codes = own
-            .codes
-            .values()
-            .chain(self.manifest.errors.codes.values());
-        codes.any(|code| {
-            matches!(
-                code.kind,
+    /// Whether a body has a code somewhere that says that the same request may work when it is signed anew, or later: most have
+    /// none, and need not be read twice.
+    fn has_passing_code(&self, own: &RouteErrors, body: &[u8]) -> bool {
+        let Ok(body) = std::str::from_utf8(body) else {
+            return false;
+        };
+        let mut codes = own.codes.iter().chain(&self.manifest.errors.codes);
+        codes.any(|(code, meaning)| {
+            let passing = matches!(
+                meaning.kind,
                 ErrorKind::Refused(SourceErrorKind::Credentials | SourceErrorKind::Throttled)
-            )
+            );
+            passing && body.contains(code.as_str())
         })
     }
 
