@@ -1,7 +1,6 @@
 //! What an answer's body is rid of before it is read, so that one odd thing in it does not cost the whole answer.
 
 use bytes::{Buf, Bytes};
-use std::borrow::Cow;
 
 /// The escape of U+FFFD, which stands for what cannot be read.
 const UNREADABLE: &[u8] = br"\ufffd";
@@ -14,8 +13,9 @@ pub(super) fn mended(mut body: Bytes) -> Bytes {
     if body.starts_with(b"\xef\xbb\xbf") {
         body.advance(3);
     }
-    if let Cow::Owned(text) = String::from_utf8_lossy(&body) {
-        body = text.into();
+    // Told first, in a fraction of the time that a look for what could be replaced takes.
+    if std::str::from_utf8(&body).is_err() {
+        body = String::from_utf8_lossy(&body).into_owned().into();
     }
     match without_halves(&body) {
         Some(whole) => whole.into(),

@@ -18,6 +18,7 @@ use crate::source::{Call, SourceError, SourceErrorKind};
 use crate::trace::{Role, Span, Told};
 use crate::upstream::{self, Fault, Place, Reply, Request, Sign, Turn};
 use http::{HeaderValue, Method};
+use memchr::memmem;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -320,16 +321,13 @@ impl Adapter {
     /// Whether a body has a code somewhere that says that the same request may work when it is signed anew, or later: most have
     /// none, and need not be read twice.
     fn has_passing_code(&self, own: &RouteErrors, body: &[u8]) -> bool {
-        let Ok(body) = std::str::from_utf8(body) else {
-            return false;
-        };
         let mut codes = own.codes.iter().chain(&self.manifest.errors.codes);
         codes.any(|(code, meaning)| {
             let passing = matches!(
                 meaning.kind,
                 ErrorKind::Refused(SourceErrorKind::Credentials | SourceErrorKind::Throttled)
             );
-            passing && body.contains(code.as_str())
+            passing && memmem::find(body, code.as_bytes()).is_some()
         })
     }
 

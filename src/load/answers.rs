@@ -6,6 +6,7 @@
 use super::gone::Gone;
 use crate::metrics::CacheMoment;
 use bytes::Bytes;
+use foldhash::quality::RandomState;
 use moka::Expiry;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
@@ -17,7 +18,7 @@ const OVERHEAD: usize = 256;
 
 /// Answers by what was asked.
 pub struct Answers {
-    kept: Cache<Box<[u8]>, Arc<Kept>>,
+    kept: Cache<Box<[u8]>, Arc<Kept>, RandomState>,
     gone: Gone,
 }
 
@@ -42,7 +43,7 @@ impl Answers {
                 .weigher(|_, kept: &Arc<Kept>| kept.weight)
                 .expire_after(UntilStale)
                 .eviction_listener(move |_, _, cause| noted.note(cause))
-                .build(),
+                .build_with_hasher(RandomState::default()),
             gone,
         })
     }

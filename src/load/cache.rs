@@ -8,6 +8,7 @@ use super::weight;
 use crate::metrics::CacheMoment;
 use crate::model::{Filter, LocalId, Order, Reuse, Stamp};
 use crate::source::{CustomerRef, Page, Position, Row};
+use foldhash::quality::RandomState;
 use moka::Expiry;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
@@ -227,7 +228,7 @@ impl Kept {
 /// What all sources said.
 #[derive(Clone)]
 pub struct Store {
-    kept: Cache<Key, Arc<Kept>>,
+    kept: Cache<Key, Arc<Kept>, RandomState>,
     sources: Arc<AtomicU64>,
     gone: Gone,
 }
@@ -245,7 +246,7 @@ impl Store {
                 .weigher(|_, kept: &Arc<Kept>| kept.weight)
                 .expire_after(UntilUnusable)
                 .eviction_listener(move |_, _, cause| noted.note(cause))
-                .build(),
+                .build_with_hasher(RandomState::default()),
             sources: Arc::default(),
             gone,
         }

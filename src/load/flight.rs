@@ -3,6 +3,7 @@
 //! A flight has a task of its own, so that a caller who goes away neither stops it nor fails the others; whoever waits drives
 //! it too. It knows neither customers nor caches.
 
+use foldhash::quality::RandomState;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, ready};
 use std::collections::HashMap;
@@ -24,7 +25,7 @@ fn shared<V: Clone + Send + Sync + 'static>(
 
 /// The reads under way, by what they read.
 pub struct Flights<K, V> {
-    open: Arc<Mutex<HashMap<K, Open<V>>>>,
+    open: Arc<Mutex<HashMap<K, Open<V>, RandomState>>>,
     most: usize,
 }
 
@@ -42,7 +43,7 @@ where
     /// Nothing is under way. At most so many keys can be joined at a time; reads beyond them are not shared.
     pub fn new(most: usize) -> Self {
         Self {
-            open: Arc::new(Mutex::new(HashMap::new())),
+            open: Arc::new(Mutex::default()),
             most,
         }
     }
@@ -124,7 +125,7 @@ where
 
 /// Ends a flight when it is dropped, also where its task broke off. A newer flight may have taken a key's place.
 struct Landing<K: Hash + Eq, V> {
-    open: Arc<Mutex<HashMap<K, Open<V>>>>,
+    open: Arc<Mutex<HashMap<K, Open<V>, RandomState>>>,
     keys: Vec<K>,
     began: Instant,
 }

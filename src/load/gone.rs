@@ -31,7 +31,7 @@ impl Gone {
     }
 
     /// How this store stands.
-    pub(super) fn moment<K, V>(&self, store: &Cache<K, V>) -> CacheMoment
+    pub(super) fn moment<K, V, S>(&self, store: &Cache<K, V, S>) -> CacheMoment
     where
         K: Hash + Eq + Send + Sync + 'static,
         V: Clone + Send + Sync + 'static,

@@ -3,8 +3,12 @@
 //! Over HTTP/1.1 an exchange that times out ends its connection. Over HTTP/2 many exchanges share one, and it may be dead
 //! without anybody being told: then the next ones must not go the same way.
 
-use super::connect;
-use reqwest::{Response, Version};
+use super::connect::{Connector, TlsError, connector};
+use bytes::Bytes;
+use http::Version;
+use http_body_util::Full;
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -22,7 +26,7 @@ pub struct Client {
 /// The connections of a client until it is renewed.
 pub struct Connections {
     /// Sends.
-    pub client: reqwest::Client,
+    pub client: legacy::Client<Connector, Full<Bytes>>,
     /// Whether it is known to speak HTTP/1, where exchanges share no connection.
     apart: AtomicBool,
 }
@@ -32,7 +36,7 @@ impl Client {
     ///
     /// # Errors
     /// When the TLS back end cannot be set up on this machine.
-    pub fn new(connect: Duration) -> Result<Self, reqwest::Error> {
+    pub fn new(connect: Duration) -> Result<Self, TlsError> {
         let connections = Connections::new(connect)?;
         Ok(Self {
             connect,
@@ -49,7 +53,7 @@ impl Client {
     /// An exchange over these was not answered in time. Where others may be on the same connection, those that come from now
     /// on get new ones; those under way stay.
     pub fn give_up(&self, used: &Arc<Connections>) {
-        if used.apart.load(Ordering::Relaxed) {
+        if used.are_apart() {
             return;
         }
         // Making new ones takes a while, so one does it, where nobody has yet.
@@ -67,37 +71,33 @@ impl Client {
 }
 
 impl Connections {
-    fn new(timeout: Duration) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(timeout)
-            .connector_layer(connect::layer())
+    fn new(timeout: Duration) -> Result<Self, TlsError> {
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .tcp_nodelay(true)
-            .user_agent(concat!("crmql/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+            .build(connector(timeout)?);
         Ok(Self {
             client,
             apart: AtomicBool::new(false),
         })
     }
 
-    /// Notes how the CRM speaks.
-    pub fn hear(&self, answer: &Response) {
+    /// Notes in which version the CRM speaks.
+    pub fn hear(&self, version: Version) {
         self.apart
-            .store(answer.version() < Version::HTTP_2, Ordering::Relaxed);
+            .store(version < Version::HTTP_2, Ordering::Relaxed);
+    }
+
+    /// Whether each exchange is known to have a connection of its own.
+    pub fn are_apart(&self) -> bool {
+        self.apart.load(Ordering::Relaxed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answer(version: Version) -> Response {
-        let answer = http::Response::builder().version(version).body("");
-        answer.unwrap().into()
-    }
 
     #[test]
     fn connections_that_are_shared_are_given_up_once() {
@@ -109,7 +109,7 @@ mod tests {
             let client = Client::new(Duration::from_secs(1)).unwrap();
             let first = client.current();
             if let Some(version) = version {
-                first.hear(&answer(version));
+                first.hear(version);
             }
             client.give_up(&first);
             let second = client.current();

@@ -3,8 +3,19 @@
 use super::client::Connections;
 use super::trouble;
 use crate::metrics::Purpose;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use hyper_util::client::legacy;
+use percent_encoding::percent_decode_str;
+use std::error::Error;
+use std::future::ready;
+use std::pin::pin;
+use tower::{BoxError, ServiceExt, service_fn};
+use tower_http::decompression::Decompression;
 use url::Url;
 
 /// The longest address that a request can have: no more is an address to the HTTP library. Many CRMs refuse far shorter ones,
@@ -71,36 +82,46 @@ impl Fault {
     }
 }
 
+/// How often a request is sent again that the CRM let fall without looking at it, over other connections.
+const SENT_AGAIN: u32 = 2;
+
+/// Headers that every request has, unless it brings its own.
+const ALWAYS: [(HeaderName, HeaderValue); 3] = [
+    (header::ACCEPT, HeaderValue::from_static("*/*")),
+    (
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("gzip, br"),
+    ),
+    (
+        header::USER_AGENT,
+        HeaderValue::from_static(concat!("crmql/", env!("CARGO_PKG_VERSION"))),
+    ),
+];
+
+/// A request in the form of the HTTP library.
+type Sent = http::Request<Full<Bytes>>;
+
 /// Sends a request over these connections and reads the whole answer, if it has no more than so many bytes.
 pub(super) async fn exchange(
     connections: &Connections,
     request: Request,
     (purpose, most): (Purpose, usize),
 ) -> Result<Reply, Failure> {
-    // The builder makes a header of credentials that stand in the address.
-    let client = &connections.client;
-    let asked = client.request(request.method, request.url);
-    let mut sent = asked.build().map_err(|error| failure(&error))?;
-    let headers = std::mem::replace(sent.headers_mut(), request.headers);
-    for (name, value) in headers.iter() {
-        sent.headers_mut().entry(name).or_insert(value.clone());
-    }
-    *sent.body_mut() = request.body.map(reqwest::Body::from);
-    let answered = client.execute(sent).await;
-    let mut response = answered.map_err(|error| failure(&error))?;
+    let request = sent(request).ok_or((Fault::Unsendable, None))?;
+    let response = answer(connections, request).await?;
     // Tokens may come from elsewhere, which says nothing of the CRM.
     if purpose == Purpose::Data {
-        connections.hear(&response);
+        connections.hear(response.version());
     }
     let status = response.status().as_u16();
-    let headers = std::mem::take(response.headers_mut());
-    if response
-        .content_length()
-        .is_some_and(|length| length > most as u64)
-    {
-        return Err((Fault::TooLarge, None));
-    }
-    let body = body(&mut response, most).await?;
+    let is_packed = response.headers().contains_key(header::CONTENT_ENCODING);
+    let (headers, body) = match is_packed {
+        true => Box::pin(unpacked(response, most)).await?,
+        false => {
+            let (head, body) = response.into_parts();
+            (head.headers, whole(body, most).await?)
+        }
+    };
     Ok(Reply {
         status,
         headers,
@@ -108,47 +129,130 @@ pub(super) async fn exchange(
     })
 }
 
-/// Reads the body chunk by chunk, so that an endless one is cut off.
-async fn body(response: &mut reqwest::Response, most: usize) -> Result<Bytes, Failure> {
-    let Some(first) = response.chunk().await.map_err(|error| failure(&error))? else {
-        return Ok(Bytes::new());
-    };
-    let Some(second) = response.chunk().await.map_err(|error| failure(&error))? else {
-        return if first.len() > most {
-            Err((Fault::TooLarge, None))
-        } else {
-            Ok(first)
-        };
-    };
-    let mut whole = BytesMut::with_capacity(first.len() + second.len());
-    whole.extend_from_slice(&first);
-    whole.extend_from_slice(&second);
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-        if whole.len() + chunk.len() > most {
-            return Err((Fault::TooLarge, None));
+/// The request as it is sent; `None` where its address is none to the HTTP library.
+fn sent(request: Request) -> Option<Sent> {
+    let mut sent = http::Request::new(Full::new(request.body.unwrap_or_default()));
+    let (url, credentials) = without_credentials(request.url);
+    *sent.method_mut() = request.method;
+    *sent.uri_mut() = Uri::try_from(String::from(url)).ok()?;
+    *sent.headers_mut() = request.headers;
+    let credentials = credentials.map(|value| (header::AUTHORIZATION, value));
+    for (name, value) in ALWAYS.into_iter().chain(credentials) {
+        sent.headers_mut().entry(name).or_insert(value);
+    }
+    Some(sent)
+}
+
+/// An address without the credentials that stand in it, and the header that they are sent in (RFC 7617).
+fn without_credentials(mut url: Url) -> (Url, Option<HeaderValue>) {
+    if url.username().is_empty() && url.password().is_none() {
+        return (url, None);
+    }
+    let user = percent_decode_str(url.username());
+    let password = percent_decode_str(url.password().unwrap_or_default());
+    let pair: Vec<u8> = user.chain(*b":").chain(password).collect();
+    let value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)));
+    let header = value.ok().map(|mut value| {
+        value.set_sensitive(true);
+        value
+    });
+    // What has a user has a host, so neither is refused.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    (url, header)
+}
+
+/// The answer's head, its body still to be read.
+async fn answer(
+    connections: &Connections,
+    mut request: Sent,
+) -> Result<Response<Incoming>, Failure> {
+    for _ in 0..SENT_AGAIN {
+        // Only where exchanges share a connection can one be let fall.
+        let spare = (!connections.are_apart()).then(|| request.clone());
+        match (connections.client.request(request).await, spare) {
+            (Err(error), Some(spare)) if was_let_fall(&error) => request = spare,
+            (outcome, _) => return outcome.map_err(|error| failure(&error)),
         }
-        whole.extend_from_slice(&chunk);
     }
-    if whole.len() > most {
-        Err((Fault::TooLarge, None))
-    } else {
-        Ok(whole.freeze())
+    let outcome = connections.client.request(request).await;
+    outcome.map_err(|error| failure(&error))
+}
+
+/// Whether the CRM says that it did nothing about the request (RFC 9113, section 8.7).
+fn was_let_fall(error: &legacy::Error) -> bool {
+    let error = trouble::causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>());
+    error.is_some_and(|error| match error.reason() {
+        Some(h2::Reason::REFUSED_STREAM) => error.is_remote() && error.is_reset(),
+        Some(h2::Reason::NO_ERROR) => error.is_remote() && error.is_go_away(),
+        _ => false,
+    })
+}
+
+/// The headers and the body of an answer that came packed.
+async fn unpacked(
+    response: Response<Incoming>,
+    most: usize,
+) -> Result<(HeaderMap, Bytes), Failure> {
+    let mut packed = Some(response);
+    let given = service_fn(|_: http::Request<()>| ready(packed.take().ok_or(Fault::Broken)));
+    let unpacking = Decompression::new(given).oneshot(http::Request::new(()));
+    let response = unpacking.await.map_err(|fault| (fault, None))?;
+    let (head, body) = response.into_parts();
+    Ok((head.headers, whole(body, most).await?))
+}
+
+/// Reads the body piece by piece, so that an endless one is cut off.
+async fn whole<B>(body: B, most: usize) -> Result<Bytes, Failure>
+where
+    B: Body<Data = Bytes>,
+    BoxError: From<B::Error>,
+{
+    const TOO_LARGE: Failure = (Fault::TooLarge, None);
+    let told = body.size_hint().exact();
+    if told.is_some_and(|length| length > most as u64) {
+        return Err(TOO_LARGE);
     }
+    let mut body = pin!(body);
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| failure(&*BoxError::from(error)))?;
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
+        if first.len().max(whole.len()) + piece.len() > most {
+            return Err(TOO_LARGE);
+        }
+        match (first.is_empty(), whole.is_empty()) {
+            // Most come in one piece, which is the body then.
+            (true, _) => first = piece,
+            (false, true) => {
+                whole.reserve(first.len() + piece.len());
+                whole.extend_from_slice(&first);
+                whole.extend_from_slice(&piece);
+            }
+            (false, false) => whole.extend_from_slice(&piece),
+        }
+    }
+    Ok(match whole.is_empty() {
+        true => first,
+        false => whole.freeze(),
+    })
 }
 
 /// A fault, and why, as far as it can be told.
 pub(super) type Failure = (Fault, Option<&'static str>);
 
-fn failure(error: &reqwest::Error) -> Failure {
+fn failure(error: &(dyn Error + 'static)) -> Failure {
     (fault(error), trouble::of(error))
 }
 
-fn fault(error: &reqwest::Error) -> Fault {
-    if error.is_builder() {
-        Fault::Unsendable
-    } else if error.is_connect() {
+fn fault(error: &(dyn Error + 'static)) -> Fault {
+    let sending = error.downcast_ref::<legacy::Error>();
+    if sending.is_some_and(legacy::Error::is_connect) {
         Fault::Connect
-    } else if error.is_timeout() {
+    } else if trouble::is_late(error) {
         Fault::Timeout
     } else {
         Fault::Broken

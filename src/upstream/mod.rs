@@ -14,6 +14,7 @@ mod retry;
 mod trouble;
 
 pub use breaker::{BreakerSettings, Condition, Leave, Sign, Turn};
+pub use connect::TlsError;
 pub use exchange::{ADDRESS_BYTES, Fault, Reply, Request};
 pub use quota::{QuotaView, RateSaid};
 pub use retry::{by_lot, wait};
@@ -123,7 +124,7 @@ impl Upstream {
     ///
     /// # Errors
     /// When the TLS back end cannot be set up on this machine.
-    pub fn new(settings: Settings) -> Result<Self, reqwest::Error> {
+    pub fn new(settings: Settings) -> Result<Self, TlsError> {
         let line = Line {
             client: Client::new(settings.connect)?,
             open: Semaphore::new(settings.concurrency.max(1)),

@@ -1,6 +1,7 @@
 //! Why there was no exchange, in words for whoever runs the gateway. They are fixed: no name, address or word of another's
 //! stands in them.
 
+use super::connect::NameUnknown;
 use std::error::Error;
 use std::io::{self, ErrorKind};
 use tokio::time::error::Elapsed;
@@ -9,17 +10,29 @@ const LATE: &str = "no connection came about in time";
 const BROKE: &str = "the connection broke";
 
 /// What an error of the HTTP library comes from, as far as it can be told.
-pub(super) fn of(error: &reqwest::Error) -> Option<&'static str> {
-    if error.is_dns() {
-        return Some("its name is not known");
-    }
-    if error.is_connect() && error.is_timeout() {
-        return Some(LATE);
-    }
-    std::iter::successors(error.source(), |cause| (*cause).source()).find_map(told)
+pub(super) fn of(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    causes(error).find_map(told)
+}
+
+/// Whether the system gave up waiting for the other end.
+pub(super) fn is_late(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|cause| cause.kind() == ErrorKind::TimedOut)
+    })
+}
+
+/// The error and what it comes from, the outermost first.
+pub(super) fn causes<'e>(
+    error: &'e (dyn Error + 'static),
+) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| (*cause).source())
 }
 
 fn told(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if cause.is::<NameUnknown>() {
+        return Some("its name is not known");
+    }
     if cause.is::<Elapsed>() {
         return Some(LATE);
     }

@@ -80,11 +80,13 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("moka", &["load"]),
     ("prometheus_client", &["metrics"]),
     ("redb", &["writes"]),
-    ("reqwest", &["upstream"]),
+    ("hyper_rustls", &["upstream"]),
+    ("h2", &["upstream"]),
+    ("rustls", &["upstream"]),
     ("subtle", &["access"]),
     ("toml", &["document"]),
     ("tower", &["http", "upstream", "demo"]),
-    ("tower_http", &["http"]),
+    ("tower_http", &["http", "upstream"]),
     ("tracing_subscriber", &["app"]),
 ];
 

@@ -1,6 +1,7 @@
 //! Checked documents, kept by their text. Bounded by count and by what they take; what was not used for longest goes first.
 
 use super::Checked;
+use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +16,7 @@ pub(super) struct Cache {
 
 #[derive(Default)]
 struct State {
-    entries: HashMap<Key, Entry>,
+    entries: HashMap<Key, Entry, RandomState>,
     bytes: usize,
     clock: u64,
 }
