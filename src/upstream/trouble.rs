@@ -44,15 +44,23 @@ fn told(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             broke
         };
     }
+    if let Some(cause) = cause.downcast_ref::<rustls::Error>() {
+        return Some(match cause {
+            rustls::Error::InvalidCertificate(_) => "its certificate is not trusted",
+            _ => "no TLS came about",
+        });
+    }
     let cause = cause.downcast_ref::<io::Error>()?;
+    // What it wraps is not among what it comes from.
+    let wrapped = cause.get_ref().and_then(|wrapped| told(wrapped));
+    if wrapped.is_some() {
+        return wrapped;
+    }
     match cause.kind() {
         ErrorKind::ConnectionRefused => Some("it refuses connections"),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Some("no way leads there"),
         ErrorKind::TimedOut => Some(LATE),
-        // Of TLS.
-        ErrorKind::InvalidData if cause.to_string().contains("certificate") => {
-            Some("its certificate is not trusted")
-        }
+        // Of TLS, before there is any.
         ErrorKind::InvalidData => Some("no TLS came about"),
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted

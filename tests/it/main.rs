@@ -47,6 +47,7 @@ mod reloads;
 mod renewing;
 mod running;
 mod schema;
+mod secure;
 mod silent;
 mod soak;
 mod support;
