@@ -1,6 +1,8 @@
 //! Every mistake in an adapter file is said with its place, all at once; no file makes the reader panic.
 
 mod clash;
+mod filters;
+mod replaced;
 mod words;
 
 use super::read;
@@ -48,6 +50,11 @@ vip = { w = "/vip", type = "bool" }
 [enums.tier]
 GOLD = "gold"
 "#;
+
+/// Parts of it, which tests put others in the place of.
+const UPDATE: &str = "[update]\n";
+const TIER: &str = "[list.filter]\n\"tier:in\" = { send = \"query:tier\", enum = \"tier\" }\n";
+const NAME: &str = "name = \"/name\"\n";
 
 /// The problems of the good file with one thing changed.
 fn problems_with(from: &str, to: &str) -> String {
