@@ -282,13 +282,8 @@ impl List<'_> {
         let order = self.order();
         let found = |index: &usize| {
             let mark = strip.mark(*index, order)?;
-            match &strip.rows.get(*index)?.row {
-                Row::Customer { customer, .. } | Row::Gone { customer, .. } => Some(Found {
-                    customer: Arc::clone(customer),
-                    mark,
-                }),
-                Row::Unreadable { .. } => None,
-            }
+            let customer = Arc::clone(strip.rows.get(*index)?.row.customer()?);
+            Some(Found { customer, mark })
         };
         let ended = strip.ended(ask.way) && !pick.another;
         Run {

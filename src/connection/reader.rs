@@ -1,8 +1,7 @@
 //! Where pages of a source come in, and what is refused of them at once.
 
 use super::pages::malformed;
-use super::walk;
-use crate::source::{Call, ListPlan, Page, Position, SourceEntry, SourceError};
+use crate::source::{Call, ListPlan, Page, Position, Row, SourceEntry, SourceError};
 use std::sync::Arc;
 
 /// Takes pages of one source. The one place where pages come in.
@@ -30,7 +29,7 @@ impl Reader {
                 text.len() > self.longest
             }
         };
-        let keys = page.rows.iter().filter_map(walk::key);
+        let keys = page.rows.iter().filter_map(Row::key);
         if leads.into_iter().any(too_long) || keys.into_iter().any(|key| key.len() > self.longest) {
             return Err(malformed(
                 "the source leads on with a token, link or key that is too long (limits.position_bytes)",
