@@ -5,10 +5,10 @@ mod emulated;
 mod whole;
 
 use crate::support::crm::{Crm, Play, file, source};
-use crate::support::gateway::id;
+use crate::support::gateway::{id, listening};
 use crmql::app::routes;
 use crmql::config::CacheTimes;
-use crmql::http::{Readiness, serve};
+use crmql::http::Readiness;
 use crmql::limits::Limits;
 use crmql::load::{CachedSource, Caching, Store, Times};
 use crmql::source::{SourceEntry, Sources};
@@ -113,20 +113,12 @@ impl Over {
         let readiness = Readiness::new();
         let sources = Sources::new(vec![Arc::new(entry)]);
         let routes = routes(sources, b"a secret of the tests", &limits, &readiness).unwrap();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/graphql", listener.local_addr().unwrap());
-        tokio::spawn(async move {
-            serve(
-                listener,
-                routes,
-                &limits,
-                &readiness,
-                std::future::pending(),
-            )
-            .await
-        });
+        let (url, _) = listening(routes, limits, readiness).await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { url, client }
+        Self {
+            url: url + "/graphql",
+            client,
+        }
     }
 
     /// The answer's `Cache-Control` and data.
