@@ -97,8 +97,10 @@ impl Adapter {
     async fn signed(&self, sending: &Sending<'_>) -> Tried {
         let answer = self.once(sending).await?;
         let refused = answer.refused.as_ref().map(|error| error.kind);
-        if refused != Some(SourceErrorKind::Credentials) {
+        if refused.is_none() {
             self.auth.served(answer.used);
+        }
+        if refused != Some(SourceErrorKind::Credentials) {
             return Ok(answer);
         }
         if !self.auth.refused(answer.used) {

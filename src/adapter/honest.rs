@@ -8,7 +8,7 @@ use super::manifest::Manifest;
 use crate::model::{
     Customer, CustomerOrderField, DateTime, DeletedFilter, Filter, Native, Order, OrderDirection,
 };
-use crate::source::{ListPlan, Page, Row, SourceError};
+use crate::source::{ListPlan, Page, SourceError};
 use jiff::SignedDuration;
 
 /// Customers who may be found by an address or a time that they do not show.
@@ -23,7 +23,9 @@ const CLOCK_CHANGE: SignedDuration = SignedDuration::from_hours(2);
 /// An error where a row contradicts the filter, or two rows the order, that the CRM was asked for.
 pub fn check(manifest: &Manifest, plan: &ListPlan, page: &Page) -> Result<(), SourceError> {
     let promised = promised(&plan.filter, &plan.residual);
-    if customers(page).any(|customer| promised.is_contradicted_by(customer))
+    if page
+        .customers()
+        .any(|customer| promised.is_contradicted_by(customer))
         || ignores_email(&promised, page)
         || ignores_times(&promised, page)
         || ignores_phone(plan, page)
@@ -45,9 +47,9 @@ fn is_in_order(manifest: &Manifest, plan: &ListPlan, page: &Page) -> bool {
         return true;
     };
     let moments = |name: &str, of: fn(&Customer) -> Option<DateTime>| {
-        let moments: Vec<DateTime> = customers(page).filter_map(of).collect();
+        let moments: Vec<DateTime> = page.customers().filter_map(of).collect();
         let local = || {
-            let shown = customers(page).find(|customer| of(customer).is_some());
+            let shown = page.customers().find(|customer| of(customer).is_some());
             shown.is_some_and(|one| is_local(manifest, name, one))
         };
         are_sorted(&moments, direction) || (are_nearly_sorted(&moments, direction) && local())
@@ -57,7 +59,7 @@ fn is_in_order(manifest: &Manifest, plan: &ListPlan, page: &Page) -> bool {
         CustomerOrderField::UpdatedAt => moments("updatedAt", |customer| customer.updated_at),
         CustomerOrderField::Id if plan.numeric_ids => {
             let number = |customer: &Customer| customer.id.as_str().parse::<u128>().ok();
-            let numbers: Vec<u128> = customers(page).filter_map(number).collect();
+            let numbers: Vec<u128> = page.customers().filter_map(number).collect();
             are_sorted(&numbers, direction)
         }
         CustomerOrderField::Id => !are_turned(page, direction),
@@ -93,7 +95,8 @@ fn are_nearly_sorted(moments: &[DateTime], direction: OrderDirection) -> bool {
 /// Whether ids that are text stand against the order, however a CRM compares texts: as all do those that are digits of one length,
 /// and rows that all stand the wrong way round.
 fn are_turned(page: &Page, direction: OrderDirection) -> bool {
-    let ids: Vec<&str> = customers(page)
+    let ids: Vec<&str> = page
+        .customers()
         .map(|customer| customer.id.as_str())
         .collect();
     let is_number = |id: &&str| id.bytes().all(|byte| byte.is_ascii_digit());
@@ -126,7 +129,7 @@ fn ignores_email(promised: &Filter, page: &Page) -> bool {
     let shows_another = |customer: &&Customer| {
         customer.email.is_some() && !asked.matches(customer, jiff::civil::Date::ZERO)
     };
-    customers(page).filter(shows_another).count() > ODD_ONES
+    page.customers().filter(shows_another).count() > ODD_ONES
 }
 
 /// Whether several customers of a page show a phone number, and none the one that was asked for, by its last digits: how numbers
@@ -141,7 +144,10 @@ fn ignores_phone(plan: &ListPlan, page: &Page) -> bool {
         return false;
     };
     let asked = last_digits(asked);
-    let shown = || customers(page).filter_map(|customer| customer.phone.as_ref());
+    let shown = || {
+        page.customers()
+            .filter_map(|customer| customer.phone.as_ref())
+    };
     shown().count() > ODD_ONES && !shown().any(|phone| last_digits(&phone.number) == asked)
 }
 
@@ -152,9 +158,11 @@ fn last_digits(number: &str) -> Vec<char> {
 
 /// Whether most customers of a page are out of the times that were asked for. A few may show another time than the CRM goes by.
 fn ignores_times(promised: &Filter, page: &Page) -> bool {
-    let far = customers(page).filter(|customer| promised.is_far_from(customer));
+    let far = page
+        .customers()
+        .filter(|customer| promised.is_far_from(customer));
     let far = far.count();
-    far > ODD_ONES && 2 * far > customers(page).count()
+    far > ODD_ONES && 2 * far > page.customers().count()
 }
 
 /// The parts of a filter that are left to the CRM.
@@ -181,11 +189,4 @@ fn promised(asked: &Filter, residual: &Filter) -> Filter {
         operator_id: None,
         deleted: DeletedFilter::default(),
     }
-}
-
-fn customers(page: &Page) -> impl Iterator<Item = &Customer> {
-    page.rows.iter().filter_map(|row| match row {
-        Row::Customer { customer, .. } | Row::Gone { customer, .. } => Some(&**customer),
-        Row::Unreadable { .. } => None,
-    })
 }

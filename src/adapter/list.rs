@@ -52,6 +52,14 @@ impl Listing {
 }
 
 impl Adapter {
+    /// The list that a plan is about, and the route it is read by.
+    fn listing_of(&self, plan: &ListPlan) -> Result<(&Listing, &ListRoute), SourceError> {
+        let found = self.lists.get(plan.route);
+        found
+            .zip(self.manifest.lists.get(plan.route))
+            .ok_or_else(|| malformed("the plan names a route that is not there"))
+    }
+
     /// One page.
     pub(super) async fn list_page(
         &self,
@@ -60,12 +68,7 @@ impl Adapter {
         at: &Position,
         size: u32,
     ) -> Result<Page, SourceError> {
-        let (Some(listing), Some(route)) = (
-            self.lists.get(plan.route),
-            self.manifest.lists.get(plan.route),
-        ) else {
-            return Err(malformed("the plan names a route that is not there"));
-        };
+        let (listing, route) = self.listing_of(plan)?;
         let mut draft = listing.prepared.draft(None);
         let unplaceable = |_| {
             SourceError::new(
@@ -147,12 +150,7 @@ impl Adapter {
         size: u32,
         body: Bytes,
     ) -> Result<Page, SourceError> {
-        let (Some(listing), Some(route)) = (
-            self.lists.get(plan.route),
-            self.manifest.lists.get(plan.route),
-        ) else {
-            return Err(malformed("the plan names a route that is not there"));
-        };
+        let (listing, route) = self.listing_of(plan)?;
         let reply = Reply {
             status: 200,
             headers: http::HeaderMap::new(),

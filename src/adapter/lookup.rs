@@ -121,11 +121,9 @@ impl<'l> Look<'l> {
         };
         let others = self.is_among_others();
         let ids = self.ids;
-        let meant = |row: &Row| match row {
-            Row::Customer { customer, .. } | Row::Gone { customer, .. } => {
-                !others || ids.contains(&customer.id)
-            }
-            Row::Unreadable { .. } => true,
+        let meant = |row: &Row| {
+            row.customer()
+                .is_none_or(|customer| !others || ids.contains(&customer.id))
         };
         self.rows.extend(page.rows.into_iter().filter(meant));
         next.filter(|_| self.rows.len() < self.ids.len())

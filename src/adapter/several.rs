@@ -9,7 +9,7 @@ use super::faults::malformed;
 use super::manifest::{FilterKey, FilterTarget, ListForm};
 use super::place::Destination;
 use crate::model::{Customer, DeletedFilter, Filter, LocalId};
-use crate::source::{Call, ListPlan, Page, Paging, Position, Row, SourceError};
+use crate::source::{Call, ListPlan, Page, Paging, Position, SourceError};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -224,16 +224,9 @@ fn heeded(so: bool) -> Result<(), SourceError> {
 
 /// The ids of the customers of a page.
 fn ids(page: &Page) -> BTreeSet<LocalId> {
-    customers(page)
+    page.customers()
         .map(|customer| customer.id.clone())
         .collect()
-}
-
-fn customers(page: &Page) -> impl Iterator<Item = &Customer> {
-    page.rows.iter().filter_map(|row| match row {
-        Row::Customer { customer, .. } | Row::Gone { customer, .. } => Some(&**customer),
-        Row::Unreadable { .. } => None,
-    })
 }
 
 /// How many values a filter has.
@@ -257,7 +250,7 @@ fn shown(key: FilterKey, filter: &Filter, page: &Page) -> usize {
         let list = list.as_deref().unwrap_or_default();
         list.iter().filter(|value| has(value)).count()
     }
-    let any = |is: &dyn Fn(&Customer) -> bool| customers(page).any(is);
+    let any = |is: &dyn Fn(&Customer) -> bool| page.customers().any(is);
     match key {
         FilterKey::IdIn => {
             let ids = ids(page);

@@ -3,8 +3,8 @@
 //! A page is known by what led to it; rows on it may have come or gone. Nothing is guessed without being said.
 
 use super::back;
-use super::drift::{SLACK, in_place};
-use super::key::{Bearing, Sighting, bearing, is_shuffled, sight};
+use super::drift::SLACK;
+use super::key::{Bearing, bearing, find_seam};
 use super::list::{Ask, Halt, List};
 use super::place::{Mark, Spot, Way};
 use super::strip::Strip;
@@ -144,19 +144,7 @@ fn guess(strip: &mut Strip, spot: &Spot, held: usize) {
 fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: bool) -> bool {
     // Behind the pages that were read back to.
     let expected = strip.seam + mark.spot.index as usize;
-    strip.seam = match sight(strip, mark, after, list.order(), (expected, sought)) {
-        Sighting::Here(seam) => {
-            strip.drifted |= is_shuffled(strip, mark, list.order());
-            seam
-        }
-        Sighting::Perhaps(seam) => {
-            strip.drifted = true;
-            seam
-        }
-        Sighting::Nowhere if in_place(mark, strip.rows.get(expected)) => {
-            expected + usize::from(after)
-        }
-        _ => return false,
-    };
-    true
+    let found = find_seam(strip, mark, after, list.order(), (expected, sought));
+    strip.seam = found.unwrap_or(strip.seam);
+    found.is_some()
 }

@@ -10,7 +10,7 @@ use super::memory::Step;
 use super::pages::malformed;
 use super::place::{Mark, NAMELESS, Way};
 use super::strip::{Raw, Strip};
-use super::walk::{count_empty, forward, key, placed, size};
+use super::walk::{count_empty, forward, placed, size};
 use crate::source::{Paging, Position, SourceErrorKind};
 
 /// Adds the rows before a strip, at least one page of them.
@@ -84,7 +84,8 @@ fn first_key(list: &List<'_>, strip: &Strip) -> Option<Position> {
     if !matches!(list.plan.paging, Paging::Keyset { before: true, .. }) {
         return None;
     }
-    key(&strip.rows.first()?.row).map(|key| Position::Before(key.into()))
+    let first = &strip.rows.first()?.row;
+    first.key().map(|key| Position::Before(key.into()))
 }
 
 async fn before(list: &List<'_>, strip: &mut Strip, at: &Position, want: u32) -> Result<(), Halt> {

@@ -148,10 +148,6 @@ async fn look_behind(list: &List<'_>, strip: &mut Strip, row: u64, span: Span) -
 
 /// Whether a row has an id that no row in hand has.
 fn is_new(strip: &Strip, row: &Row) -> bool {
-    match row {
-        Row::Customer { customer, .. } | Row::Gone { customer, .. } => {
-            !strip.ids.contains(customer.id.as_str())
-        }
-        Row::Unreadable { .. } => false,
-    }
+    row.customer()
+        .is_some_and(|customer| !strip.ids.contains(customer.id.as_str()))
 }

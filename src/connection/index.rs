@@ -4,8 +4,8 @@
 //! source says about itself is believed only as far as its answers agree with it.
 
 use super::behind::misled;
-use super::drift::{SLACK, in_place};
-use super::key::{Bearing, Sighting, bearing, is_shuffled, sight};
+use super::drift::SLACK;
+use super::key::{Bearing, bearing, find_seam};
 use super::list::{Ask, Halt, List};
 use super::pages::{ends_before, malformed, plan, read, read_or_past, read_over, sizes, too_deep};
 use super::place::{Gap, Mark, NAMELESS, Way};
@@ -191,19 +191,8 @@ fn settle(list: &List<'_>, strip: &mut Strip, mark: &Mark, after: bool, sought: 
     let ordinal = mark.spot.ordinal;
     let expected = ordinal.saturating_sub(begin(strip, ordinal));
     let expected = usize::try_from(expected).unwrap_or(usize::MAX);
-    let seam = match sight(strip, mark, after, list.order(), (expected, sought)) {
-        Sighting::Here(seam) => {
-            strip.drifted |= is_shuffled(strip, mark, list.order());
-            seam
-        }
-        Sighting::Perhaps(seam) => {
-            strip.drifted = true;
-            seam
-        }
-        Sighting::Nowhere if in_place(mark, strip.rows.get(expected)) => {
-            expected + usize::from(after)
-        }
-        _ => return false,
+    let Some(seam) = find_seam(strip, mark, after, list.order(), (expected, sought)) else {
+        return false;
     };
     place(strip, seam, mark, after);
     true

@@ -3,7 +3,7 @@
 //! Only orders that every system compares alike are compared here, and every answer is held against the order once more.
 //! Pure; `seek` decides which rows to read.
 
-use super::drift::{Proof, Traces, locate};
+use super::drift::{Proof, Traces, in_place, locate};
 use super::place::{Anchors, Mark, NAMELESS};
 use super::strip::{Raw, Strip};
 use crate::model::{CustomerOrderField, Order, OrderDirection, OrderKey};
@@ -69,12 +69,8 @@ impl Comparison {
     }
 
     fn value(self, row: &Row) -> Option<OrderKey> {
-        match row {
-            Row::Customer { customer, .. } | Row::Gone { customer, .. } => {
-                Some(self.order.field.key(customer))
-            }
-            Row::Unreadable { .. } => None,
-        }
+        row.customer()
+            .map(|customer| self.order.field.key(customer))
     }
 
     /// Whether it does not matter how the CRM compares these: ids of digits stand alike as numbers and as text only where they
@@ -227,10 +223,34 @@ pub(super) fn sight(
     }
 }
 
+/// The seam where a cursor's row is, or was, with what this says of the list noted; `None` where that is not certain yet.
+pub(super) fn find_seam(
+    strip: &mut Strip,
+    mark: &Mark,
+    after: bool,
+    by: Option<Comparison>,
+    (expected, sought): (usize, bool),
+) -> Option<usize> {
+    match sight(strip, mark, after, by, (expected, sought)) {
+        Sighting::Here(seam) => {
+            strip.drifted |= is_shuffled(strip, mark, by);
+            Some(seam)
+        }
+        Sighting::Perhaps(seam) => {
+            strip.drifted = true;
+            Some(seam)
+        }
+        Sighting::Nowhere if in_place(mark, strip.rows.get(expected)) => {
+            Some(expected + usize::from(after))
+        }
+        Sighting::Nowhere | Sighting::Elsewhere => None,
+    }
+}
+
 /// Whether rows changed their order around a cursor's row that stayed: both that stood before it stand behind it; or one of them
 /// no longer stands right before it, while the rows in hand contradict what the list is ordered by. Rows that only came and went
 /// do neither, nor does the row itself where it moved.
-pub(super) fn is_shuffled(strip: &Strip, mark: &Mark, by: Option<Comparison>) -> bool {
+fn is_shuffled(strip: &Strip, mark: &Mark, by: Option<Comparison>) -> bool {
     let [print, before, before_that] = anchors(strip, mark, by);
     let place = |print: u32| {
         let is = |raw: &Raw| raw.print == print;

@@ -6,18 +6,15 @@
 use super::drift::SLACK;
 use super::key::Comparison;
 use super::memory::Memory;
-use super::pages::malformed;
 use super::place::{Gap, Way};
+use super::reader::Reader;
 use super::run::{Rest, Run};
 use super::strip::{Found, Pick, Raw, Strip, Verdict, pick};
 use super::turn::reversal;
 use super::{back, index, walk};
 use crate::limits::Limits;
 use crate::model::{DeletedFilter, Filter};
-use crate::source::{
-    Call, ListPlan, Page, Paging, Position, Row, SourceEntry, SourceError, SourceErrorKind,
-    TotalKind, Walk,
-};
+use crate::source::{Call, ListPlan, Paging, Row, SourceError, SourceErrorKind, TotalKind, Walk};
 use std::sync::Arc;
 
 /// Rows read around a window: slack on both sides, and the row of the cursor.
@@ -25,41 +22,6 @@ const ROUND_A_WINDOW: u32 = 2 * SLACK as u32 + 1;
 
 /// The pages of a window, read backwards along a chain, up to which one more is read to see what stands before.
 const LOOKING_BACK: u32 = 2;
-
-/// Takes pages of one source. The one place where pages come in.
-#[derive(Clone)]
-pub(super) struct Reader {
-    pub(super) entry: Arc<SourceEntry>,
-    pub(super) call: Call,
-    /// The longest position that a page may lead to.
-    pub(super) longest: usize,
-}
-
-impl Reader {
-    /// One page of a planned list.
-    pub(super) async fn page(
-        &self,
-        plan: &ListPlan,
-        at: &Position,
-        size: u32,
-    ) -> Result<Page, SourceError> {
-        let page = self.entry.source.list(&self.call, plan, at, size).await?;
-        let leads = [&page.next, &page.prev].into_iter().flatten();
-        let too_long = |position: &Position| match position {
-            Position::Start | Position::Index(_) => false,
-            Position::Token(text) | Position::After(text) | Position::Before(text) => {
-                text.len() > self.longest
-            }
-        };
-        let keys = page.rows.iter().filter_map(walk::key);
-        if leads.into_iter().any(too_long) || keys.into_iter().any(|key| key.len() > self.longest) {
-            return Err(malformed(
-                "the source leads on with a token, link or key that is too long (limits.position_bytes)",
-            ));
-        }
-        Ok(page)
-    }
-}
 
 /// Why a list could not be read.
 #[derive(Clone, Debug)]
@@ -320,13 +282,8 @@ impl List<'_> {
         let order = self.order();
         let found = |index: &usize| {
             let mark = strip.mark(*index, order)?;
-            match &strip.rows.get(*index)?.row {
-                Row::Customer { customer, .. } | Row::Gone { customer, .. } => Some(Found {
-                    customer: Arc::clone(customer),
-                    mark,
-                }),
-                Row::Unreadable { .. } => None,
-            }
+            let customer = Arc::clone(strip.rows.get(*index)?.row.customer()?);
+            Some(Found { customer, mark })
         };
         let ended = strip.ended(ask.way) && !pick.another;
         Run {

@@ -1,7 +1,8 @@
 //! Relay connections over one CRM or several: windows, cursors, merging, and honesty about what is not known.
 //!
-//! Read in this order: `window` (which pages cover a window), `list` and `strip` (rows of one source from a gap), then how
-//! each paging style gets them: `index` with `pages` and `behind`, or `walk` with `again`, `back` and `circle`, and `turn` (the reversed list).
+//! Read in this order: `window` (which pages cover a window), `list` and `strip` (rows of one source from a gap), `reader`
+//! (where its pages come in), then how each paging style gets them: `index` with `pages` and `behind`, or `walk` with `again`,
+//! `back` and `circle`, and `turn` (the reversed list).
 //! `place`, `drift`, `key` and `seek` say how a row is found again that moved. `cursor` is what a client holds of it.
 //! Several sources: `plan`, then `grouped`, or `merge` with `stream` and `whole`. It knows neither CRMs nor GraphQL.
 
@@ -23,6 +24,7 @@ mod merge;
 mod pages;
 mod place;
 mod plan;
+mod reader;
 mod run;
 mod scan;
 mod seek;

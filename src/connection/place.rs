@@ -123,12 +123,9 @@ fn print(id: &str) -> u32 {
 
 /// The fingerprint of a row's id.
 pub(super) fn fingerprint(row: &Row) -> u32 {
-    match row {
-        Row::Customer { customer, .. } | Row::Gone { customer, .. } => {
-            print(customer.id.as_str()).max(NAMELESS + 1)
-        }
-        Row::Unreadable { .. } => NAMELESS,
-    }
+    row.customer().map_or(NAMELESS, |customer| {
+        print(customer.id.as_str()).max(NAMELESS + 1)
+    })
 }
 
 /// A row's place, and by what it is recognized.

@@ -1,7 +1,8 @@
 //! What will be read from which source, decided before any call: plans, checks left to the gateway, refusals.
 
-use super::list::{List, Reader};
+use super::list::List;
 use super::memory::Memory;
+use super::reader::Reader;
 use super::scan;
 use super::{Asked, AskedSource, ConnectionError};
 use crate::limits::Limits;

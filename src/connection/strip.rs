@@ -136,12 +136,8 @@ impl Strip {
 
     /// Whether a row is in hand already.
     pub(super) fn holds(&self, raw: &Raw) -> bool {
-        match &raw.row {
-            Row::Customer { customer, .. } | Row::Gone { customer, .. } => {
-                self.ids.contains(customer.id.as_str())
-            }
-            Row::Unreadable { .. } => false,
-        }
+        let customer = raw.row.customer();
+        customer.is_some_and(|customer| self.ids.contains(customer.id.as_str()))
     }
 
     /// Tells rows that are in hand already. A row without an id cannot be recognized.
@@ -149,7 +145,7 @@ impl Strip {
         let (mut new, mut old) = (0, 0);
         self.ids.reserve(rows.len());
         for raw in &mut rows {
-            let (Row::Customer { customer, .. } | Row::Gone { customer, .. }) = &raw.row else {
+            let Some(customer) = raw.row.customer() else {
                 continue;
             };
             raw.repeated = !self.ids.insert(ById(Arc::clone(customer)));

@@ -295,16 +295,8 @@ fn follows(list: &List<'_>, page: &Page, next: Option<&Position>) -> bool {
 fn last_key(rows: &[Row]) -> Option<Position> {
     rows.iter()
         .rev()
-        .find_map(key)
+        .find_map(Row::key)
         .map(|key| Position::After(key.into()))
-}
-
-pub(super) fn key(row: &Row) -> Option<&str> {
-    match row {
-        Row::Customer { key, .. } | Row::Gone { key, .. } | Row::Unreadable { key, .. } => {
-            key.as_deref()
-        }
-    }
 }
 
 /// The page size to ask for so many rows.
@@ -356,7 +348,7 @@ pub(super) fn placed(
     rows.into_iter()
         .zip(0u32..)
         .map(|(row, index)| {
-            let own = key(&row).map(|key| Position::After(key.into()));
+            let own = row.key().map(|key| Position::After(key.into()));
             let spot = Spot {
                 page: at.clone(),
                 index,

@@ -4,6 +4,7 @@
 //! end by itself is given up. Knows no HTTP.
 
 use super::answer::Answer;
+use super::arrival::Arrival;
 use super::direct::Around;
 use super::document::{Bound, Documents, Expected, Prepared, RequestCode, RequestError};
 use super::notes::Notes;
@@ -13,7 +14,6 @@ use crate::limits::Limits;
 use crate::load::Answers;
 use crate::metrics::CacheMoment;
 use crate::source::{Brought, CallBudget, Operation};
-use crate::trace::Trace;
 use async_graphql::{
     Data, EmptySubscription, ObjectType, Request, Response, SDLExportOptions, Schema,
     SchemaBuilder, ValidationMode, Value,
@@ -28,65 +28,6 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 pub use super::document::ContractError;
-
-/// What the transport knows about a request.
-#[derive(Debug)]
-pub struct Arrival {
-    /// The request's id.
-    pub request_id: Box<str>,
-    /// Who asks.
-    pub caller: Arc<Caller>,
-    /// When the answer is no longer wanted.
-    pub deadline: Instant,
-    /// How old kept answers may be; zero asks for rows that no cache has touched.
-    pub max_age: Option<Duration>,
-    /// Nothing that is read may be kept.
-    pub no_store: bool,
-    /// The trace it is part of.
-    pub trace: Option<Trace>,
-    /// The credentials it brings for the CRMs themselves.
-    pub brought: Brought,
-    /// What it takes of the ceilings on requests. It is given back when the operation ends, which may be after its caller
-    /// has left.
-    pub hold: Hold,
-}
-
-/// Something of ceilings, which is given back when this is dropped.
-#[derive(Default)]
-pub struct Hold {
-    _held: Option<Box<dyn Send + Sync>>,
-}
-
-impl Hold {
-    /// Keeps this.
-    pub fn of(held: impl Send + Sync + 'static) -> Self {
-        Self {
-            _held: Some(Box::new(held)),
-        }
-    }
-}
-
-impl Arrival {
-    /// A request of somebody who may do everything, that takes what caches have.
-    pub fn new(request_id: impl Into<Box<str>>, deadline: Instant) -> Self {
-        Self {
-            request_id: request_id.into(),
-            caller: Arc::new(Caller::anybody()),
-            deadline,
-            max_age: None,
-            no_store: false,
-            trace: None,
-            brought: Brought::default(),
-            hold: Hold::default(),
-        }
-    }
-}
-
-impl std::fmt::Debug for Hold {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hold")
-    }
-}
 
 /// A schema that can be asked. Cheap to clone.
 #[derive(Clone)]

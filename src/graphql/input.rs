@@ -2,6 +2,7 @@
 
 use super::code::ErrorCode;
 use super::id;
+use super::writable::{NO_CUSTOMER, PhoneNumberInput, Writable};
 use crate::model::{
     Change, CustomerStatus, CustomerTier, CustomerType, Date, FieldValue, Gender, LocalId,
     WriteField,
@@ -9,15 +10,6 @@ use crate::model::{
 use crate::source::{SourceEntry, Sources};
 use async_graphql::{ID, InputObject, Json, MaybeUndefined};
 use std::sync::Arc;
-
-/// A phone number to write.
-#[derive(InputObject, Clone, Debug)]
-pub struct PhoneNumberInput {
-    /// The number.
-    pub number: String,
-    /// The international calling code, in CRMs that take it apart from the number.
-    pub calling_code: Option<String>,
-}
 
 /// What is wrong with an input, before any source is asked.
 pub struct Problem {
@@ -237,10 +229,6 @@ impl DeleteCustomerInput {
     }
 }
 
-/// What is said about an id that names no customer.
-const NO_CUSTOMER: &str =
-    "this is no customer's id of this gateway, or its source is not configured";
-
 fn known_customer(
     sources: &Sources,
     id: &str,
@@ -304,84 +292,6 @@ impl Given<'_> {
                 self.problems
                     .push(Problem::new(field.name(), code, message));
             }
-        }
-    }
-}
-
-/// What is wrong with a value.
-type Flaw = (ErrorCode, &'static str);
-
-/// A type that an input field can have.
-trait Writable {
-    /// Its value, or what is wrong with it.
-    fn value(&self, entry: &SourceEntry, sources: &Sources) -> Result<FieldValue, Flaw>;
-}
-
-/// What is said about UNKNOWN in an input.
-const UNKNOWN: Flaw = (
-    ErrorCode::InvalidInput,
-    "UNKNOWN is what the gateway says of words it does not know; it cannot be written",
-);
-
-/// What is said about a calling code that is none.
-const CALLING_CODE: Flaw = (
-    ErrorCode::InvalidInput,
-    "a calling code is one to four digits",
-);
-
-/// Declares how plain types become values.
-macro_rules! writable {
-    ($($type:ty, $this:ident => $value:expr;)+) => {
-        $(impl Writable for $type {
-            fn value(&self, _: &SourceEntry, _: &Sources) -> Result<FieldValue, Flaw> {
-                let $this = self;
-                $value
-            }
-        })+
-    };
-}
-
-writable! {
-    String, text => Ok(FieldValue::Text(text.clone()));
-    bool, value => Ok(FieldValue::Bool(*value));
-    Vec<String>, texts => Ok(FieldValue::Texts(texts.clone()));
-    Date, date => Ok(FieldValue::Date(*date));
-    Json<serde_json::Value>, json => Ok(FieldValue::Json(json.0.clone()));
-    CustomerType, word => if *word == CustomerType::Unknown { Err(UNKNOWN) } else { Ok(FieldValue::Type(*word)) };
-    CustomerTier, word => if *word == CustomerTier::Unknown { Err(UNKNOWN) } else { Ok(FieldValue::Tier(*word)) };
-    CustomerStatus, word => if *word == CustomerStatus::Unknown { Err(UNKNOWN) } else { Ok(FieldValue::Status(*word)) };
-    Gender, word => if *word == Gender::Unknown { Err(UNKNOWN) } else { Ok(FieldValue::Gender(*word)) };
-    PhoneNumberInput, phone => phone.checked();
-}
-
-impl PhoneNumberInput {
-    fn checked(&self) -> Result<FieldValue, Flaw> {
-        let calling_code = self
-            .calling_code
-            .as_deref()
-            .map(|code| code.trim_start_matches('+').to_owned());
-        let is_code = |code: &String| {
-            (1..=4).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit())
-        };
-        match calling_code {
-            Some(code) if !is_code(&code) => Err(CALLING_CODE),
-            calling_code => Ok(FieldValue::Phone {
-                number: self.number.clone(),
-                calling_code,
-            }),
-        }
-    }
-}
-
-impl Writable for ID {
-    fn value(&self, entry: &SourceEntry, sources: &Sources) -> Result<FieldValue, Flaw> {
-        match id::customer(sources, self) {
-            Ok((of, id)) if of.rank == entry.rank => Ok(FieldValue::Id(id)),
-            Ok(_) => Err((
-                ErrorCode::InvalidInput,
-                "a customer can only belong to a customer of the same source",
-            )),
-            Err(_) => Err((ErrorCode::InvalidId, NO_CUSTOMER)),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Knows no HTTP and no adapter.
 
 pub mod answer;
+mod arrival;
 mod code;
 mod connection;
 mod customer;
@@ -20,11 +21,13 @@ mod query;
 mod relatives;
 mod room;
 mod source;
+mod writable;
 
 pub use answer::Answer;
+pub use arrival::{Arrival, Hold};
 pub use code::ErrorCode;
 pub use document::{Prepared, RequestCode, RequestError};
-pub use gateway::{Arrival, ContractError, Gateway, Hold, Place, Retired};
+pub use gateway::{ContractError, Gateway, Place, Retired};
 
 #[cfg(test)]
 pub(crate) mod toy;

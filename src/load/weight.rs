@@ -78,23 +78,16 @@ fn position(position: &Position) -> usize {
 fn ways(page: &Page) -> usize {
     let ends = [&page.next, &page.prev].into_iter().flatten();
     let ends = ends.map(|end| position(end) + ALLOCATION);
-    let keys = page.rows.iter().filter_map(|row| match row {
-        Row::Customer { key, .. } | Row::Gone { key, .. } | Row::Unreadable { key, .. } => {
-            Some(key.as_ref()?.len() + ALLOCATION)
-        }
-    });
+    let keys = page.rows.iter().filter_map(Row::key);
+    let keys = keys.map(|key| key.len() + ALLOCATION);
     ends.chain(keys).sum()
 }
 
 fn page(page: &Page) -> usize {
-    let customers = || {
-        page.rows.iter().filter_map(|row| match row {
-            Row::Customer { customer, .. } | Row::Gone { customer, .. } => Some(customer),
-            Row::Unreadable { .. } => None,
-        })
-    };
     // All rows of a page share the answer they came in.
-    let shared = customers().find_map(|customer| customer.native.as_ref());
+    let shared = page
+        .customers()
+        .find_map(|customer| customer.native.as_ref());
     size_of::<Page>()
         + page.rows.len() * (size_of::<Row>() + PLACE)
         + body(shared)
@@ -103,7 +96,7 @@ fn page(page: &Page) -> usize {
             .stamp
             .as_ref()
             .map_or(0, |stamp| stamp.bytes() + 3 * ALLOCATION)
-        + customers().map(|one| customer(one)).sum::<usize>()
+        + page.customers().map(customer).sum::<usize>()
 }
 
 /// What a customer holds, its native record aside.

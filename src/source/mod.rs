@@ -244,6 +244,35 @@ pub enum Row {
     },
 }
 
+impl Row {
+    /// Its record, shown or deleted; `None` where it cannot be read.
+    pub const fn customer(&self) -> Option<&CustomerRef> {
+        match self {
+            Self::Customer { customer, .. } | Self::Gone { customer, .. } => Some(customer),
+            Self::Unreadable { .. } => None,
+        }
+    }
+
+    /// Its key, in [`Paging::Keyset`] routes, where it could be read.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Customer { key, .. } | Self::Gone { key, .. } | Self::Unreadable { key, .. } => {
+                key.as_deref()
+            }
+        }
+    }
+}
+
+impl Page {
+    /// The records of its rows, the deleted ones among them.
+    pub fn customers(&self) -> impl Iterator<Item = &Customer> {
+        self.rows
+            .iter()
+            .filter_map(Row::customer)
+            .map(|customer| &**customer)
+    }
+}
+
 /// What came of a write.
 #[derive(Clone, Debug)]
 pub struct Written {

@@ -1,9 +1,10 @@
 //! The page at `/`: a newcomer opens it, presses run, and sees rows.
 
 use crate::browser;
+use crate::support::gateway::listening;
 use async_graphql::{EmptyMutation, EmptySubscription, ID, Object, Schema, SimpleObject};
 use crmql::graphql::Gateway;
-use crmql::http::{Hosts, Policy, Readiness, router, serve};
+use crmql::http::{Hosts, Policy, Readiness, router};
 use crmql::limits::Limits;
 
 #[derive(SimpleObject, Clone)]
@@ -89,19 +90,8 @@ async fn the_first_query_shows_rows_in_a_real_browser() {
         readiness.clone(),
         Policy::open(Hosts::Only(vec![])),
     );
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        serve(
-            listener,
-            routes,
-            &limits,
-            &readiness,
-            std::future::pending(),
-        )
-        .await
-    });
-    if let Some(answer) = browser::run_first_query(&url, "page.png").await {
+    let (url, _) = listening(routes, limits, readiness).await;
+    if let Some(answer) = browser::run_first_query(&format!("{url}/"), "page.png").await {
         let rows = answer["data"]["customers"]["edges"]
             .as_array()
             .map(Vec::len);

@@ -464,8 +464,8 @@ async fn what_was_asked_for_once_is_left_alone() {
     assert_eq!((over.number("").await, crm.seen().len()), (2, 2));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_comes_late_replaces_nothing_newer() {
+/// A gateway before a slow CRM, which is just being asked anew in the background.
+async fn being_renewed() -> (Crm, Over) {
     let crm = late(SLOW).await;
     let over = Over::before(&crm, &file("", PEOPLE), Some(&AHEAD)).await;
     over.number("").await;
@@ -473,6 +473,12 @@ async fn what_comes_late_replaces_nothing_newer() {
     tokio::time::sleep(AHEAD_BY).await;
     assert_eq!(over.number("").await, 1, "a read begins in the background");
     begun(&crm).await;
+    (crm, over)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_late_replaces_nothing_newer() {
+    let (crm, over) = being_renewed().await;
     assert_eq!(
         over.number("no-cache").await,
         3,
@@ -489,13 +495,7 @@ async fn what_comes_late_replaces_nothing_newer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_makes_a_read_in_the_background_useless() {
-    let crm = late(SLOW).await;
-    let over = Over::before(&crm, &file("", PEOPLE), Some(&AHEAD)).await;
-    over.number("").await;
-    over.number("").await;
-    tokio::time::sleep(AHEAD_BY).await;
-    assert_eq!(over.number("").await, 1, "a read begins in the background");
-    begun(&crm).await;
+    let (crm, over) = being_renewed().await;
     renamed(&over).await;
     assert_eq!(crm.seen().len(), 3, "the write");
     assert_eq!(over.number("").await, 4, "no read from before it is joined");

@@ -1,11 +1,11 @@
 //! A gateway in front of the emulated CRMs, as `crmql demo` starts it, within the test's own process.
 
+use crate::support::gateway::listening;
 use crmql::app::{demo_sources, routes};
 use crmql::config::CacheTimes;
 use crmql::demo::{self, Options};
-use crmql::http::{Readiness, serve};
+use crmql::http::Readiness;
 use crmql::limits::Limits;
-use tokio::net::TcpListener;
 
 /// A running gateway. The emulated CRMs live as long as it does.
 pub(crate) struct Running {
@@ -25,17 +25,6 @@ pub(crate) async fn demo_gateway(customers: usize) -> Running {
     let limits = Limits::default();
     let readiness = Readiness::new();
     let routes = routes(sources, &[7; 32], &limits, &readiness).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        serve(
-            listener,
-            routes,
-            &limits,
-            &readiness,
-            std::future::pending(),
-        )
-        .await
-    });
+    let (url, _) = listening(routes, limits, readiness).await;
     Running { url, _crms: crms }
 }

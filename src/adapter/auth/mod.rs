@@ -1,6 +1,7 @@
 //! How a source signs in. Fixed credentials are put into a header or a parameter; OAuth 2.0 tokens are fetched by
 //! [`tokens`].
 
+mod held;
 mod tokens;
 
 use super::BuildError;

@@ -3,6 +3,7 @@
 //! A refresh goes on even when the request that began it is given up: a rotated refresh token that nobody kept would lock
 //! the source out.
 
+use super::held::Held;
 use super::{Keeper, Reader, TokenStore, Unsigned, Used, filled, secret_header};
 use crate::adapter::faults;
 use crate::adapter::manifest::OAuthRule;
@@ -27,13 +28,6 @@ const BEFORE_END: Duration = Duration::from_secs(60);
 const LIFE_UNSAID: Duration = Duration::from_secs(300);
 /// How long a token request may take.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long after a token was given up the next one stays where it was never taken: where new ones do not help, it is not the
-/// token that the CRM refuses.
-const STAYS: Duration = Duration::from_secs(10);
-/// The same for one that was taken: another process may have fetched the next, and ended it; or the CRM says the same of what
-/// the client may not do.
-const STAYS_TAKEN: Duration = Duration::from_secs(1);
-
 /// The tokens of one source.
 pub struct Tokens {
     url: Url,
@@ -48,47 +42,6 @@ pub struct Tokens {
     held: PlainMutex<Held>,
     /// Held while a token is fetched.
     state: Mutex<State>,
-}
-
-/// The token there is.
-#[derive(Clone, Default)]
-struct Held {
-    token: Option<(HeaderValue, Instant)>,
-    generation: u64,
-    /// Whether the CRM took the token.
-    served: bool,
-    /// When the CRM's refusal last ended a token.
-    given_up: Option<Instant>,
-}
-
-impl Held {
-    /// The token, where it lasts.
-    fn current(&self) -> Option<(HeaderValue, Used)> {
-        let (value, until) = self.token.as_ref()?;
-        (*until > Instant::now()).then(|| (value.clone(), Used(self.generation)))
-    }
-
-    fn renew(&mut self, value: HeaderValue, until: Instant) -> Used {
-        self.token = Some((value, until));
-        self.served = false;
-        self.generation += 1;
-        Used(self.generation)
-    }
-
-    /// Whether a request that was refused with this token may be sent again with another: with the one that came meanwhile, or
-    /// with one that is fetched because this is used no more.
-    fn give_up(&mut self, used: Used, now: Instant) -> bool {
-        if self.generation != used.0 || self.token.is_none() {
-            return true;
-        }
-        let long = if self.served { STAYS_TAKEN } else { STAYS };
-        let stays = |given_up| now.saturating_duration_since(given_up) < long;
-        if self.given_up.is_some_and(stays) {
-            return false;
-        }
-        (self.token, self.given_up) = (None, Some(now));
-        true
-    }
 }
 
 /// What a fetch goes by.
@@ -360,8 +313,7 @@ impl Tokens {
 
     /// The CRM took these.
     pub(super) fn keep_up(&self, used: Used) {
-        let mut held = self.held();
-        held.served |= held.generation == used.0;
+        self.held().served(used);
     }
 
     /// The CRM refused these: whether it is worth asking once more with others.
@@ -440,30 +392,4 @@ fn unreadable() -> SourceError {
         SourceErrorKind::Malformed,
         "the CRM's token endpoint answered something unreadable",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_is_given_up_once_in_a_while_and_only_by_those_who_used_it() {
-        let mut held = Held::default();
-        let began = Instant::now();
-        let until = began + Duration::from_secs(3_600);
-        let renew = |held: &mut Held| held.renew(HeaderValue::from_static("t"), until);
-        let first = renew(&mut held);
-        assert!(held.give_up(first, began));
-        assert!(held.give_up(first, began), "another one is being fetched");
-        let second = renew(&mut held);
-        assert!(held.give_up(first, began), "another one has come");
-        assert!(held.current().is_some());
-        assert!(!held.give_up(second, began + STAYS / 2));
-        held.served = true;
-        assert!(held.clone().give_up(second, began + STAYS / 2));
-        held.served = false;
-        assert!(held.current().is_some());
-        assert!(held.give_up(second, began + STAYS));
-        assert!(held.current().is_none());
-    }
 }

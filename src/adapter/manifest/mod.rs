@@ -3,17 +3,18 @@
 //! `reader` makes one from a file, the engine makes requests from it. There is nothing in between: what stands here is
 //! what the file says, with pointers and templates already parsed.
 
+mod errors;
 mod field;
 mod filter;
 mod list;
 
+pub use errors::*;
 pub use field::*;
 pub use filter::*;
 pub use list::*;
 
 use super::place::{JsonPath, Part, Pointer, Template};
-use crate::model::{Assumption, LocalId, WriteField};
-use crate::source::SourceErrorKind;
+use crate::model::{Assumption, LocalId};
 use http::{HeaderName, Method};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -340,15 +341,6 @@ impl Route {
     }
 }
 
-/// What refusals of one route mean, where that is something else than elsewhere.
-#[derive(Clone, Debug, Default)]
-pub struct RouteErrors {
-    /// What codes mean.
-    pub codes: BTreeMap<String, Meaning>,
-    /// What statuses mean.
-    pub status: BTreeMap<u16, ErrorKind>,
-}
-
 /// How one customer is read.
 #[derive(Clone, Debug)]
 pub enum Get {
@@ -408,69 +400,4 @@ impl GetMany {
             Self::Route { max, .. } | Self::ViaList { max } => *max,
         }
     }
-}
-
-/// What refusals mean.
-#[derive(Clone, Debug, Default)]
-pub struct Errors {
-    /// Where the list of errors stands, or the errors by the names of fields; the first that is one of these counts.
-    pub each: Vec<JsonPath>,
-    /// Where the code stands.
-    pub code: Vec<Pointer>,
-    /// Where the message stands.
-    pub message: Vec<Pointer>,
-    /// Where the wrong field's name stands.
-    pub field: Vec<Pointer>,
-    /// What codes mean.
-    pub codes: BTreeMap<String, Meaning>,
-    /// What statuses mean.
-    pub status: BTreeMap<u16, ErrorKind>,
-}
-
-/// What a code means.
-#[derive(Clone, Debug)]
-pub struct Meaning {
-    /// The kind.
-    pub kind: ErrorKind,
-    /// The field it is about, by our name.
-    pub field: Option<WriteField>,
-}
-
-/// The closed list of kinds of refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// No refusal at all.
-    Ok,
-    /// A refusal.
-    Refused(SourceErrorKind),
-}
-
-impl ErrorKind {
-    /// The kinds with their words.
-    pub const ALL: &'static [(&'static str, Self)] = &[
-        ("ok", Self::Ok),
-        ("invalid", Self::Refused(SourceErrorKind::Rejected)),
-        (
-            "unauthenticated",
-            Self::Refused(SourceErrorKind::Credentials),
-        ),
-        ("forbidden", Self::Refused(SourceErrorKind::Forbidden)),
-        (
-            "auth_or_permission",
-            Self::Refused(SourceErrorKind::Credentials),
-        ),
-        ("not_found", Self::Refused(SourceErrorKind::NotFound)),
-        ("conflict", Self::Refused(SourceErrorKind::Conflict)),
-        ("no_changes", Self::Refused(SourceErrorKind::NoChanges)),
-        ("rate_limited", Self::Refused(SourceErrorKind::Throttled)),
-        ("unavailable", Self::Refused(SourceErrorKind::Unavailable)),
-        ("timeout", Self::Refused(SourceErrorKind::Timeout)),
-        ("unsupported", Self::Refused(SourceErrorKind::Unsupported)),
-        (
-            "cursor_expired",
-            Self::Refused(SourceErrorKind::CursorExpired),
-        ),
-        ("depth_limit", Self::Refused(SourceErrorKind::DepthLimit)),
-        ("protocol", Self::Refused(SourceErrorKind::Malformed)),
-    ];
 }

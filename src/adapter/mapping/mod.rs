@@ -6,7 +6,7 @@
 mod record;
 mod scalar;
 
-use super::manifest::{Field, Gone, Manifest, Words};
+use super::manifest::{Field, Gone, Manifest, WireFormat, Words};
 use super::pick::{Leaf, Picker};
 use super::place::JsonPath;
 use crate::model::{
@@ -26,6 +26,13 @@ struct Reading {
     slots: Box<[usize]>,
     field: Arc<Field>,
     words: Option<Arc<Words>>,
+}
+
+impl Reading {
+    /// How its moments and days are told.
+    fn format(&self) -> &WireFormat {
+        self.field.format.as_ref().unwrap_or(&WireFormat::Rfc3339)
+    }
 }
 
 /// The field of the schema that a name in an adapter file belongs to.

@@ -2,7 +2,7 @@
 
 use super::scalar::{flag, into_text, means_nothing, plain_text, split, split_name};
 use super::{Reading, Readings};
-use crate::adapter::manifest::{UnknownWord, WireFormat, WireType};
+use crate::adapter::manifest::{UnknownWord, WireType};
 use crate::adapter::pick::Leaf;
 use crate::adapter::wire;
 use crate::model::{Date, DateTime, FieldProblem, LocalId, Owner, PhoneNumber};
@@ -122,12 +122,7 @@ impl<'de> Record<'_, 'de> {
 
     pub(super) fn date(&mut self, reading: &Option<Reading>) -> Option<Date> {
         let (reading, leaf) = self.take(reading)?;
-        let format = reading
-            .field
-            .format
-            .as_ref()
-            .unwrap_or(&WireFormat::Rfc3339);
-        match wire::read_date(&leaf, format) {
+        match wire::read_date(&leaf, reading.format()) {
             Some(date) => Some(Date(date)),
             None => self.problem(reading, "expected a date"),
         }
@@ -135,12 +130,7 @@ impl<'de> Record<'_, 'de> {
 
     pub(super) fn time(&mut self, reading: &Option<Reading>) -> Option<DateTime> {
         let (reading, leaf) = self.take(reading)?;
-        let format = reading
-            .field
-            .format
-            .as_ref()
-            .unwrap_or(&WireFormat::Rfc3339);
-        match wire::read_time(&leaf, format) {
+        match wire::read_time(&leaf, reading.format()) {
             Some(time) => Some(DateTime(time)),
             None => self.problem(reading, "expected a date and time"),
         }

@@ -232,13 +232,6 @@ impl State {
     }
 }
 
-fn customer(row: &Row) -> Option<&CustomerRef> {
-    match row {
-        Row::Customer { customer, .. } | Row::Gone { customer, .. } => Some(customer),
-        Row::Unreadable { .. } => None,
-    }
-}
-
 #[async_trait]
 impl CustomerSource for MemorySource {
     fn capabilities(&self) -> &Capabilities {
@@ -309,7 +302,7 @@ impl CustomerSource for MemorySource {
         let rows = self.rows();
         let found = |id: &LocalId| {
             rows.iter()
-                .filter_map(customer)
+                .filter_map(Row::customer)
                 .find(|customer| customer.id == *id)
                 .cloned()
         };

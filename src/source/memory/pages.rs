@@ -1,6 +1,6 @@
 //! The pages of a CRM in memory: which rows stand on one, and where it leads.
 
-use super::{Filtering, Lie, MemorySource, PastEnd, Record, State, customer};
+use super::{Filtering, Lie, MemorySource, PastEnd, Record, State};
 use crate::model::{OrderDirection, OrderKey};
 use crate::source::{
     ListPlan, Page, Paging, Position, Row, SourceError, SourceErrorKind, TotalKind, Walk,
@@ -49,7 +49,7 @@ impl MemorySource {
     fn listed<'a>(&self, state: &'a State, plan: &ListPlan) -> Listed<'a> {
         let mut all: Vec<&Record> = state.records.iter().collect();
         if let Some(order) = plan.sent {
-            let key = |row: &Row| match customer(row).map(|customer| order.field.key(customer)) {
+            let key = |row: &Row| match row.customer().map(|customer| order.field.key(customer)) {
                 Some(OrderKey::Id(text)) if self.shape.numeric_ids => {
                     OrderKey::Id(format!("{text:0>20}").into())
                 }
@@ -70,7 +70,8 @@ impl MemorySource {
         let evaluated = self.shape.filtering == Filtering::Evaluated;
         let wanted = |row: &Row| {
             !evaluated
-                || customer(row)
+                || row
+                    .customer()
                     .is_none_or(|customer| plan.filter.matches(customer, jiff::civil::Date::ZERO))
         };
         let places: HashMap<u64, usize> = all

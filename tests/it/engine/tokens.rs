@@ -110,3 +110,26 @@ async fn a_token_that_is_refused_as_soon_as_it_came_is_not_fetched_at_every_call
     assert_eq!(forms(&crm).len(), 2, "once it was worth a try");
     assert_eq!(crm.seen().len(), 2 + 8 + 8 + 1);
 }
+
+/// What fails may fail before anybody has looked at the token: it is no reason to fetch the next one sooner.
+#[tokio::test]
+async fn an_answer_that_refuses_is_no_sign_that_a_token_was_taken() {
+    let tokens = AtomicUsize::new(0);
+    let crm = Crm::answering(move |seen, _| match seen.target.as_str() {
+        "/token" => token(tokens.fetch_add(1, Ordering::SeqCst)),
+        "/c/down" => Play::Json(503, json!({})),
+        _ => Play::Json(401, json!({})),
+    })
+    .await;
+    let source = source(&crm, &getting(CLIENT));
+    let failed = async |of: &str| {
+        let fetched = source.fetch(&call(), &[id(of)]).await.remove(0);
+        fetched.unwrap_err().kind
+    };
+    assert_eq!(failed("a").await, SourceErrorKind::Credentials);
+    assert_eq!(failed("down").await, SourceErrorKind::Unavailable);
+    // Longer than one that was taken stays, and not so long as another.
+    tokio::time::sleep(ms(1_200)).await;
+    assert_eq!(failed("a").await, SourceErrorKind::Credentials);
+    assert_eq!(forms(&crm).len(), 2, "once it was worth a try");
+}

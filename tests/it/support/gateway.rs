@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crmql::app::{demo_sources, routes_keeping};
 use crmql::config::CacheTimes;
 use crmql::demo::{self, Crm, Demo, Options, Seen};
-use crmql::http::{Readiness, serve};
+use crmql::http::{Readiness, Routes, serve};
 use crmql::limits::Limits;
 use crmql::writes::Keep;
 use serde_json::{Value, json};
@@ -76,6 +76,15 @@ async fn served(
     let sources = demo_sources(demo, times.as_ref(), &limits).unwrap();
     let key = b"a secret of the tests";
     let routes = routes_keeping(sources, key, keep, &limits, &readiness).unwrap();
+    listening(routes, limits, readiness).await
+}
+
+/// A gateway on a free port, which runs as long as the test: its address without a path, and how it ends.
+pub async fn listening(
+    routes: Routes,
+    limits: Limits,
+    readiness: Readiness,
+) -> (String, tokio::task::JoinHandle<bool>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let serving = async move {

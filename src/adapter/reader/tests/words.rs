@@ -1,6 +1,6 @@
 //! Operators that a file owes, and keys that would do nothing.
 
-use super::{GOOD, problems_of, problems_with};
+use super::{GOOD, NAME, TIER, UPDATE, problems_of, problems_with};
 
 /// What is changed, into what, and what is said then; nothing where it is right.
 const CASES: &[(&str, &str, &str)] = &[
@@ -333,11 +333,8 @@ const CASES: &[(&str, &str, &str)] = &[
     (UPDATE, "[update]\nmode = \"replace\"\n", ""),
 ];
 
-const UPDATE: &str = "[update]\n";
 const PAGE: &str = "kind = \"offset\", offset = \"query:o\",";
-const TIER: &str = "[list.filter]\n\"tier:in\" = { send = \"query:tier\", enum = \"tier\" }\n";
 const SORT: &str = "style = \"signed\"\nto    = \"query:sort\"\n";
-const NAME: &str = "name = \"/name\"\n";
 
 /// What has no value is left out where a way to sign in or a header of `headers_if` needs it; nothing else can be.
 #[test]
@@ -368,111 +365,6 @@ fn a_var_that_may_be_missing_stands_only_where_it_may_be() {
     assert_eq!(said, "");
 }
 
-/// Fields that a file names, what is said of them where an update replaces the record, and where it does not.
-const REPLACED: &[(&str, &str)] = &[
-    (
-        "email = { r = [\"/m\", \"/n\"], w = \"/m\" }",
-        "`fields.email` is read from several places",
-    ),
-    (
-        "address = { r = [\"/a\", \"/b\"], w = \"/a\", join = \", \" }",
-        "`fields.address` is read from several places",
-    ),
-    ("email = { w = \"/m\" }", "`fields.email` is read nowhere"),
-    (
-        "firstName = { r = \"/whole\", w = \"/first\", type = \"name_first\" }",
-        "`fields.firstName` is read as a part of a name",
-    ),
-    ("email = { w = \"/m\", on = [\"create\"] }", ""),
-    ("email = { r = [\"/m\", \"/n\"] }", ""),
-    ("email = { r = \"/m\", w = \"/n\" }", ""),
-];
-
-/// What is sent back must be what the record holds at that very place.
-#[test]
-fn what_goes_back_into_a_record_is_read_from_one_place() {
-    let update = "request = \"PUT /people/{id}\"\n";
-    for (fields, words) in REPLACED.iter().copied() {
-        let text = GOOD.replacen(
-            "name = \"/name\"\n",
-            &format!("name = \"/name\"\n{fields}\n"),
-            1,
-        );
-        assert_eq!(problems_of(&text), "", "{fields}");
-        let replacing = text.replacen(update, &format!("{update}mode = \"replace\"\n"), 1);
-        let said = problems_of(&replacing);
-        assert_eq!(said.is_empty(), words.is_empty(), "{fields}: {said}");
-        assert!(said.contains(words), "{fields}: {said}");
-    }
-}
-
-/// An equal word leaves out who is shown with it by another word of the CRM.
-#[test]
-fn a_filter_of_one_word_has_one_word_for_each_of_ours() {
-    let two = GOOD.replacen("GOLD = \"gold\"", "GOLD = [\"gold\", \"gold_plus\"]", 1);
-    let list = "\"tier:in\" = { send = \"query:tier\", enum = \"tier\" }";
-    let one = "\"tier:eq\" = { send = \"query:one\", enum = \"tier\" }";
-    let said = problems_of(&two.replacen(list, one, 1));
-    assert!(
-        said.contains("`enums.tier` has several words for `GOLD`"),
-        "{said}"
-    );
-    assert_eq!(problems_of(&GOOD.replacen(list, one, 1)), "");
-    assert_eq!(
-        problems_of(&two.replacen(list, &format!("{list}\n{one}"), 1)),
-        ""
-    );
-}
-
-/// What a list shows in local times is not asked for in others.
-#[test]
-fn a_bound_is_told_in_the_zone_of_its_field() {
-    let with = |field: &str, filter: &str| {
-        let text = GOOD
-            .replacen(
-                NAME,
-                &format!("{NAME}createdAt = {{ r = \"/c\", as = {field} }}\n"),
-                1,
-            )
-            .replacen(
-                TIER,
-                &format!(
-                    "[list.filter]\n\"createdAt:gte\" = {{ send = \"query:c\", as = {filter} }}\n"
-                ),
-                1,
-            );
-        problems_of(&text)
-    };
-    let (local, pattern) = (
-        "\"fmt:%Y-%m-%d %H:%M:%S\", zone = \"+02:00\"",
-        "\"fmt:%Y-%m-%d %H:%M\"",
-    );
-    let refused = "`createdAt:gte` is told in another zone than `fields.createdAt`";
-    for (field, filter, words) in [
-        (local, pattern, refused),
-        (local, "\"date\"", refused),
-        (pattern, local, refused),
-        (local, local, ""),
-        (local, "\"date\", zone = \"+02:00\"", ""),
-        (local, "\"rfc3339\"", ""),
-        (local, "\"epoch_s\"", ""),
-        (local, "\"fmt:%Y-%m-%dT%H:%M:%S%z\"", ""),
-        (local, "\"fmt:%Y-%m-%dT%H:%M:%SZ\"", ""),
-        (local, "\"date\", widen = \"26h\"", ""),
-        (pattern, pattern, ""),
-        ("\"rfc3339\"", "\"date\"", ""),
-        ("\"rfc3339\"", local, ""),
-    ] {
-        let said = with(field, filter);
-        assert_eq!(
-            said.is_empty(),
-            words.is_empty(),
-            "{field} {filter}: {said}"
-        );
-        assert!(said.contains(words), "{field} {filter}: {said}");
-    }
-}
-
 #[test]
 fn what_is_owed_and_what_is_idle_is_said() {
     for (from, to, words) in CASES.iter().copied() {
@@ -480,16 +372,4 @@ fn what_is_owed_and_what_is_idle_is_said() {
         assert_eq!(said.is_empty(), words.is_empty(), "{to}: {said}");
         assert!(said.contains(words), "{to}: {said}");
     }
-}
-
-/// What is sent then is the record as it was read, with what is new.
-#[test]
-fn an_update_that_replaces_needs_a_way_to_read() {
-    let get = "[get]\nrequest = \"GET /people/{id}\"\nitem    = \"/data\"\n";
-    assert!(GOOD.contains(get) && GOOD.contains(UPDATE));
-    let without = GOOD.replacen(get, "", 1);
-    assert_eq!(problems_of(&without), "");
-    let said = problems_of(&without.replacen(UPDATE, "[update]\nmode = \"replace\"\n", 1));
-    let words = "`update.mode = \"replace\"` needs `[get]`";
-    assert!(said.contains(words), "{said}");
 }

@@ -36,8 +36,13 @@ async fn polite(running: &Running, first: &[u8]) -> TcpStream {
     stream
 }
 
-/// Answers every PING and every SETTINGS until the server closes; the kinds of all frames.
+/// Answers every PING and every SETTINGS until the server closes, which it must soon; the kinds of all frames.
 async fn answering(stream: &mut TcpStream) -> Vec<u8> {
+    let closed = timeout(Duration::from_secs(3), answering_on(stream)).await;
+    closed.expect("the server closes")
+}
+
+async fn answering_on(stream: &mut TcpStream) -> Vec<u8> {
     let mut kinds = Vec::new();
     let mut head = [0; 9];
     while stream.read_exact(&mut head).await.is_ok() {
@@ -72,8 +77,7 @@ async fn who_asks_nothing_over_http2_is_sent_away_though_pings_are_answered() {
     let running = start(short()).await;
     let mut stream = polite(&running, &[]).await;
     let started = Instant::now();
-    let kinds = timeout(Duration::from_secs(3), answering(&mut stream)).await;
-    let kinds = kinds.expect("the server closes");
+    let kinds = answering(&mut stream).await;
     assert!(started.elapsed() > Duration::from_millis(350));
     assert!(
         kinds.contains(&PING) && kinds.contains(&GOAWAY),
@@ -86,8 +90,7 @@ async fn who_asks_nothing_over_http2_is_sent_away_though_pings_are_answered() {
 async fn who_leaves_an_answer_lie_over_http2_is_cut() {
     let running = start(short()).await;
     let mut stream = polite(&running, &healthz(1)).await;
-    let kinds = timeout(Duration::from_secs(3), answering(&mut stream)).await;
-    let kinds = kinds.expect("the server closes");
+    let kinds = answering(&mut stream).await;
     assert!(
         kinds.contains(&HEADERS) && !kinds.contains(&DATA),
         "{kinds:?}"

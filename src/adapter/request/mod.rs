@@ -1,24 +1,21 @@
 //! A request in the making. Every value is encoded by the place it goes to, so no value can change the request's shape.
 
+mod encode;
+
+pub use encode::{encode, header_value};
+
 use super::constants::{About, Constant, form_name};
 use super::manifest::{ListForm, Route, RouteErrors, Success};
 use super::place::{Destination, JsonPath, Part, Template};
 use super::wire::scalar_text;
 use crate::upstream::Request;
 use bytes::Bytes;
+use encode::{append, as_segment, flatten, text_or_json};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use url::Url;
-
-/// Everything but the unreserved characters of RFC 3986.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// The values of an adapter's vars.
 pub type Vars = BTreeMap<String, String>;
@@ -390,77 +387,5 @@ impl<'r> Draft<'r> {
         serde_json::to_vec(&self.body)
             .map(|body| Some(Bytes::from(body)))
             .map_err(|_| Unplaceable)
-    }
-}
-
-/// A value as one text; what has members or elements is the JSON that it is.
-fn text_or_json(value: &Value) -> Option<String> {
-    match value {
-        Value::Array(_) | Value::Object(_) => Some(value.to_string()),
-        scalar => scalar_text(scalar),
-    }
-}
-
-/// A form's names for nested members: `a[b][0]`. What has none is an empty text: left out, it would stay as it was.
-fn flatten(form: &mut String, prefix: &str, value: &Value) -> Result<(), Unplaceable> {
-    let name = |key: &str| {
-        if prefix.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{prefix}[{key}]")
-        }
-    };
-    let empty = match value {
-        Value::Object(members) => members.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    };
-    match value {
-        _ if empty && prefix.is_empty() => Ok(()),
-        _ if empty => {
-            append(form, prefix, "");
-            Ok(())
-        }
-        Value::Object(members) => members
-            .iter()
-            .try_for_each(|(key, value)| flatten(form, &name(key), value)),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, value)| flatten(form, &name(&index.to_string()), value)),
-        scalar => {
-            append(form, prefix, &scalar_text(scalar).ok_or(Unplaceable)?);
-            Ok(())
-        }
-    }
-}
-
-/// A value as one path segment, which can neither be empty nor lead upwards, not even where a server unpacks `%2F` first.
-fn as_segment(value: &str) -> Option<String> {
-    let mut parts = value.split(['/', '\\']);
-    let leads_away = value.is_empty() || parts.any(|part| matches!(part, "." | ".."));
-    (!leads_away).then(|| encode(value))
-}
-
-/// One text as a path segment or a query value.
-pub fn encode(text: &str) -> String {
-    utf8_percent_encode(text, ENCODED).to_string()
-}
-
-fn append(query: &mut String, name: &str, value: &str) {
-    if !query.is_empty() {
-        query.push('&');
-    }
-    query.extend(utf8_percent_encode(name, ENCODED));
-    query.push('=');
-    query.extend(utf8_percent_encode(value, ENCODED));
-}
-
-/// A header's value: visible ASCII as it is, anything else refused, so that nothing can open a second header.
-pub fn header_value(text: &str) -> Result<HeaderValue, Unplaceable> {
-    if text.is_ascii() {
-        HeaderValue::from_str(text).map_err(|_| Unplaceable)
-    } else {
-        Err(Unplaceable)
     }
 }

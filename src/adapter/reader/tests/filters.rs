@@ -1,0 +1,70 @@
+//! Filters whose words or zones are not those of the field they are about.
+
+use super::{GOOD, NAME, TIER, problems_of};
+
+/// An equal word leaves out who is shown with it by another word of the CRM.
+#[test]
+fn a_filter_of_one_word_has_one_word_for_each_of_ours() {
+    let two = GOOD.replacen("GOLD = \"gold\"", "GOLD = [\"gold\", \"gold_plus\"]", 1);
+    let list = "\"tier:in\" = { send = \"query:tier\", enum = \"tier\" }";
+    let one = "\"tier:eq\" = { send = \"query:one\", enum = \"tier\" }";
+    let said = problems_of(&two.replacen(list, one, 1));
+    assert!(
+        said.contains("`enums.tier` has several words for `GOLD`"),
+        "{said}"
+    );
+    assert_eq!(problems_of(&GOOD.replacen(list, one, 1)), "");
+    assert_eq!(
+        problems_of(&two.replacen(list, &format!("{list}\n{one}"), 1)),
+        ""
+    );
+}
+
+/// What a list shows in local times is not asked for in others.
+#[test]
+fn a_bound_is_told_in_the_zone_of_its_field() {
+    let with = |field: &str, filter: &str| {
+        let text = GOOD
+            .replacen(
+                NAME,
+                &format!("{NAME}createdAt = {{ r = \"/c\", as = {field} }}\n"),
+                1,
+            )
+            .replacen(
+                TIER,
+                &format!(
+                    "[list.filter]\n\"createdAt:gte\" = {{ send = \"query:c\", as = {filter} }}\n"
+                ),
+                1,
+            );
+        problems_of(&text)
+    };
+    let (local, pattern) = (
+        "\"fmt:%Y-%m-%d %H:%M:%S\", zone = \"+02:00\"",
+        "\"fmt:%Y-%m-%d %H:%M\"",
+    );
+    let refused = "`createdAt:gte` is told in another zone than `fields.createdAt`";
+    for (field, filter, words) in [
+        (local, pattern, refused),
+        (local, "\"date\"", refused),
+        (pattern, local, refused),
+        (local, local, ""),
+        (local, "\"date\", zone = \"+02:00\"", ""),
+        (local, "\"rfc3339\"", ""),
+        (local, "\"epoch_s\"", ""),
+        (local, "\"fmt:%Y-%m-%dT%H:%M:%S%z\"", ""),
+        (local, "\"fmt:%Y-%m-%dT%H:%M:%SZ\"", ""),
+        (local, "\"date\", widen = \"26h\"", ""),
+        (pattern, pattern, ""),
+        ("\"rfc3339\"", "\"date\"", ""),
+        ("\"rfc3339\"", local, ""),
+    ] {
+        let said = with(field, filter);
+        assert_eq!(
+            said.is_empty(),
+            words.is_empty(),
+            "{field} {filter}: {said}"
+        );
+        assert!(said.contains(words), "{field} {filter}: {said}");
+    }
+}
