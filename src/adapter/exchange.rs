@@ -15,7 +15,7 @@ use super::tries::{
 };
 use crate::metrics::Away;
 use crate::source::{Call, SourceError, SourceErrorKind};
-use crate::trace::{Role, Span, Told};
+use crate::trace::{Role, Span, Told, milliseconds};
 use crate::upstream::{self, Fault, Place, Reply, Request, Sign, Turn};
 use http::{HeaderValue, Method};
 use memchr::memmem;
@@ -166,7 +166,7 @@ impl Adapter {
         let status = outcome.as_ref().map_or(0, |reply| reply.status);
         let source = &*self.upstream.settings().source;
         let why = outcome.as_ref().err().and(self.upstream.trouble());
-        tracing::debug!(source, adapter = %self.manifest.id, %method, status, why, ms = started.elapsed().as_millis(), request = %call.operation().request_id, "upstream call");
+        tracing::debug!(source, adapter = %self.manifest.id, %method, status, why, ms = milliseconds(started.elapsed()), request = %call.operation().request_id, "upstream call");
         if let Some(span) = &mut span {
             span.tell("http.response.status_code", u64::from(status));
             if !matches!(status, 200..400) {

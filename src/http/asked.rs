@@ -2,7 +2,7 @@
 
 use super::Shared;
 use crate::metrics::{Ended, Kind, RequestMeter, Word};
-use crate::trace::{Span, Trace};
+use crate::trace::{Span, Trace, milliseconds};
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use std::time::Instant;
@@ -68,7 +68,7 @@ impl Drop for Asked<'_> {
             method = %self.method,
             status,
             kind = self.kind.word(),
-            ms = took.as_millis(),
+            ms = milliseconds(took),
             "graphql"
         );
     }

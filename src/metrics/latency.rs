@@ -44,7 +44,7 @@ impl Latency {
             .buckets
             .iter()
             .map(|count| count.load(Ordering::Relaxed));
-        let buckets: Vec<(f64, u64)> = bounds.chain([f64::MAX]).zip(counts).collect();
+        let buckets: Vec<(f64, u64)> = bounds.chain([f64::INFINITY]).zip(counts).collect();
         Seen {
             seconds: seconds(self.micros.load(Ordering::Relaxed)),
             count: buckets.iter().map(|(_, count)| count).sum(),

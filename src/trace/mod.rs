@@ -9,3 +9,10 @@ mod span;
 
 pub use export::{Deliver, Queue, export};
 pub use span::{Role, Span, Told, Trace, Tracer};
+
+use std::time::Duration;
+
+/// Whole milliseconds, in a width that a log in JSON writes as a number.
+pub fn milliseconds(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}

@@ -194,12 +194,22 @@ async fn unpacked(
     response: Response<Incoming>,
     most: usize,
 ) -> Result<(HeaderMap, Bytes), Failure> {
-    let mut packed = Some(response);
+    let mut packed = Some(with_plain_coding(response));
     let given = service_fn(|_: http::Request<()>| ready(packed.take().ok_or(Fault::Broken)));
     let unpacking = Decompression::new(given).oneshot(http::Request::new(()));
     let response = unpacking.await.map_err(|fault| (fault, None))?;
     let (head, body) = response.into_parts();
     Ok((head.headers, whole(body, most).await?))
+}
+
+/// The answer, its coding named as the library knows it: names have no case, and `x-gzip` is `gzip` (RFC 9110, section 8.4.1).
+fn with_plain_coding(mut response: Response<Incoming>) -> Response<Incoming> {
+    if let Some(coding) = response.headers_mut().get_mut(header::CONTENT_ENCODING) {
+        let name = coding.as_bytes().trim_ascii().to_ascii_lowercase();
+        let name = name.strip_prefix(b"x-").unwrap_or(&name);
+        *coding = HeaderValue::from_bytes(name).unwrap_or_else(|_| coding.clone());
+    }
+    response
 }
 
 /// Reads the body piece by piece, so that an endless one is cut off.

@@ -90,6 +90,29 @@ async fn only_a_key_with_the_scope_sees_the_figures() {
     );
 }
 
+/// Or what is computed from a histogram is no number, and strict readers refuse the page.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_histogram_ends_with_a_bucket_for_all() {
+    let gateway = watched().await;
+    gateway.ask("caller", &list("gtateth")).await;
+    let text = scrape(&gateway, "watcher").await.text;
+    let mut counts = 0;
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (series, count) = line.rsplit_once(' ').unwrap();
+        let Some((name, labels)) = series.split_once("_count") else {
+            continue;
+        };
+        let labels = labels.trim_matches(['{', '}']);
+        let all = match labels {
+            "" => format!("{name}_bucket{{le=\"+Inf\"}} {count}"),
+            _ => format!("{name}_bucket{{le=\"+Inf\",{labels}}} {count}"),
+        };
+        assert!(text.lines().any(|line| line == all), "no {all} in {text}");
+        counts += 1;
+    }
+    assert!(counts > 1, "{text}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_names_are_the_documented_ones() {
     let gateway = watched().await;

@@ -81,6 +81,28 @@ async fn a_value_that_cannot_be_read_costs_its_field_alone() {
 }
 
 /// The record itself is one of a customer's fields, too.
+/// The shortest text of a double is that double, to the last bit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fractions_are_shown_as_they_came() {
+    let fractions = [
+        "-122.41941550000001",
+        "0.24933071444268662",
+        "916.3453718085519",
+        "5e-324",
+        "1.7976931348623157e308",
+    ];
+    let list = fractions.join(",");
+    let text = format!(
+        "{{\"data\":[{{\"id\":1,\"name\":\"One\",\"places\":[{list}]}}],\"count\":1,\"limit\":100,\"offset\":0}}"
+    );
+    let (gateway, _server) = over_text(text).await;
+    let answer = gateway.ask("{ customers { nodes { native } } }").await;
+    let shown = answer["data"]["customers"]["nodes"][0]["native"]["places"].as_array();
+    for (shown, sent) in shown.unwrap().iter().zip(fractions) {
+        assert_eq!(shown.as_f64(), sent.parse().ok(), "{sent}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_cannot_be_shown_costs_itself_alone() {
     let deep = format!("{}{}", "[".repeat(130), "]".repeat(130));

@@ -332,6 +332,7 @@ async fn every_line_of_a_request_names_it_and_is_json() {
     for line in of("graphql").into_iter().chain(of("upstream call")) {
         assert!(line["span"]["id"].is_string(), "{line}");
         assert_eq!(line["span"]["tenant"], "", "{line}");
+        assert!(line["ms"].is_u64() && line["status"].is_u64(), "{line}");
     }
     assert!(figures.contains("crmql_upstream_calls_total"));
     for (what, text) in [

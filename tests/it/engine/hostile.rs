@@ -102,6 +102,20 @@ async fn an_answer_that_unpacks_without_end_is_cut_off() {
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
+/// Names of codings have no case, and `x-gzip` is another word for gzip.
+#[tokio::test]
+async fn packed_answers_are_read_whatever_their_coding_is_called() {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(b"{\"data\": [{\"id\": 1}]}").unwrap();
+    let packed = packed.finish().unwrap();
+    for coding in ["gzip", "GZIP", "x-gzip"] {
+        let headers = vec![("content-encoding", coding.to_owned())];
+        let crm = Crm::always(Play::Raw(200, headers, packed.clone())).await;
+        let page = first(&crm, &listing(PLAIN)).await;
+        assert_eq!(page.map(|page| page.rows.len()).ok(), Some(1), "{coding}");
+    }
+}
+
 /// However short its records are: each costs more than its bytes.
 #[tokio::test]
 async fn an_answer_with_endless_records_is_refused() {
