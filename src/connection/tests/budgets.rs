@@ -342,3 +342,29 @@ fn the_end_of_a_numbered_list_without_a_total_is_found_where_it_is_near() {
         }
     }
 }
+
+/// Ids that one CRM compares as numbers and another as texts stand in no one order, unless the gateway makes it.
+#[test]
+fn ids_that_are_compared_as_numbers_are_merged_only_where_lists_are_read_whole() {
+    for (numeric_ids, whole_rows, is_served) in
+        [(false, 0, true), (true, 0, false), (true, 100, true)]
+    {
+        let shape = Shape {
+            orders: vec![CustomerOrderField::Id],
+            numeric_ids,
+            ..Shape::new(Paging::Offset(Sizes { min: 1, max: 50 }))
+        };
+        let limits = Limits {
+            whole_rows,
+            ..Limits::default()
+        };
+        let source = || MemorySource::new(shape.clone(), plain_rows(12));
+        let mut world = World::with(vec![source(), source()], limits);
+        world.asked.order = Some(Order {
+            field: CustomerOrderField::Id,
+            direction: OrderDirection::Asc,
+        });
+        let served = world.first(30, None).map(|page| page.edges.len());
+        assert_eq!(served.ok(), is_served.then_some(24), "{whole_rows}");
+    }
+}
