@@ -423,6 +423,14 @@ mod tests {
             ..usual()
         }));
         assert!(!goes_on(Limits {
+            answer_bytes: 70_000,
+            ..usual()
+        }));
+        assert!(!goes_on(Limits {
+            answer_rows: 7_000,
+            ..usual()
+        }));
+        assert!(!goes_on(Limits {
             cache_bytes: 0,
             ..usual()
         }));

@@ -271,4 +271,23 @@ mod tests {
         library.keep(&found);
         assert!(knows(1) && knows(3), "too large for an eighth of the room");
     }
+
+    #[test]
+    fn documents_are_kept_within_their_bytes() {
+        let limits = Limits {
+            kept_documents: 100,
+            kept_bytes: 1_024,
+            ..Limits::default()
+        };
+        let library = Library::default().keeping(&limits);
+        let text = |n: usize| format!("{{ a{n:096} }}");
+        let id = |n: usize| hash_text(&hash(&text(n)));
+        for n in 0..12 {
+            let sent = asked(Some(&text(n)), None, Some(&id(n)));
+            library.keep(&library.find(&sent).unwrap());
+        }
+        let knows = |n: &usize| library.find(&asked(None, None, Some(&id(*n)))).is_ok();
+        let known: Vec<usize> = (0..12).filter(knows).collect();
+        assert_eq!(known, (2..12).collect::<Vec<_>>());
+    }
 }

@@ -144,6 +144,19 @@ async fn an_answer_that_is_too_large_hides_no_outcome() {
             "{answer:.400}"
         );
     }
+    // Names beside the customer take no room, and the whole answer is larger than that of a query might be.
+    let names: String = (0..100)
+        .map(|n| format!("{name}{n}: clientMutationId "))
+        .collect();
+    let create = format!(
+        "mutation {{ createCustomer(input: {{ source: \"gtateth\", firstName: \"Ada\", email: \"ada@names.example\" }}) \
+         {{ outcome {names} }} }}"
+    );
+    let answer = gateway.ask(&create).await;
+    assert_eq!(
+        answer["data"]["createCustomer"]["outcome"], "APPLIED",
+        "{answer:.400}"
+    );
 }
 
 /// An answer that is all errors costs what its errors cost, not what each pair of them does.
@@ -163,4 +176,22 @@ async fn many_errors_are_settled_in_no_time() {
     assert_eq!(row.as_object().unwrap().len(), 80);
     let took = started.elapsed();
     assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_filter_names_no_more_ids_than_allowed() {
+    let limits = Limits {
+        ids: 2,
+        ..Limits::default()
+    };
+    let gateway = start_with(3, limits).await;
+    for (ids, code) in [
+        ("\"a\", \"b\"", "INVALID_ID"),
+        ("\"a\", \"b\", \"c\"", "INVALID_INPUT"),
+    ] {
+        let query = format!("{{ customers(filter: {{ ids: [{ids}] }}) {{ order }} }}");
+        let answer = gateway.ask(&query).await;
+        assert_eq!(codes(&answer), [code], "{answer}");
+    }
+    assert_eq!(gateway.call_count(), 0);
 }

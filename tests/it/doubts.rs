@@ -7,7 +7,7 @@ use super::support::gateway::{codes, parameters};
 use crmql::source::{SourceEntry, Sources};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const WRONG: &str = "SOURCE_INVALID_RESPONSE";
 
@@ -208,16 +208,16 @@ fn values(seen: &Seen, name: &str, keeps: Keeps) -> Vec<String> {
     }
 }
 
-/// Customers 1 to 6: the fourth is private, the others are businesses; 5 and 6 come and go.
-async fn keeping(keeps: Keeps, gone: &Arc<AtomicBool>) -> Crm {
-    let gone = Arc::clone(gone);
+/// So many of customers 1 to 6: the fourth is private, the others are businesses.
+async fn keeping(keeps: Keeps, count: &Arc<AtomicUsize>) -> Crm {
+    let count = Arc::clone(count);
     Crm::answering(move |seen, _| {
         let asked = parameters(&seen.target);
         let (ids, types) = (
             values(seen, "customerIds", keeps),
             values(seen, "types", keeps),
         );
-        let last = if gone.load(Ordering::Relaxed) { 4 } else { 6 };
+        let last = count.load(Ordering::Relaxed);
         let kind = |id: usize| if id == 4 { "Private" } else { "Business" };
         let rows: Vec<Value> = (1..=last)
             .filter(|id| ids.is_empty() || ids.contains(&id.to_string()))
@@ -247,8 +247,8 @@ async fn a_filter_of_several_values_of_which_the_crm_heeds_one_is_an_error() {
             ("5 1 6", "1"),
             ("5 6", ""),
         ] {
-            let gone = Arc::new(AtomicBool::new(false));
-            let crm = keeping(keeps, &gone).await;
+            let count = Arc::new(AtomicUsize::new(6));
+            let crm = keeping(keeps, &count).await;
             let gateway = before(&crm, "spirii");
             let all = gateway
                 .ask("{ customers(first: 6) { nodes { id } } }")
@@ -256,7 +256,7 @@ async fn a_filter_of_several_values_of_which_the_crm_heeds_one_is_an_error() {
             let nodes = &all["data"]["customers"]["nodes"];
             let id = |number: &str| nodes[number.parse::<usize>().unwrap() - 1]["id"].clone();
             let ids: Vec<Value> = wanted.split(' ').map(id).collect();
-            gone.store(true, Ordering::Relaxed);
+            count.store(4, Ordering::Relaxed);
             let query = format!(
                 "{{ list: customers(filter: {{ ids: {} }}) {{ totalCount nodes {{ sourceId }} }} }}",
                 json!(ids)
@@ -277,8 +277,8 @@ async fn a_filter_of_several_values_of_which_the_crm_heeds_one_is_an_error() {
             "BUSINESS, PRIVATE",
             "OPERATOR, PRIVATE, OPERATOR_SUBSIDIARY",
         ] {
-            let gone = Arc::new(AtomicBool::new(true));
-            let crm = keeping(keeps, &gone).await;
+            let count = Arc::new(AtomicUsize::new(4));
+            let crm = keeping(keeps, &count).await;
             let query = format!(
                 "{{ list: customers(filter: {{ type: [{words}] }}) {{ nodes {{ sourceId }} }} }}"
             );
@@ -289,10 +289,94 @@ async fn a_filter_of_several_values_of_which_the_crm_heeds_one_is_an_error() {
     }
 }
 
+/// What a list of these customers tells, asked for while there were six and told when there are so many left.
+async fn told(keeps: Keeps, left: usize, ids: &[usize], rest: &str) -> (Vec<String>, Value) {
+    let count = Arc::new(AtomicUsize::new(6));
+    let crm = keeping(keeps, &count).await;
+    let gateway = before(&crm, "spirii");
+    let all = gateway
+        .ask("{ customers(first: 6) { nodes { id } } }")
+        .await;
+    let nodes = &all["data"]["customers"]["nodes"];
+    let ids: Vec<&Value> = ids.iter().map(|id| &nodes[id - 1]["id"]).collect();
+    count.store(left, Ordering::Relaxed);
+    let query = format!(
+        "{{ list: customers(filter: {{ ids: {} {rest} }}) {{ nodes {{ sourceId }} }} }}",
+        json!(ids)
+    );
+    let answer = gateway.ask(&query).await;
+    (source_ids(&answer["data"]["list"]), answer)
+}
+
+/// Neither the first value has rows nor the last: one between them may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_between_two_without_rows_is_heeded_too() {
+    for keeps in [Keeps::All, Keeps::First, Keeps::Last] {
+        let types = "type: [PRIVATE, BUSINESS, OPERATOR]";
+        let (ids, answer) = told(keeps, 6, &[1], types).await;
+        let expected: &[&str] = if keeps == Keeps::All { &[] } else { &[WRONG] };
+        assert_eq!(codes(&answer), expected, "{keeps:?}: {answer}");
+        let rows: &[&str] = if keeps == Keeps::All { &["1"] } else { &[] };
+        assert_eq!(ids, rows, "{keeps:?}");
+    }
+}
+
+/// No two customers are left to prove it with, and the only one is among those that were asked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_only_customer_there_is_is_missed() {
+    for keeps in [Keeps::All, Keeps::First, Keeps::Last] {
+        let (ids, answer) = told(keeps, 1, &[5, 1, 6], "").await;
+        // In whatever order ids are sent, one of the two is asked for alone.
+        let missed = ids.is_empty() && codes(&answer) == [WRONG];
+        assert!(ids == ["1"] || missed, "{keeps:?}: {answer}");
+    }
+    let (ids, answer) = told(Keeps::All, 1, &[5, 6, 2], "").await;
+    assert!(ids.is_empty() && codes(&answer).is_empty(), "{answer}");
+}
+
+/// Customers who come in the order in which they were asked for: a page of one shows another one when that is turned.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_come_as_they_were_asked_for_prove_no_lie() {
+    let crm = Crm::answering(|seen, _| {
+        let asked = parameters(&seen.target);
+        let (size, begin) = (
+            number(&asked, "limit").unwrap(),
+            number(&asked, "offset").unwrap_or(0),
+        );
+        let ids = values(seen, "customerIds", Keeps::All);
+        let ids = match ids.as_slice() {
+            [] => vec!["1".to_owned(), "2".to_owned(), "3".to_owned()],
+            ids => ids.to_vec(),
+        };
+        let rows: Vec<Value> = ids
+            .iter()
+            .map(|id| json!({ "id": id.parse::<usize>().unwrap(), "name": "N" }))
+            .collect();
+        let page: Vec<&Value> = rows.iter().skip(begin).take(size).collect();
+        Play::Json(
+            200,
+            json!({ "data": page, "count": rows.len(), "limit": size, "offset": begin }),
+        )
+    })
+    .await;
+    let gateway = before(&crm, "spirii");
+    let all = gateway.ask("{ customers { nodes { id } } }").await;
+    let ids: Vec<&Value> = (0..3)
+        .map(|at| &all["data"]["customers"]["nodes"][at]["id"])
+        .collect();
+    let query = format!(
+        "{{ list: customers(first: 1, filter: {{ ids: {} }}) {{ nodes {{ sourceId }} }} }}",
+        json!(ids)
+    );
+    let answer = gateway.ask(&query).await;
+    assert!(codes(&answer).is_empty(), "{answer}");
+    assert_eq!(source_ids(&answer["data"]["list"]).len(), 1);
+}
+
 /// Once several values were seen to be heeded, nothing more is asked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crm_that_heeds_several_values_is_asked_for_a_proof_once() {
-    let crm = keeping(Keeps::All, &Arc::new(AtomicBool::new(true))).await;
+    let crm = keeping(Keeps::All, &Arc::new(AtomicUsize::new(4))).await;
     let gateway = before(&crm, "spirii");
     let query = "{ customers(filter: { type: [PRIVATE, BUSINESS] }) { nodes { sourceId } } }";
     gateway.ask(query).await;
@@ -300,6 +384,48 @@ async fn a_crm_that_heeds_several_values_is_asked_for_a_proof_once() {
     assert!(proven <= 2, "{proven}");
     gateway.ask(query).await;
     assert_eq!(crm.seen().len(), proven + 1);
+}
+
+/// Rows of two values are the proof, and it holds where there are none, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_two_values_prove_that_several_are_heeded() {
+    let count = Arc::new(AtomicUsize::new(6));
+    let crm = keeping(Keeps::All, &count).await;
+    let gateway = before(&crm, "spirii");
+    let all = gateway
+        .ask("{ customers(first: 6) { nodes { id } } }")
+        .await;
+    let nodes = &all["data"]["customers"]["nodes"];
+    for (pair, rows) in [([0, 1], vec!["1", "2"]), ([4, 5], vec![])] {
+        let ids = pair.map(|at| &nodes[at]["id"]);
+        let query = format!(
+            "{{ list: customers(filter: {{ ids: {} }}) {{ nodes {{ sourceId }} }} }}",
+            json!(ids)
+        );
+        let asked = crm.seen().len();
+        let answer = gateway.ask(&query).await;
+        assert!(codes(&answer).is_empty(), "{answer}");
+        assert_eq!(source_ids(&answer["data"]["list"]), rows);
+        assert_eq!(crm.seen().len(), asked + 1, "{rows:?}");
+        count.store(4, Ordering::Relaxed);
+    }
+}
+
+/// The key of a row leads on like a token, and is in every cursor.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_longer_than_anybody_sends_is_an_error() {
+    for (length, expected) in [(10_000, &[][..]), (20_000, &[WRONG][..])] {
+        let crm = Crm::answering(move |_, before| {
+            let row = json!({ "id": "1", "key": "k".repeat(length) });
+            let rows: Vec<Value> = std::iter::once(row).filter(|_| before == 0).collect();
+            Play::Json(200, json!({ "data": rows }))
+        })
+        .await;
+        let style = "kind = \"keyset\", send = \"query:after\", key = \"last:/key\"";
+        let query = "{ list: customers(first: 5) { nodes { sourceId } } }";
+        let answer = behind(&crm, style, "").ask(query).await;
+        assert_eq!(codes(&answer), expected, "{length}: {answer:.300}");
+    }
 }
 
 /// A page of a numbered list that has shrunk since its first answer, or whose total counts rows that are not there.

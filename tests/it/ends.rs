@@ -136,11 +136,11 @@ async fn what_follows_a_first_window_costs_no_call_where_the_count_may_be_the_pa
     }
 }
 
-/// A CRM of 100 customers that lists only some of them later, and refuses with this status each page that holds none.
+/// A CRM of so many customers that lists only some of them later, and refuses with this status each page that holds none.
 async fn refusing(
     name: &'static str,
     status: u16,
-    left: std::ops::Range<usize>,
+    (count, left): (usize, std::ops::Range<usize>),
 ) -> (Crm, Arc<AtomicBool>) {
     let gone = Arc::new(AtomicBool::new(false));
     let later = Arc::clone(&gone);
@@ -148,7 +148,7 @@ async fn refusing(
         let here = if later.load(Ordering::Relaxed) {
             left.clone()
         } else {
-            0..100
+            0..count
         };
         let all: Vec<Value> = here.map(|id| made(id, id)).collect();
         let play = numbered(name, seen, &all, all.len(), None);
@@ -181,7 +181,7 @@ fn ids(answer: &Value) -> Vec<usize> {
 async fn a_cursor_outlives_the_rows_before_it_where_the_crm_refuses_pages_past_the_end() {
     for name in ["gtateth", "flextell"] {
         for status in [400, 404, 416, 422] {
-            let (crm, gone) = refusing(name, status, 40..65).await;
+            let (crm, gone) = refusing(name, status, (100, 40..65)).await;
             let gateway = before(&crm, name);
             let mut after = Value::Null;
             for _ in 0..3 {
@@ -199,6 +199,60 @@ async fn a_cursor_outlives_the_rows_before_it_where_the_crm_refuses_pages_past_t
             );
         }
     }
+}
+
+/// So many rows go that more than one page lies past the end by now, on the way from where the row was to where it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_is_sought_over_pages_past_the_end_that_the_crm_refuses() {
+    let (crm, gone) = refusing("flextell", 404, (700, 660..685)).await;
+    let gateway = before(&crm, "flextell");
+    let mut after = Value::Null;
+    for _ in 0..7 {
+        let answer = window(&gateway, 96, &after).await;
+        after = answer["data"]["list"]["pageInfo"]["endCursor"].clone();
+    }
+    gone.store(true, Ordering::Relaxed);
+    let answer = window(&gateway, 20, &after).await;
+    assert_eq!(codes(&answer), [""; 0], "{answer:#}");
+    assert_eq!(ids(&answer), (672..685).collect::<Vec<_>>());
+}
+
+/// The same where nothing tells of an order: the rows are looked for on the page before, which is not there either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_is_looked_for_on_pages_past_the_end_that_the_crm_refuses() {
+    let gone = Arc::new(AtomicBool::new(false));
+    let later = Arc::clone(&gone);
+    let crm = Crm::answering(move |seen, _| {
+        let asked = parameters(&seen.target);
+        let (page, size) = (number(&asked, "p").unwrap(), number(&asked, "n").unwrap());
+        let count = if later.load(Ordering::Relaxed) {
+            30
+        } else {
+            700
+        };
+        let rows: Vec<Value> = (0..count)
+            .skip((page - 1) * size)
+            .take(size)
+            .map(|id| json!({ "id": format!("{id}") }))
+            .collect();
+        match rows.is_empty() {
+            true => Play::Json(404, json!({ "error": "no such page" })),
+            false => Play::Json(200, json!({ "data": rows, "total": count })),
+        }
+    })
+    .await;
+    let style = "kind = \"page\", page = \"query:p\", total = \"/total\"";
+    let gateway = behind(&crm, style, "");
+    let mut after = Value::Null;
+    for _ in 0..7 {
+        let answer = window(&gateway, 96, &after).await;
+        after = answer["data"]["list"]["pageInfo"]["endCursor"].clone();
+    }
+    gone.store(true, Ordering::Relaxed);
+    let answer = window(&gateway, 20, &after).await;
+    assert_eq!(codes(&answer), [""; 0], "{answer:#}");
+    assert_eq!(ids(&answer), [0; 0]);
+    assert_eq!(answer["extensions"]["paging"]["drift"], "unresolved");
 }
 
 /// A refusal of a page that the CRM's own total says is there stays an error.

@@ -372,6 +372,29 @@ async fn a_ledger_that_cannot_be_read_is_told_at_the_start_and_leaves_its_keys_i
     }
 }
 
+/// CRMs are called as the configuration says, whatever a shell or an image has in its environment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_of_the_environment_is_not_used() {
+    let crm = Crm::json(json!([{ "id": "1" }])).await;
+    let folder = tempfile::tempdir().unwrap();
+    let adapter = file(
+        "",
+        "[[list]]\nrequest = \"GET /c\"\nitems = \"\"\norder = \"stable\"\npage = { kind = \"none\" }\n[fields]\nid = \"/id\"\n",
+    );
+    std::fs::write(folder.path().join("acme.toml"), adapter).unwrap();
+    let config = format!(
+        "[[source]]\nkey = \"acme\"\nadapter = \"./acme.toml\"\nretries = 0\nvars = {{ base_url = {:?} }}\n",
+        crm.base
+    );
+    std::fs::write(folder.path().join("crmql.toml"), config).unwrap();
+    let nobody = "http://127.0.0.1:9";
+    let environment = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+        .map(|name| (name.to_owned(), nobody.to_owned()));
+    let (code, out, err) = check(folder.path(), &["check", "--live"], &environment).await;
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(crm.seen().len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_live_check_says_why_a_crm_cannot_be_reached() {
     let closed = {
@@ -486,6 +509,61 @@ async fn a_write_that_ends_after_a_reload_is_seen_by_what_is_read_then() {
     let outcome = &written["data"]["updateCustomer"]["outcome"];
     assert_eq!(outcome, "APPLIED", "{written:#}");
     assert_eq!(name().await, "new");
+}
+
+/// A gateway with these limits, in the middle of a write that takes so long and whose caller has left.
+async fn left_writing(folder: &Path, limits: &str, takes: Duration) -> (Process, Crm) {
+    let crm = Crm::answering(move |seen, _| {
+        let done = Box::new(Play::Json(200, json!({ "id": "a", "name": "new" })));
+        match seen.method.as_str() {
+            "PATCH" => Play::Late(takes, done),
+            _ => *done,
+        }
+    })
+    .await;
+    std::fs::write(folder.join("acme.toml"), file("", PERSON)).unwrap();
+    let configuration = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"state\"\n[limits]\n{limits}\n\
+         [[source]]\nkey = \"acme\"\nadapter = \"./acme.toml\"\n[source.vars]\nbase_url = {:?}\n",
+        crm.base
+    );
+    std::fs::write(folder.join("crmql.toml"), configuration).unwrap();
+    let process = spawn(folder, &["serve"], &[]);
+    let address = served(&process).await;
+    let input = json!({ "input": { "id": id("acme", "a"), "name": "new" } });
+    let write =
+        "mutation($input: UpdateCustomerInput!) { updateCustomer(input: $input) { outcome } }";
+    let sent = async {
+        while crm.seen().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        answer = ask(&address, write, input) => panic!("{answer}"),
+        () = sent => {}
+    }
+    (process, crm)
+}
+
+/// A write whose caller has left is waited for as long as callers are: through the notice, and for the drain behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_nobody_waits_for_has_the_time_of_notice_and_drain() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = "notice_ms = 2000\ndrain_ms = 1800";
+    let (mut process, _crm) = left_writing(folder.path(), limits, Duration::from_secs(3)).await;
+    process.signal("TERM");
+    assert_eq!(process.ended().await, Some(0), "{}", process.err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_nobody_waits_for_has_no_more_time_than_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = "drain_ms = 200";
+    let (mut process, _crm) = left_writing(folder.path(), limits, Duration::from_secs(9)).await;
+    process.signal("TERM");
+    let asked = Instant::now();
+    assert_eq!(process.ended().await, Some(1), "{}", process.err());
+    assert!(asked.elapsed() < Duration::from_secs(6));
 }
 
 const PEOPLE: &str = "[[list]]\nrequest = \"GET /people\"\nitems = \"/data\"\npage = { kind = \"none\" }\n\

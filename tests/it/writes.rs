@@ -132,6 +132,9 @@ async fn the_same_key_at_once_is_one_write_and_all_hear_of_it() {
         "{ids:?}"
     );
     assert_eq!(posts(&gateway, "gtateth"), 1);
+    // They heard of it from the first, and had to look for nothing in a list.
+    let calls = gateway.calls("gtateth");
+    assert!(calls.iter().all(|call| !call.contains('?')), "{calls:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

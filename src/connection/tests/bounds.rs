@@ -300,3 +300,17 @@ fn a_token_longer_than_anybody_sends_is_refused() {
         );
     }
 }
+
+/// A source that counts no further than to a number has as many rows as it says only where it says less.
+#[test]
+fn a_total_at_its_cap_is_none() {
+    for (count, told) in [(39, Some(39)), (40, None), (60, None)] {
+        let shape = Shape {
+            total: TotalKind::Capped(40),
+            ..Shape::new(Paging::Offset(SIZES))
+        };
+        let mut world = World::one(shape, plain_rows(count));
+        world.asked.want.total = true;
+        assert_eq!(world.first(5, None).unwrap().total, told, "{count}");
+    }
+}

@@ -318,3 +318,53 @@ fn a_merge_reads_on_only_where_its_rows_ran_out() {
     assert_eq!(calls[1..], [1, 1, 1]);
     assert!(calls[0] <= 7, "{calls:?}");
 }
+
+/// Nobody says how many rows there are, so the end is read to, where that is near.
+#[test]
+fn the_end_of_a_numbered_list_without_a_total_is_found_where_it_is_near() {
+    let sizes = Sizes { min: 1, max: 10 };
+    for paging in [Paging::Page(sizes), Paging::Offset(sizes)] {
+        for (count, near) in [(30, true), (200, false)] {
+            let limits = Limits {
+                rescan_pages: 5,
+                ..Limits::default()
+            };
+            let source = MemorySource::new(Shape::new(paging), plain_rows(count));
+            let world = World::with(vec![source], limits);
+            match world.last(3, None) {
+                Ok(page) => assert_eq!(ids(&page), world.expected()[count - 3..]),
+                Err(error) => {
+                    let expected = matches!(error, ConnectionError::BackwardNotSupported { .. });
+                    assert!(expected && !near, "{paging:?}: {error:?}");
+                }
+            }
+            assert!(world.take_calls() <= 6, "{paging:?}");
+        }
+    }
+}
+
+/// Ids that one CRM compares as numbers and another as texts stand in no one order, unless the gateway makes it.
+#[test]
+fn ids_that_are_compared_as_numbers_are_merged_only_where_lists_are_read_whole() {
+    for (numeric_ids, whole_rows, is_served) in
+        [(false, 0, true), (true, 0, false), (true, 100, true)]
+    {
+        let shape = Shape {
+            orders: vec![CustomerOrderField::Id],
+            numeric_ids,
+            ..Shape::new(Paging::Offset(Sizes { min: 1, max: 50 }))
+        };
+        let limits = Limits {
+            whole_rows,
+            ..Limits::default()
+        };
+        let source = || MemorySource::new(shape.clone(), plain_rows(12));
+        let mut world = World::with(vec![source(), source()], limits);
+        world.asked.order = Some(Order {
+            field: CustomerOrderField::Id,
+            direction: OrderDirection::Asc,
+        });
+        let served = world.first(30, None).map(|page| page.edges.len());
+        assert_eq!(served.ok(), is_served.then_some(24), "{whole_rows}");
+    }
+}

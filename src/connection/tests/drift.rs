@@ -1,6 +1,7 @@
 //! Rows that come and go between two pages: those that stay are shown once, and none hides another.
 
 use super::*;
+use crate::connection::drift::{Located, Proof, Traces, locate};
 use crate::source::SourceErrorKind;
 use std::collections::{BTreeSet, HashMap};
 
@@ -372,4 +373,45 @@ fn rest_of(world: &World, mut after: Option<String>) -> (Vec<String>, bool) {
         }
     }
     (seen, drifted)
+}
+
+/// The place of row 30 among these, where it was the third and rows 20 and 10 stood before it.
+fn place(rows: &[u32], behind: u32) -> (usize, bool, Proof) {
+    let traces = Traces {
+        anchors: [30, 20, 10],
+        behind,
+    };
+    let Located {
+        index,
+        stands,
+        proof,
+    } = locate(rows, 2, traces, true).unwrap();
+    (index, stands, proof)
+}
+
+/// Of four rows that stood together three still agree: what moved is the fourth, and nothing is doubtful.
+#[test]
+fn one_row_that_moved_by_itself_leaves_the_place_certain() {
+    let gone = (2, false, Proof::Certain);
+    assert_eq!(place(&[10, 20, 91, 40, 50, 60, 30], 40), gone, "the row");
+    let there = (2, true, Proof::Certain);
+    assert_eq!(place(&[10, 91, 30, 92, 40, 50, 20], 40), there, "the first");
+    assert_eq!(place(&[20, 91, 30, 92, 40, 50, 10], 40), there, "the other");
+}
+
+/// Nothing agrees any more: the nearest place is taken, and it is said that it may be wrong.
+#[test]
+fn of_places_that_contradict_each_other_the_nearest_is_taken_in_doubt() {
+    let rows = [91, 30, 92, 93, 94, 10, 20];
+    assert_eq!(
+        place(&rows, 0),
+        (1, true, Proof::Doubtful),
+        "the row is near"
+    );
+    let rows = [10, 20, 91, 92, 93, 94, 95, 96, 97, 30];
+    assert_eq!(
+        place(&rows, 0),
+        (2, false, Proof::Doubtful),
+        "the rows before it are"
+    );
 }

@@ -3,29 +3,36 @@
 use super::*;
 use crate::model::{Capabilities, Change};
 use crate::source::{
-    Call, CustomerRef, CustomerSource, ListPlan, Page, Position, SourceError, SourceStatus,
-    Unsupported, Written,
+    Call, CustomerRef, CustomerSource, ListPlan, Page, Position, SourceError, SourceErrorKind,
+    SourceStatus, Unsupported, Written,
 };
 use async_trait::async_trait;
 
 /// How long each page takes. The clock of these tests only goes while everybody waits.
 const PAGE: Duration = Duration::from_secs(1);
 
-/// A source whose pages take their time.
-struct Slow(Arc<MemorySource>);
+/// How long a window may take.
+const ALL: Duration = Duration::from_secs(1_000);
+
+/// A source whose pages take their time; one that hangs gives none, and none comes after the time of the window.
+struct Slow {
+    inner: Arc<MemorySource>,
+    hangs: bool,
+    since: tokio::time::Instant,
+}
 
 #[async_trait]
 impl CustomerSource for Slow {
     fn capabilities(&self) -> &Capabilities {
-        self.0.capabilities()
+        self.inner.capabilities()
     }
 
     fn status(&self) -> SourceStatus {
-        self.0.status()
+        self.inner.status()
     }
 
     fn plan(&self, filter: &Filter, order: Option<Order>) -> Result<ListPlan, Unsupported> {
-        self.0.plan(filter, order)
+        self.inner.plan(filter, order)
     }
 
     async fn list(
@@ -35,8 +42,14 @@ impl CustomerSource for Slow {
         at: &Position,
         size: u32,
     ) -> Result<Page, SourceError> {
-        let page = self.0.list(call, plan, at, size).await;
-        tokio::time::sleep(PAGE).await;
+        let page = self.inner.list(call, plan, at, size).await;
+        let over = self.since + ALL;
+        let comes = tokio::time::Instant::now() + PAGE;
+        if self.hangs || comes > over {
+            tokio::time::sleep_until(over).await;
+            return Err(SourceError::new(SourceErrorKind::Timeout, "too late"));
+        }
+        tokio::time::sleep_until(comes).await;
         page
     }
 
@@ -45,11 +58,11 @@ impl CustomerSource for Slow {
         call: &Call,
         ids: &[LocalId],
     ) -> Vec<Result<Option<CustomerRef>, SourceError>> {
-        self.0.fetch(call, ids).await
+        self.inner.fetch(call, ids).await
     }
 
     async fn write(&self, call: &Call, change: &Change) -> Written {
-        self.0.write(call, change).await
+        self.inner.write(call, change).await
     }
 }
 
@@ -73,6 +86,12 @@ fn slow(found: &[usize]) -> World {
     let mut world = World::new(sources.collect());
     world.asked.on_failure = SourceFailurePolicy::Skip;
     world.asked.want.total = true;
+    slow_down(&mut world, None);
+    world
+}
+
+/// Lets the sources take their time, and one of them hang.
+fn slow_down(world: &mut World, hangs: Option<usize>) {
     for (asked, source) in world.asked.sources.iter_mut().zip(&world.sources) {
         let entry = &asked.entry;
         asked.entry = Arc::new(SourceEntry {
@@ -80,10 +99,13 @@ fn slow(found: &[usize]) -> World {
             name: entry.name.clone(),
             adapter: entry.adapter.clone(),
             rank: entry.rank,
-            source: Arc::new(Slow(Arc::clone(source))),
+            source: Arc::new(Slow {
+                inner: Arc::clone(source),
+                hangs: Some(entry.rank) == hangs,
+                since: tokio::time::Instant::now(),
+            }),
         });
     }
-    world
 }
 
 fn searched(mut world: World) -> World {
@@ -96,7 +118,7 @@ fn searched(mut world: World) -> World {
 /// A window of two rows, and how many pages' time it took.
 async fn window(world: &World) -> (Connection, u64) {
     let started = tokio::time::Instant::now();
-    let operation = Arc::new(Operation::new("test", Instant::now() + 1_000 * PAGE));
+    let operation = Arc::new(Operation::new("test", Instant::now() + ALL));
     let asked = Asked {
         first: Some(2),
         ..world.asked.clone()
@@ -158,4 +180,36 @@ async fn what_a_search_asked_for_in_vain_is_left_aside() {
         .map(|edge| edge.source.rank)
         .collect();
     assert_eq!((came, connection.total), (vec![1, 2], Some(5)));
+}
+
+/// A source that hangs has its share of the time among those that are asked together, and no other share after that.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_hangs_in_a_search_leaves_time_to_the_next() {
+    let mut world = searched(slow(&[0, 1, 3]));
+    slow_down(&mut world, Some(1));
+    let (connection, _) = window(&world).await;
+    let came: Vec<usize> = connection
+        .edges
+        .iter()
+        .map(|edge| edge.source.rank)
+        .collect();
+    assert_eq!(came, [2, 2]);
+}
+
+/// One source that tells no total leaves none to tell, so the others are not asked for theirs.
+#[tokio::test]
+async fn where_there_can_be_no_total_nobody_is_asked_for_a_part_of_it() {
+    let numbered = Paging::Page(Sizes { min: 1, max: 50 });
+    let told = Shape {
+        total: TotalKind::Exact,
+        ..Shape::new(numbered)
+    };
+    let untold = Shape::new(Paging::Token(chain(Some(Sizes { min: 1, max: 3 }))));
+    let source = |shape: &Shape| MemorySource::new(Shape::clone(shape), plain_rows(9));
+    for shapes in [[&untold, &told, &told], [&told, &told, &untold]] {
+        let mut world = World::new(shapes.map(source).into());
+        world.asked.want.total = true;
+        let connection = world.first(2, None).unwrap();
+        assert_eq!((connection.total, world.take_calls()), (None, 1));
+    }
 }

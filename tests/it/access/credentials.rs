@@ -98,6 +98,12 @@ async fn scopes_say_what_may_be_read_and_written() {
         .as_str()
         .unwrap()
         .to_owned();
+    // What was answered to somebody else is not what they may read.
+    for _ in 0..2 {
+        let again = gateway.ask("k-all", LIST).await;
+        assert!(again.json()["data"]["customers"].is_object());
+        assert_eq!(gateway.ask("k-none", LIST).await.code(), "FORBIDDEN");
+    }
     let by_id = format!(
         "{{ customer(id: {id:?}) {{ id }} node(id: {id:?}) {{ id }} nodes(ids: [{id:?}]) {{ id }} sources {{ key }} }}"
     );

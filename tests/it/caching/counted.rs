@@ -170,3 +170,37 @@ async fn rows_that_move_between_a_kept_page_and_a_new_one_are_neither_hidden_nor
         "kept together"
     );
 }
+
+/// A kept page leads where a new one goes in a circle: the two are of different times, and only new ones tell.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kept_page_and_a_new_one_that_contradict_each_other_are_read_anew() {
+    let renamed = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let crm = {
+        let renamed = Arc::clone(&renamed);
+        Crm::answering(move |seen, _| {
+            let renamed = renamed.load(std::sync::atomic::Ordering::SeqCst);
+            let parameters = parameters(&seen.target);
+            let (people, next) = match (parameters.get("after").map(String::as_str), renamed) {
+                (None, false) => ([1, 2], Some("x")),
+                (None, true) => ([1, 2], Some("y")),
+                (Some("x"), true) => ([7, 8], Some("x")),
+                _ => ([3, 4], None),
+            };
+            let people =
+                people.map(|id| json!({ "id": format!("p{id}"), "name": format!("{id}") }));
+            Play::Json(200, json!({ "people": people, "next": next }))
+        })
+        .await
+    };
+    let adapter = "[[list]]\nrequest = \"GET /people\"\nitems = \"/people\"\n\
+        page = { kind = \"token\", send = \"query:after\", next = \"/next\", size = \"query:n\", max = 2 }\n[fields]\nid = \"/id\"\nname = \"/name\"\n";
+    let over = Over::of(&crm, adapter, Some(&LONG)).await;
+    let list = |size: usize| format!("{{ customers(first: {size}) {{ nodes {{ name }} }} }}");
+    over.ask(&list(2), "").await;
+    renamed.store(true, std::sync::atomic::Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (_, shown) = over.ask(&list(4), "").await;
+    let nodes = shown["customers"]["nodes"].as_array().unwrap().iter();
+    let names: Vec<&str> = nodes.map(|node| node["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["1", "2", "3", "4"], "{:#?}", crm.seen());
+}

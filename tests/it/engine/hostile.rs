@@ -1,10 +1,10 @@
 //! CRMs that mean harm: links that lead elsewhere in disguise, answers that unpack without end, records that are made to
 //! break who reads them.
 
-use super::{first, listing, page_of};
-use crate::support::crm::{Crm, Play, source_with};
+use super::{first, id, listing, page_of};
+use crate::support::crm::{Crm, Play, call, file, source_with};
 use crmql::adapter::TokenStore;
-use crmql::source::{Position, SourceErrorKind};
+use crmql::source::{CustomerSource, Position, SourceErrorKind};
 use crmql::upstream::Settings;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -135,6 +135,25 @@ async fn an_answer_with_endless_records_is_refused() {
                 assert!(!good && error.detail.contains("more records"), "{error}");
             }
         }
+    }
+}
+
+/// The same where customers are asked for by their ids.
+#[tokio::test]
+async fn a_batch_with_endless_records_is_refused() {
+    let many = "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = { kind = \"none\" }\n[get_many]\nrequest = \"GET /many\"\n\
+        ids = { send = \"query:ids\", list = \"csv\" }\nitems = \"/data\"\nmax = 5\n[fields]\nid = \"/id\"\n";
+    for (rows, good) in [(100, true), (101, false)] {
+        let rows: Vec<_> = (0..rows).map(|id| json!({ "id": id })).collect();
+        let crm = Crm::json(json!({ "data": rows })).await;
+        let settings = Settings {
+            answer_rows: 100,
+            retries: 0,
+            ..Settings::default()
+        };
+        let source = source_with(&crm.base, &file("", many), TokenStore::default(), settings);
+        let found = source.fetch(&call(), &[id("0"), id("1")]).await;
+        assert!(found.iter().all(|one| one.is_ok() == good), "{found:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! CRMs that replace the whole record: what an update does not give goes back as the record holds it, or nothing is sent.
 
 use super::{FIELDS, id};
-use crate::support::crm::{Crm, call, file, source};
+use crate::support::crm::{Crm, Play, call, file, source};
 use crmql::model::{Change, FieldValue, WriteField, WriteOutcome};
 use crmql::source::{CustomerSource, SourceErrorKind};
 use serde_json::{Map, Value, json};
@@ -171,4 +171,37 @@ async fn a_new_number_takes_the_old_calling_code_with_it() {
     let record = json!({ "name": "Old", "p": "12", "x": "45" });
     let sent = put(fields, record, (WriteField::Phone, number)).await;
     assert_eq!(sent, Some(json!({ "name": "Old", "p": "34", "x": null })));
+}
+
+/// A CRM that shows customers in batches only: what nobody gave is taken from there, and what was written is read back from there.
+#[tokio::test]
+async fn a_record_that_only_batches_show_goes_back_whole() {
+    let routes = "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = { kind = \"none\" }\n[get_many]\nrequest = \"GET /many\"\nids = { send = \"query:ids\", list = \"csv\" }\nitems = \"/data\"\nmax = 5\n\
+        [update]\nrequest = \"PUT /c/{id}\"\nmode = \"replace\"\nreturns = { then = \"get\" }\n";
+    let text = file("", &format!("{routes}{FIELDS}externalId = \"/x\"\n"));
+    let crm = Crm::answering(|seen, _| match seen.method.as_str() {
+        "PUT" => Play::Json(200, json!({})),
+        _ => Play::Json(
+            200,
+            json!({ "data": [{ "id": "a", "name": "Bo", "x": "7" }] }),
+        ),
+    })
+    .await;
+    let change = Change::Update {
+        id: id("a"),
+        fields: vec![named()],
+        native: Map::new(),
+    };
+    let written = source(&crm, &text).write(&call(), &change).await;
+    assert_eq!(
+        written.outcome,
+        WriteOutcome::Applied,
+        "{:?}",
+        written.problems
+    );
+    assert!(written.customer.is_some(), "{:?}", written.read_back);
+    let seen = crm.seen();
+    let lines: Vec<String> = seen.iter().map(|seen| seen.line()).collect();
+    assert_eq!(lines, ["GET /many?ids=a", "PUT /c/a", "GET /many?ids=a"]);
+    assert_eq!(seen[1].json(), json!({ "name": "Ann", "x": "7" }));
 }

@@ -144,6 +144,52 @@ async fn a_place_that_comes_free_too_late_is_not_taken() {
     assert!(upstream.place(deadline).await.is_ok(), "it is free again");
 }
 
+/// Everybody who waits may run out of time while something else holds the process up: what comes free then is for nobody of them.
+#[tokio::test]
+async fn a_place_is_not_taken_by_who_woke_up_too_late() {
+    let upstream = Upstream::new(Settings {
+        concurrency: 1,
+        attempt: Duration::from_secs(1),
+        ..Settings::default()
+    })
+    .unwrap();
+    let deadline = Instant::now() + Duration::from_millis(400);
+    let held = upstream.place(deadline).await.unwrap();
+    let waiting = upstream.place(deadline);
+    let freeing = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(held);
+        std::thread::sleep(Duration::from_millis(400));
+    };
+    let (place, ()) = tokio::join!(waiting, freeing);
+    assert_eq!(place.err(), Some(Fault::Saturated));
+}
+
+/// Where calls may begin one after the other only, who comes too late for its turn takes none.
+#[tokio::test]
+async fn a_turn_that_comes_too_late_is_left_to_the_next() {
+    let upstream = Upstream::new(Settings {
+        attempt: Duration::from_secs(1),
+        spacing: Some(Duration::from_millis(500)),
+        ..Settings::default()
+    })
+    .unwrap();
+    let soon = || Instant::now() + Duration::from_secs(30);
+    let begun = Instant::now();
+    drop(upstream.place(soon()).await.unwrap());
+    for _ in 0..20 {
+        let deadline = Instant::now() + Duration::from_millis(100);
+        let hasty = upstream.place(deadline).await;
+        assert!(hasty.is_err() || begun.elapsed() > Duration::from_millis(400));
+    }
+    drop(upstream.place(soon()).await.unwrap());
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_aliases_of_a_relation_stay_within_the_operations_budget() {
     let gateway = crate::support::gateway::start(40).await;

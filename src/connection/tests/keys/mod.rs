@@ -278,6 +278,34 @@ fn a_search_for_a_key_is_bounded_and_what_it_did_not_find_is_said() {
     }
 }
 
+/// The same along a chain, whose pages are read one by one.
+#[test]
+fn a_search_along_a_chain_is_bounded_and_what_it_did_not_find_is_said() {
+    for seek_pages in [0, 2] {
+        let limits = Limits {
+            seek_pages,
+            ..Limits::default()
+        };
+        let shape = Shape {
+            paging: Paging::Token(chain(Some(Sizes { min: 1, max: 10 }))),
+            ..newest_first(10)
+        };
+        let source = MemorySource::new(shape, (0..500).map(dated));
+        let world = World::with(vec![source], limits);
+        let cursor = world.first(5, None).unwrap().edges[1].cursor.clone();
+        // Its row and the one before it go, too.
+        world.sources[0].delete(498);
+        world.sources[0].delete(498);
+        for number in 500..3_000 {
+            world.sources[0].insert(usize::MAX, dated(number));
+        }
+        world.take_calls();
+        let page = world.first(3, Some(&cursor)).unwrap();
+        assert!(page.drift_unresolved);
+        assert!(world.take_calls() <= 8 + seek_pages as usize);
+    }
+}
+
 /// In a list by the last change, a row that is changed moves. What stood behind it is still behind the place it had.
 #[test]
 fn a_row_that_was_changed_and_moved_takes_no_reader_along() {

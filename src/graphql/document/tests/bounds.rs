@@ -185,6 +185,64 @@ fn checked_documents_are_kept_within_bounds() {
     assert_eq!(documents.cache.held(), (8, short * 8));
 }
 
+#[tokio::test]
+async fn an_operation_selects_no_more_than_allowed_and_a_document_sixteen_times_that() {
+    let limits = Limits {
+        selections: 50,
+        aliases: 10_000,
+        ..Limits::default()
+    };
+    let gateway = toy::gateway(&limits);
+    let fields =
+        |count: usize| -> String { (1..count).map(|n| format!("a{n}: number ")).collect() };
+    let operation =
+        |n: usize, count: usize| format!("query Q{n} {{ box {{ {} }} }} ", fields(count));
+    let document = |operations: usize, count: usize| -> String {
+        (0..operations).map(|n| operation(n, count)).collect()
+    };
+    for (operations, count, is_taken) in [
+        (1, 50, true),
+        (1, 51, false),
+        (16, 50, true),
+        (17, 50, false),
+    ] {
+        let prepared = gateway.prepare(&document(operations, count), Some("Q0"));
+        let code = prepared
+            .map(drop)
+            .map_err(|reasons| reasons[0].code.as_str());
+        let expected = if is_taken { Ok(()) } else { Err("TOO_COMPLEX") };
+        assert_eq!(code, expected, "{operations} of {count}");
+    }
+}
+
+/// What no bracket tells: each fragment nests a little, and leads to the next.
+#[tokio::test]
+async fn fragments_nest_no_deeper_than_what_is_written_out() {
+    let chain = |count: usize, one: &dyn Fn(String) -> String| {
+        let fragments: String = (0..count)
+            .map(|n| format!("fragment F{n} on Box{{{}}}", one(format!("...F{}", n + 1))))
+            .collect();
+        format!("{{box{{...F0}}}}{fragments}fragment F{count} on Box{{number}}")
+    };
+    let nested = |next: String| format!("inner{{inner{{inner{{inner{{{next}}}}}}}}}");
+    let straight = |next: String| next;
+    for (text, is_taken) in [
+        (chain(6, &nested), true),
+        (chain(10, &nested), false),
+        (chain(40, &straight), true),
+        (chain(90, &straight), false),
+    ] {
+        let answer = ask(&text).await;
+        if is_taken {
+            assert_eq!(answer.get("errors"), None, "{answer:.300}");
+        } else {
+            assert_eq!(code(&answer), "TOO_COMPLEX");
+            let message = answer["errors"][0]["message"].as_str().unwrap();
+            assert!(message.contains("levels deep"), "{message}");
+        }
+    }
+}
+
 /// Fragments that spread each other make a document of a few hundred bytes a large one once it is checked.
 #[test]
 fn a_kept_document_weighs_what_it_is_and_not_what_its_text_is() {

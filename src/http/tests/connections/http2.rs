@@ -161,6 +161,58 @@ async fn a_request_over_http2_may_take_longer_than_a_connection_may_idle() {
     }
 }
 
+/// A peer that is there no more is noticed long before it has idled for too long.
+#[tokio::test]
+async fn who_answers_no_ping_over_http2_is_cut() {
+    let running = start(Limits {
+        receive_ms: 100,
+        idle_ms: 20_000,
+        ..Limits::default()
+    })
+    .await;
+    let mut stream = polite(&running, &[]).await;
+    let mut rest = Vec::new();
+    let closed = timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
+    assert!(closed.is_ok(), "it is still open");
+    gone(&running).await;
+}
+
+/// Beyond the requests in work at the same time a connection opens none, so its peer is told how many there are.
+#[tokio::test]
+async fn a_connection_says_how_many_requests_it_carries_at_once() {
+    let running = start(Limits {
+        requests: 5,
+        ..Limits::default()
+    })
+    .await;
+    let mut stream = polite(&running, &[]).await;
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    let mut settings = vec![0; usize::from(head[2])];
+    stream.read_exact(&mut settings).await.unwrap();
+    assert_eq!(head[3], SETTINGS);
+    assert!(
+        settings.chunks(6).any(|one| one == [0, 3, 0, 0, 0, 5]),
+        "{settings:?}"
+    );
+}
+
+/// The first bytes may come in any pieces; what they open is told by all of them.
+#[tokio::test]
+async fn an_opening_that_comes_in_pieces_is_one() {
+    let running = start(Limits::default()).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    for piece in ["P", "RI * HTTP/2", ".0\r\n\r\nSM\r\n", "\r\n"] {
+        stream.write_all(piece.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
+    let mut head = [0; 9];
+    let read = timeout(Duration::from_secs(3), stream.read_exact(&mut head)).await;
+    read.expect("an answer").unwrap();
+    assert_eq!(head[3], SETTINGS, "{head:?}");
+}
+
 /// A request is in work until the last of its answer is taken.
 #[tokio::test]
 async fn an_answer_over_http2_may_be_taken_for_longer_than_a_connection_may_idle() {

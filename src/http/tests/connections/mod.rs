@@ -366,6 +366,33 @@ async fn bodies_on_their_way_in_take_no_more_room_than_there_is() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
+/// Where others have taken all the room, requests of the usual size still come in.
+#[tokio::test]
+async fn the_first_bytes_of_a_body_take_no_room() {
+    let running = start(Limits {
+        body_bytes: 40_960,
+        receiving_bytes: 40_960,
+        ..Limits::default()
+    })
+    .await;
+    let large = post(&format!("{{ text(value: \"{}\") }}", "x".repeat(36_000)));
+    let (most, rest) = large.split_at(large.len() - 3);
+    let mut slow = [open(&running, most).await, open(&running, most).await];
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let of = |length: usize| post(&format!("{{ text(value: \"{}\") }}", "y".repeat(length)));
+    let answer = first_answer(&running, &of(16_000)).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let answer = first_answer(&running, &of(20_000)).await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    for stream in &mut slow {
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        let mut bytes = [0; 12];
+        let read = timeout(Duration::from_secs(3), stream.read_exact(&mut bytes)).await;
+        read.expect("an answer").unwrap();
+        assert_eq!(&bytes, b"HTTP/1.1 200");
+    }
+}
+
 /// The beginning of what is answered to a request on a connection of its own.
 async fn first_answer(running: &Running, request: &str) -> String {
     let mut stream = open(running, request).await;
