@@ -7,7 +7,7 @@ use super::auth::Unsigned;
 use super::body::mended;
 use super::faults;
 use super::judge::{body_is_good, note_warnings, refused_in_body};
-use super::manifest::{ErrorKind, Route, RouteErrors};
+use super::manifest::{ErrorKind, Meaning, Route, RouteErrors};
 use super::refusal::{Refusal, refusal};
 use super::request::Draft;
 use super::tries::{
@@ -20,6 +20,7 @@ use crate::upstream::{self, Fault, Place, Reply, Request, Sign, Turn};
 use http::{HeaderValue, Method};
 use memchr::memmem;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use url::Url;
@@ -323,14 +324,9 @@ impl Adapter {
     /// Whether a body has a code somewhere that says that the same request may work when it is signed anew, or later: most have
     /// none, and need not be read twice.
     fn has_passing_code(&self, own: &RouteErrors, body: &[u8]) -> bool {
-        let mut codes = own.codes.iter().chain(&self.manifest.errors.codes);
-        codes.any(|(code, meaning)| {
-            let passing = matches!(
-                meaning.kind,
-                ErrorKind::Refused(SourceErrorKind::Credentials | SourceErrorKind::Throttled)
-            );
-            passing && memmem::find(body, code.as_bytes()).is_some()
-        })
+        let mut of_all = self.passing.iter();
+        of_all.any(|code| code.find(body).is_some())
+            || passing(&own.codes).any(|code| memmem::find(body, code.as_bytes()).is_some())
     }
 
     /// Whether an answer of a route is a success, its body unread.
@@ -391,4 +387,15 @@ fn readable(reply: Reply) -> Reply {
         body: mended(reply.body),
         ..reply
     }
+}
+
+/// Those of these codes that say that the same request may work when it is signed anew, or later.
+pub(super) fn passing(codes: &BTreeMap<String, Meaning>) -> impl Iterator<Item = &str> {
+    let passing = codes.iter().filter(|(_, meaning)| {
+        matches!(
+            meaning.kind,
+            ErrorKind::Refused(SourceErrorKind::Credentials | SourceErrorKind::Throttled)
+        )
+    });
+    passing.map(|(code, _)| code.as_str())
 }

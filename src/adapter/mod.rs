@@ -56,6 +56,7 @@ use fetch::Single;
 use http::HeaderMap;
 use list::{Batch, Listing};
 use manifest::{Get, GetMany};
+use memchr::memmem::Finder;
 use paging::Hosts;
 use request::Prepared;
 use several::Heeded;
@@ -76,6 +77,8 @@ pub struct Adapter {
     get: Option<(Prepared, Single)>,
     get_many: Option<Batch>,
     heeded: Heeded,
+    /// Looks for the CRM's codes that pass: made once, as making one costs more than looking with it.
+    passing: Box<[Finder<'static>]>,
     create: Option<Writing>,
     update: Option<Writing>,
     delete: Option<Writing>,
@@ -190,6 +193,9 @@ impl Adapter {
             get: reading_one(&manifest, &prepare)?,
             get_many: reading_several(&manifest, &prepare)?,
             heeded: Heeded::default(),
+            passing: exchange::passing(&manifest.errors.codes)
+                .map(|code| Finder::new(code).into_owned())
+                .collect(),
             auth,
             manifest,
         })

@@ -59,8 +59,11 @@ impl LocalId {
 
 /// Whether a server that unpacks `%2F` before it looks at paths would walk through them.
 fn leads_away(text: &str) -> bool {
-    text.split(['/', '\\'])
-        .any(|part| matches!(part, "." | ".."))
+    // Few ids have a dot at all.
+    text.contains('.')
+        && text
+            .split(['/', '\\'])
+            .any(|part| matches!(part, "." | ".."))
 }
 
 impl fmt::Display for LocalId {

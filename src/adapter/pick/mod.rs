@@ -26,6 +26,8 @@ struct Branch {
     numbered: bool,
     /// A value that leads no further is noted in the places below it.
     firm: bool,
+    /// Its name is written in JSON as it is.
+    unescaped: bool,
 }
 
 impl Branch {
@@ -144,6 +146,7 @@ impl Picker {
                 .unwrap_or_else(|| {
                     let below = Branch {
                         firm,
+                        unescaped: !name.contains(|c| matches!(c, '"' | '\\' | ..='\x1f')),
                         ..Branch::default()
                     };
                     branch.members.push((name.into(), below));

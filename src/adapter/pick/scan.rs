@@ -151,9 +151,14 @@ impl<'de> Scan<'de> {
         let mut more = !self.is_empty(b'}')?;
         let mut expected = 0;
         while more {
-            let name = self.name()?;
+            let next = self.next_name(branch.members.get(expected));
+            expected += usize::from(next.is_some());
+            let below = match next {
+                Some(next) => Some(next),
+                None => below(&branch.members, self.name()?, &mut expected),
+            };
             self.pass(b':')?;
-            match below(&branch.members, name, &mut expected) {
+            match below {
                 Some(below) => self.value(below, found)?,
                 None => self.skip()?,
             }
@@ -214,6 +219,17 @@ impl<'de> Scan<'de> {
         };
         self.other()?;
         Some(element)
+    }
+
+    /// Passes the name of this member, where it is the one that comes: records are written in one order, which often is that
+    /// of the adapter file.
+    fn next_name<'b>(&mut self, member: Option<&'b (Box<str>, Branch)>) -> Option<&'b Branch> {
+        let (name, below) = member.filter(|(_, below)| below.unescaped)?;
+        self.next()?;
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let rest = rest.strip_prefix(b"\"")?.strip_prefix(name.as_bytes())?;
+        rest.starts_with(b"\"").then(|| self.at += name.len() + 2)?;
+        Some(below)
     }
 
     /// A member's name, or a text that is written like one: without escapes.
@@ -360,18 +376,13 @@ impl<'de> Scan<'de> {
     }
 }
 
-/// The branch of a member. Records are written in one order, which often is that of the adapter file: the member after the
-/// last one found is looked at first.
+/// The branch of a member that is not the expected one; the one after it is expected next.
 fn below<'b>(
     members: &'b [(Box<str>, Branch)],
     name: &str,
     expected: &mut usize,
 ) -> Option<&'b Branch> {
-    let is = |(known, _): &(Box<str>, Branch)| **known == *name;
-    let place = match members.get(*expected).is_some_and(is) {
-        true => *expected,
-        false => members.iter().position(is)?,
-    };
+    let place = members.iter().position(|(known, _)| **known == *name)?;
     *expected = place + 1;
     members.get(place).map(|(_, below)| below)
 }
