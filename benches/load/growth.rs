@@ -1,8 +1,9 @@
 //! How the cost of a request grows: with its rows, and with nothing else. Page depth, kept customers and configured sources are
 //! turned up a thousandfold beside it.
 
-use super::{Client, FILE, HOUR, Server, Setup, WINDOW};
-use super::{by_id, gateway_of, lists, median, upstream};
+use super::client::{Client, WINDOW, by_id, lists};
+use super::servers::{FILE, Server, Setup, gateway_of, upstream};
+use super::{HOUR, median};
 use axum::body::Bytes;
 use serde_json::Value;
 
