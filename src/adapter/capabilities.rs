@@ -1,7 +1,8 @@
 //! What a source can do, derived from its file and declared nowhere else.
 
-use super::manifest::{Get, Manifest, Style};
+use super::manifest::{Field, Get, Manifest, Style, WireFormat, WireType};
 use super::mapping;
+use super::pick::Leaf;
 use crate::model::{
     Capabilities, CustomerOrderField, FilterCapability, OrderCapability, PagingStyle, WriteField,
 };
@@ -64,6 +65,7 @@ pub fn derive(manifest: &Manifest) -> Capabilities {
         updatable_fields: writable(manifest, false),
         native_fields: manifest.native.keys().cloned().collect(),
         readable_fields: readable(manifest),
+        faithful_fields: faithful(manifest),
         assumptions: manifest.assumptions.clone(),
     }
 }
@@ -156,6 +158,50 @@ fn readable(manifest: &Manifest) -> Vec<String> {
         }
     }
     names
+}
+
+fn faithful(manifest: &Manifest) -> Vec<WriteField> {
+    let is_faithful = |name: &WriteField| {
+        let field = manifest.fields.get(name.name());
+        field.is_some_and(|field| {
+            is_read_as_written(field) && words_come_back(manifest, field).unwrap_or(true)
+        })
+    };
+    let all = WriteField::ALL.iter().copied();
+    all.filter(is_faithful).collect()
+}
+
+/// Whether what is read of a field is the value that was written, not another form of it or another place's.
+fn is_read_as_written(field: &Field) -> bool {
+    let ([read], Some(write)) = (&*field.read, &field.write) else {
+        return false;
+    };
+    // Under another name may stand another thing: a country's name where its code is written.
+    let is_its_name = read.steps().last() == write.steps().last();
+    let is_its_form = match field.wire {
+        Some(WireType::Float | WireType::NameFirst | WireType::NameLast) => false,
+        // A moment may be of another day where the CRM is.
+        Some(WireType::Date | WireType::DateTime) => {
+            matches!(field.format, Some(WireFormat::Date))
+        }
+        _ => true,
+    };
+    let is_alone = field.each.steps().is_empty() && field.join.is_none();
+    is_its_name && is_its_form && is_alone && field.shape.is_none() && field.present.is_none()
+}
+
+/// Whether each word that is written is read as the same again; `None` where there are no words.
+fn words_come_back(manifest: &Manifest, field: &Field) -> Option<bool> {
+    let list = |name: &Option<String>| manifest.enums.get(name.as_ref()?);
+    let read = list(&field.words);
+    let written = list(&field.write_words).or(read)?;
+    Some(written.pairs.iter().all(|(ours, wire)| {
+        let again = wire.first().and_then(|wire| match read {
+            Some(words) => words.read(&Leaf::of(wire)),
+            None => wire.as_str(),
+        });
+        again == Some(ours.as_str())
+    }))
 }
 
 /// Whether one customer can be read by id, whatever way.

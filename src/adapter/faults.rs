@@ -203,11 +203,24 @@ pub fn wait(limits: &RateLimits, reply: &Reply, body: &Value, throttled: bool) -
         .max()
 }
 
-/// How long to wait by the header that HTTP has for it.
+/// How long to wait by the header that HTTP has for it: the longest of several, which a proxy may have put into one line.
 pub fn retry_after(reply: &Reply) -> Option<Duration> {
-    let text = reply.headers.get(RETRY_AFTER)?.to_str().ok()?;
-    let seconds = said_wait(text, WaitUnit::Seconds, 0.0);
-    seconds.or_else(|| said_wait(text, WaitUnit::HttpDate, now_of(reply)))
+    let lines = reply.headers.get_all(RETRY_AFTER).iter();
+    let texts = lines.filter_map(|line| line.to_str().ok());
+    let seconds = |text| said_wait(text, WaitUnit::Seconds, 0.0);
+    let date = |text: &str| said_wait(text, WaitUnit::HttpDate, now_of(reply));
+    texts
+        .filter_map(|text| {
+            let alone = seconds(text).or_else(|| date(text));
+            alone.or_else(|| {
+                let parts: Vec<&str> = text.split(',').collect();
+                // There is a comma behind the day of a date.
+                let dates = parts.windows(2).filter_map(|pair| date(&pair.join(",")));
+                let numbers = parts.iter().copied().filter_map(seconds);
+                numbers.chain(dates).max()
+            })
+        })
+        .max()
 }
 
 /// What an answer says about the rate limit; `throttled` where it refuses the call for it.

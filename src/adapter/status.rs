@@ -3,7 +3,7 @@
 use crate::model::{DateTime, SourceHealth};
 use crate::source::{QuotaLeft, SourceStatus};
 use crate::upstream::{Condition, QuotaView, Upstream};
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 use std::time::Duration;
 
 /// What the way to a CRM knows about it.
@@ -27,7 +27,11 @@ pub fn of(upstream: &Upstream) -> SourceStatus {
 }
 
 fn quota(view: QuotaView) -> QuotaLeft {
-    let at = |wait: Duration| Timestamp::now().checked_add(wait).ok().map(DateTime);
+    // CRMs tell it in whole seconds; between the two clocks that it is reckoned with a little is lost or won.
+    let at = |wait: Duration| {
+        let end = Timestamp::now().checked_add(wait).ok()?;
+        end.round(Unit::Second).ok().map(DateTime)
+    };
     QuotaLeft {
         limit: view.limit,
         remaining: view.remaining,

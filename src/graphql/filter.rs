@@ -2,6 +2,7 @@
 
 use super::code::{ErrorCode, coded};
 use super::id;
+use super::writable::EMPTY_TAG;
 use crate::model::{
     CustomerOrderField, CustomerStatus, CustomerTier, CustomerType, DeletedFilter, Filter, Gender,
     IntRange, LocalId, Order, OrderDirection, TimeRange,
@@ -165,6 +166,10 @@ impl CustomerFilter {
         check_list("gender", self.gender.as_deref(), &Gender::Unknown)?;
         if self.tags.as_ref().is_some_and(Vec::is_empty) {
             return Err(empty_list("tags"));
+        }
+        let mut tags = self.tags.iter().flatten();
+        if tags.any(String::is_empty) {
+            return wrong(format!("`tags`: {EMPTY_TAG}"));
         }
         if self.ids.as_ref().is_some_and(|ids| ids.len() > most_ids) {
             return wrong(format!("`ids` takes at most {most_ids} ids"));

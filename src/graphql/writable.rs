@@ -40,6 +40,9 @@ const CALLING_CODE: Flaw = (
     "a calling code is one to four digits",
 );
 
+/// What is said about a tag that says nothing.
+pub(super) const EMPTY_TAG: &str = "a tag must not be empty";
+
 /// Declares how plain types become values.
 macro_rules! writable {
     ($($type:ty, $this:ident => $value:expr;)+) => {
@@ -55,7 +58,7 @@ macro_rules! writable {
 writable! {
     String, text => Ok(FieldValue::Text(text.clone()));
     bool, value => Ok(FieldValue::Bool(*value));
-    Vec<String>, texts => Ok(FieldValue::Texts(texts.clone()));
+    Vec<String>, texts => if texts.iter().any(String::is_empty) { Err((ErrorCode::InvalidInput, EMPTY_TAG)) } else { Ok(FieldValue::Texts(texts.clone())) };
     Date, date => Ok(FieldValue::Date(*date));
     Json<serde_json::Value>, json => Ok(FieldValue::Json(json.0.clone()));
     CustomerType, word => if *word == CustomerType::Unknown { Err(UNKNOWN) } else { Ok(FieldValue::Type(*word)) };

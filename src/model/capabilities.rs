@@ -1,6 +1,6 @@
 //! What a source can do, derived from its adapter file.
 
-use super::CustomerOrderField;
+use super::{CustomerOrderField, WriteField};
 use async_graphql::{Enum, SimpleObject};
 
 /// How a CRM pages its list.
@@ -87,6 +87,9 @@ pub struct Capabilities {
     pub native_fields: Vec<String>,
     /// Fields a customer of this source can have.
     pub readable_fields: Vec<String>,
+    /// Fields that a customer shows as they were written, if it shows them at all: what stands there is the value itself.
+    #[graphql(skip)]
+    pub faithful_fields: Vec<WriteField>,
     /// What is taken to be so although the vendor's pages do not say it.
     pub assumptions: Vec<Assumption>,
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 /// `Date` is told in whole seconds.
 const UNIT: SignedDuration = SignedDuration::from_secs(1);
 
-/// The clock of one CRM. Of its answers only the last one's `Date` is kept; it is read when somebody wants to know.
+/// The clock of one CRM. Of its answers only what the last one said of the time is kept; it is read when somebody wants to know.
 #[derive(Debug, Default)]
 pub struct Clock(Mutex<Option<Told>>);
 
@@ -16,6 +16,8 @@ pub struct Clock(Mutex<Option<Told>>);
 #[derive(Clone, Debug)]
 struct Told {
     date: HeaderValue,
+    /// For how long a cache has had it.
+    age: Option<HeaderValue>,
     sent: Instant,
     came: Instant,
 }
@@ -26,6 +28,7 @@ impl Clock {
         if let Some(date) = headers.get(header::DATE) {
             let told = Told {
                 date: date.clone(),
+                age: headers.get(header::AGE).cloned(),
                 sent,
                 came: Instant::now(),
             };
@@ -47,10 +50,10 @@ impl Clock {
 impl Told {
     fn ahead(&self) -> Option<SignedDuration> {
         let date = jiff::fmt::rfc2822::parse(self.date.to_str().ok()?).ok()?;
+        let date = date.timestamp().checked_add(self.kept()).ok()?;
         let age = |then: Instant| SignedDuration::try_from(then.elapsed()).ok();
         let now = Timestamp::now();
         let before = |then: Instant| now.checked_sub(age(then)?).ok();
-        let date = date.timestamp();
         // The latest of all times has none behind it.
         let most = date
             .checked_add(UNIT)
@@ -59,6 +62,13 @@ impl Told {
         let least = date.duration_since(before(self.came)?);
         let may_be_right = least <= SignedDuration::ZERO && most >= SignedDuration::ZERO;
         (!may_be_right).then_some(least)
+    }
+
+    /// For how long the answer lay in caches, since `Date` was told (RFC 9111, section 5.1).
+    fn kept(&self) -> SignedDuration {
+        let age = self.age.as_ref().and_then(|age| age.to_str().ok());
+        let seconds = age.and_then(|age| age.trim().parse::<u32>().ok());
+        SignedDuration::from_secs(seconds.map_or(0, i64::from))
     }
 }
 
@@ -92,6 +102,27 @@ mod tests {
         let headers = HeaderMap::from_iter([(header::DATE, date)]);
         clock.hear(&headers, Instant::now());
         assert_eq!(clock.ahead(), SignedDuration::ZERO);
+    }
+
+    #[test]
+    fn an_answer_out_of_a_cache_tells_the_time_at_which_it_was_made() {
+        let clock = Clock::default();
+        let date = (Timestamp::now() - SignedDuration::from_secs(600))
+            .strftime("%a, %d %b %Y %H:%M:%S GMT")
+            .to_string();
+        for (age, ahead) in [
+            ("600", 0..=0),
+            ("660", 57..=60),
+            ("soon", -602..=-600),
+            ("-1", -602..=-600),
+            ("99999999999999999999", -602..=-600),
+        ] {
+            let date = (header::DATE, HeaderValue::try_from(&date).unwrap());
+            let age = (header::AGE, HeaderValue::from_static(age));
+            clock.hear(&HeaderMap::from_iter([date, age.clone()]), Instant::now());
+            let told = clock.ahead().as_secs();
+            assert!(ahead.contains(&told), "{age:?}: {told}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Looks for what a write did whose answer was lost.
 //!
 //! A create is proven only where exactly one customer of a whole list fits: made since, with every value that tells customers
-//! apart, and by no other write of ours. An update is, where the customer shows all that was given; a delete, where it is not there. Anything
-//! else proves nothing, because the write may still be on its way. It asks few times and not for long.
+//! apart, and by no other write of ours; and where it shows no other value for anything else that was given. An update is,
+//! where the customer shows all that was given; a delete, where it is not there. Anything else proves nothing, because the
+//! write may still be on its way. It asks few times and not for long.
 
 use super::made::{Marks, Name, digits, folded};
 use super::{Asked, Writes, shows};
@@ -10,7 +11,7 @@ use crate::model::{
     Change, Customer, DateTime, FieldValue, Filter, LocalId, TimeRange, WriteField,
 };
 use crate::source::{Call, CustomerRef, Page, Paging, Position, Row};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
 /// How long a look may take in all.
@@ -23,6 +24,8 @@ const TURN: Duration = Duration::from_millis(20);
 const LISTS: usize = 3;
 /// How many rows of one list are looked at.
 const ROWS: u32 = 100;
+/// By so much a CRM's time may lie beyond the `Date` of its answer, which has whole seconds: it may be rounded up itself.
+const ROUNDED: SignedDuration = SignedDuration::from_secs(2);
 
 /// What a look showed.
 pub(super) enum Seen {
@@ -50,11 +53,8 @@ impl Look<'_> {
         let looking = async {
             match self.asked.change {
                 Change::Create { fields, .. } => {
-                    // Rows from before are looked at one by one; what a filter leaves out is not seen at all.
-                    let wanted = Wanted::new(fields, self.since.min(self.since_there()))?;
-                    self.made(&wanted, &Marks::of(fields))
-                        .await
-                        .map(Seen::Customer)
+                    let wanted = Wanted::new(fields, self.since)?;
+                    self.made(&wanted, fields).await.map(Seen::Customer)
                 }
                 Change::Update { id, fields, native } if native.is_empty() => {
                     let found = self.fetched(id).await??;
@@ -82,7 +82,11 @@ impl Look<'_> {
     }
 
     /// The customer that a create made.
-    async fn made(&self, wanted: &Wanted<'_>, marks: &Marks) -> Option<CustomerRef> {
+    async fn made(
+        &self,
+        wanted: &Wanted<'_>,
+        fields: &[(WriteField, FieldValue)],
+    ) -> Option<CustomerRef> {
         tokio::time::sleep(MOMENT).await;
         let entry = self.asked.entry;
         let plans = wanted
@@ -96,30 +100,37 @@ impl Look<'_> {
                 .list(&self.call, &plan, &Position::Start, size)
                 .await;
             let Ok(page) = listed else { continue };
-            let since = self.since_there();
+            let window = self.window()?;
             let whole = is_whole(&page, plan.paging, size);
             let mut fitting = Vec::new();
             for row in page.rows {
                 match row {
-                    Row::Customer { customer, .. } if wanted.fits(&customer, since) => {
+                    Row::Customer { customer, .. } if wanted.fits(&customer, window.since) => {
                         fitting.extend(self.is_free(&customer.id).await.then_some(customer));
                     }
                     _ => {}
                 }
             }
-            match (fitting.pop(), fitting.is_empty()) {
-                (Some(found), true) if whole => return self.own(found, marks).await,
-                (None, _) => {}
-                _ => return None,
+            let Some(found) = fitting.pop() else { continue };
+            let disproved = !window.reaches(&found) || shows::another(entry, &found, fields);
+            if !whole || !fitting.is_empty() || disproved {
+                return None;
             }
+            return self.own(found, &Marks::of(fields)).await;
         }
         None
     }
 
-    /// When it was begun by the CRM's own clock, as its last answer told it.
-    fn since_there(&self) -> Timestamp {
+    /// When the CRM can have made the customer, by its own clock as its last answer told it. One that says it is behind is not
+    /// believed: what tells the time may be another machine than what makes customers, or a cache, and all that was made
+    /// before would have been made since.
+    fn window(&self) -> Option<Window> {
         let ahead = self.asked.entry.source.status().ahead;
-        self.since.checked_add(ahead).unwrap_or(self.since)
+        let ahead = ahead.max(SignedDuration::ZERO);
+        Some(Window {
+            since: self.since.checked_add(ahead).ok()?,
+            until: Timestamp::now().checked_add(ahead + ROUNDED).ok()?,
+        })
     }
 
     /// Whether no other write of ours made the customer.
@@ -174,7 +185,7 @@ struct Wanted<'c> {
     email: Option<&'c str>,
     phone: Option<&'c str>,
     texts: Vec<(WriteField, &'c str)>,
-    /// When the write began.
+    /// When the write began. Rows from before are looked at one by one; what a filter leaves out is not seen at all.
     since: Timestamp,
 }
 
@@ -273,6 +284,20 @@ impl<'c> Wanted<'c> {
             matches!(customer.value_of(*field), Some(FieldValue::Text(found)) if same(text, Some(&found)))
         });
         new && email && phone && texts
+    }
+}
+
+/// From when to when a customer can have been made.
+struct Window {
+    since: Timestamp,
+    until: Timestamp,
+}
+
+impl Window {
+    /// Whether the customer's time of making has come. One that has not proves that such times are not to be believed.
+    fn reaches(&self, customer: &Customer) -> bool {
+        let made = customer.created_at.as_ref();
+        made.is_some_and(|made| made.0 <= self.until)
     }
 }
 

@@ -1,10 +1,14 @@
-//! Whether a customer is as an update wants it.
+//! Whether a customer is as a write wants it.
 //!
-//! It is strict: an update nobody knows of counts as done only where the record says all that was asked.
+//! It is strict: an update nobody knows of counts as done only where the record says all that was asked, and no customer that
+//! says anything else is taken for one that a create made.
 
 use super::made::digits;
-use crate::model::{Customer, FieldValue, WriteField};
+use crate::model::{
+    Customer, CustomerStatus, CustomerTier, CustomerType, FieldValue, Gender, WriteField,
+};
 use crate::source::SourceEntry;
+use serde_json::Value;
 
 /// Whether a customer of a source shows every value that was given. What its source never shows proves nothing.
 pub(super) fn all(
@@ -59,6 +63,62 @@ fn is(held: Option<FieldValue>, given: &FieldValue) -> bool {
                 && (calling_code.is_none() || code(&held_code) == code(calling_code))
         }
         (held, given) => held.as_ref() == Some(given),
+    }
+}
+
+/// Whether a customer of a source plainly shows another value than one it was to be made with. What it does not show proves
+/// nothing, because not every list shows all; nor do fields that are read in another form than they are written.
+pub(super) fn another(
+    entry: &SourceEntry,
+    customer: &Customer,
+    fields: &[(WriteField, FieldValue)],
+) -> bool {
+    let faithful = &entry.source.capabilities().faithful_fields;
+    fields.iter().any(|(field, given)| {
+        let held = customer.value_of(*field);
+        faithful.contains(field) && held.is_some_and(|held| differs(&held, given))
+    })
+}
+
+/// Whether a value is another one than was given, however a CRM tidies what it takes: letter case, spaces, order, and what it
+/// adds by itself.
+fn differs(held: &FieldValue, given: &FieldValue) -> bool {
+    let like = |held: &String, given: &String| words(held).eq(words(given));
+    match (held, given) {
+        (_, FieldValue::Null | FieldValue::Phone { .. })
+        | (
+            FieldValue::Type(CustomerType::Unknown)
+            | FieldValue::Tier(CustomerTier::Unknown)
+            | FieldValue::Status(CustomerStatus::Unknown)
+            | FieldValue::Gender(Gender::Unknown),
+            _,
+        ) => false,
+        (FieldValue::Text(held), FieldValue::Text(given)) => {
+            let is_nothing = |text: &str| text.trim().is_empty();
+            !is_nothing(held) && !is_nothing(given) && !like(held, given)
+        }
+        (FieldValue::Texts(held), FieldValue::Texts(given)) => {
+            let lacks = |given: &String| !held.iter().any(|held| like(held, given));
+            !held.is_empty() && given.iter().any(lacks)
+        }
+        (FieldValue::Json(held), FieldValue::Json(given)) => !agrees(held, given),
+        (held, given) => held != given,
+    }
+}
+
+/// The words of a text as they are compared.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split_whitespace().map(str::to_lowercase)
+}
+
+/// Whether nothing of a value is another than was given.
+fn agrees(held: &Value, given: &Value) -> bool {
+    match (held, given) {
+        (Value::Object(held), Value::Object(given)) => given
+            .iter()
+            .all(|(key, given)| held.get(key).is_none_or(|held| agrees(held, given))),
+        (Value::Number(held), Value::Number(given)) => held.as_f64() == given.as_f64(),
+        (held, given) => held.is_null() || held == given,
     }
 }
 

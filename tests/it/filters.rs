@@ -377,6 +377,7 @@ async fn filters_that_can_hold_for_nobody_are_wrong_input() {
         ("type: []", "INVALID_INPUT"),
         ("gender: []", "INVALID_INPUT"),
         ("tags: []", "INVALID_INPUT"),
+        ("tags: [\"a\", \"\"]", "INVALID_INPUT"),
         ("search: \"\"", "INVALID_INPUT"),
         ("search: \"a\\u0000b\"", "INVALID_INPUT"),
         ("email: \"\"", "INVALID_INPUT"),

@@ -31,13 +31,19 @@ fn rows(count: usize, odd: bool) -> Vec<Value> {
 
 /// What becomes of a create whose answer is lost, where the list then is this.
 async fn outcome(page: &str, envelope: Value, (count, odd): (usize, bool)) -> Value {
-    let crm = Crm::answering(move |seen, _| {
-        if seen.method == "POST" {
-            return Play::Reset;
-        }
+    let listed = move || {
         let mut answer = envelope.clone();
         answer["rows"] = Value::from(rows(count, odd));
         Play::Json(200, answer)
+    };
+    lost(&adapter(page), "", listed).await
+}
+
+/// What becomes of a create with an e-mail and these other values, at a CRM that loses its answer and then lists this.
+async fn lost(file: &str, given: &str, listed: impl Fn() -> Play + Send + Sync + 'static) -> Value {
+    let crm = Crm::answering(move |seen, _| match &*seen.method {
+        "POST" => Play::Reset,
+        _ => listed(),
     })
     .await;
     let entry = SourceEntry {
@@ -45,12 +51,14 @@ async fn outcome(page: &str, envelope: Value, (count, odd): (usize, bool)) -> Va
         name: "Acme".into(),
         adapter: "acme".into(),
         rank: 0,
-        source: Arc::new(source(&crm, &adapter(page))),
+        source: Arc::new(source(&crm, file)),
     };
     let gateway = Asked::new(Sources::new(vec![Arc::new(entry)]));
-    let query = "mutation { createCustomer(input: { source: \"acme\", email: \"0@b.example\" }) { outcome userErrors { code } } }";
-    let mut answer = gateway.ask(query).await;
-    answer["data"]["createCustomer"]["outcome"].take()
+    let query = format!(
+        "mutation {{ made: createCustomer(input: {{ source: \"acme\", email: \"0@b.example\", {given} }}) {{ outcome userErrors {{ code }} }} }}"
+    );
+    let mut answer = gateway.ask(&query).await;
+    answer["data"]["made"]["outcome"].take()
 }
 
 const PAGE: &str = "kind = \"page\", page = \"query:p\", size = \"query:n\"";
@@ -120,5 +128,142 @@ async fn a_page_that_may_not_be_all_proves_no_create() {
         let outcome = outcome(&page, envelope, found).await;
         let expected = if proven { "APPLIED" } else { "UNKNOWN" };
         assert_eq!(outcome, expected, "{page} {found:?}");
+    }
+}
+
+/// The moment so many seconds from now.
+fn from_now(seconds: i64) -> jiff::Timestamp {
+    jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds)
+}
+
+/// Each case: what `Date` and `Age` say, when the only customer was made, both from now, and whether that proves the create.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_contradicts_itself_proves_no_create() {
+    for (date, age, made, proven) in [
+        (Some(0), None, 0, true),
+        (None, None, 0, true),
+        // Nobody has made a customer an hour from now.
+        (Some(0), None, 3_600, false),
+        (None, None, 3_600, false),
+        (None, None, 10, false),
+        // A CRM that is ahead, by all it says.
+        (Some(60), None, 60, true),
+        (Some(60), None, 40, false),
+        (Some(60), None, 80, false),
+        // `Date` says when an answer was made, which a cache kept for an hour.
+        (Some(-3_600), Some(3_600), 0, true),
+        (Some(-3_600), Some(3_600), -1_800, false),
+        (Some(3_600), Some(3_600), 7_200, true),
+        (Some(3_600), Some(3_600), 3_600, false),
+        // It is behind, or the one that says so is not the one that notes when a customer is made.
+        (Some(-3_600), None, 0, true),
+        (Some(-3_600), None, -1_800, false),
+        (Some(-3_600), None, -3_600, false),
+    ] {
+        let listed = move || {
+            let date = date.map(|date| from_now(date).strftime("%a, %d %b %Y %H:%M:%S GMT"));
+            let date = date.map(|date| ("date", date.to_string()));
+            let age = age.map(|age: i64| ("age", age.to_string()));
+            let row = json!({ "id": 1, "mail": "0@b.example", "at": from_now(made).to_string() });
+            let body = json!({ "rows": [row] }).to_string();
+            Play::Raw(200, date.into_iter().chain(age).collect(), body.into())
+        };
+        let outcome = lost(&adapter(NONE), "", listed).await;
+        let expected = if proven { "APPLIED" } else { "UNKNOWN" };
+        assert_eq!(outcome, expected, "{date:?} {age:?} {made}");
+    }
+}
+
+/// The fields that a CRM has beside the e-mail, and their words.
+const MORE: &str = "company = \"/company\"\nnote = \"/note\"\ntier = { r = \"/tier\", w = \"/tier\", enum = \"tier\" }\n\
+    status = { r = \"/status\", w = \"/status\", enum = \"status\", w_enum = \"set\" }\ntags = \"/tags\"\nunsubscribed = { r = \"/quiet\", w = \"/quiet\", type = \"bool\" }\n\
+    birthDate = { r = \"/born\", w = \"/born\", type = \"date\", as = \"date\" }\ncustomFields = { r = \"/own\", w = \"/own\", type = \"json\" }\n\
+    phone = \"/phone\"\ncountry = { r = \"/country/name\", w = \"/country/code\" }\njobTitle = { r = [\"/role\", \"/job\"], w = \"/job\" }\n\
+    [enums.tier]\nGOLD = \"gold\"\nSILVER = \"silver\"\nfold = true\n\
+    [enums.status]\nACTIVE = \"on\"\nINACTIVE = \"off\"\n[enums.set]\nARCHIVED = \"off\"\n";
+
+/// Each case: what was given beside the e-mail, what the only customer shows, and whether that may be the one that was made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_that_shows_another_value_is_not_the_one_that_was_made() {
+    let file = format!("{}{MORE}", adapter(NONE));
+    for (given, shown, proven) in [
+        (
+            "company: \"New Ltd\"",
+            json!({ "company": "New Ltd" }),
+            true,
+        ),
+        ("company: \"New Ltd\"", json!({ "company": "Other" }), false),
+        ("note: \"mine\"", json!({ "note": "other" }), false),
+        ("tier: GOLD", json!({ "tier": "silver" }), false),
+        ("tier: GOLD", json!({ "tier": "Gold" }), true),
+        ("tags: [\"a\", \"b\"]", json!({ "tags": ["a"] }), false),
+        ("unsubscribed: true", json!({ "quiet": false }), false),
+        (
+            "birthDate: \"2001-02-03\"",
+            json!({ "born": "2001-02-04" }),
+            false,
+        ),
+        (
+            "customFields: { a: { b: 1 } }",
+            json!({ "own": { "a": { "b": 2 } } }),
+            false,
+        ),
+        // Not every list shows all, and a CRM tidies what it takes, adds to it, and has words that nobody knows.
+        ("company: \"New Ltd\", tags: [\"a\"]", json!({}), true),
+        (
+            "company: \"New Ltd\", tags: [\"a\"]",
+            json!({ "company": "", "tags": [] }),
+            true,
+        ),
+        (
+            "company: \"\", note: null",
+            json!({ "company": "Home", "note": "new" }),
+            true,
+        ),
+        (
+            "company: \" New  Ltd\"",
+            json!({ "company": "new ltd" }),
+            true,
+        ),
+        (
+            "tags: [\"b\", \"A\"]",
+            json!({ "tags": ["a", "b", "api"] }),
+            true,
+        ),
+        (
+            "customFields: { a: 1 }",
+            json!({ "own": { "a": 1.0, "b": 2 } }),
+            true,
+        ),
+        ("tier: GOLD", json!({ "tier": "diamond" }), true),
+        (
+            "phone: { number: \"12 34\" }",
+            json!({ "phone": "+45 1234" }),
+            true,
+        ),
+        // What is read is not what was written: another form, one of several places, one word for two.
+        (
+            "country: \"DK\"",
+            json!({ "country": { "name": "Denmark" } }),
+            true,
+        ),
+        (
+            "jobTitle: \"Mine\"",
+            json!({ "role": "Any", "job": "Mine" }),
+            true,
+        ),
+        ("status: ARCHIVED", json!({ "status": "off" }), true),
+    ] {
+        let row = shown.clone();
+        let listed = move || {
+            let mut row = row.clone();
+            row["id"] = json!(1);
+            row["mail"] = json!("0@b.example");
+            row["at"] = json!(from_now(0).to_string());
+            Play::Json(200, json!({ "rows": [row] }))
+        };
+        let outcome = lost(&file, given, listed).await;
+        let expected = if proven { "APPLIED" } else { "UNKNOWN" };
+        assert_eq!(outcome, expected, "{given} {shown}");
     }
 }

@@ -163,6 +163,8 @@ impl<'de> Record<'_, 'de> {
         let mut texts = Vec::with_capacity(items.len());
         for item in items {
             let text: Option<Box<str>> = match reading.field.each.find(item) {
+                // It says nothing, and is a text all the same.
+                Some(Value::String(text)) if text.is_empty() => continue,
                 Some(Value::String(text)) => Some((**text).into()),
                 other => other.and_then(wire::scalar_text).map(Box::from),
             };

@@ -80,6 +80,7 @@ impl Told {
                 updatable_fields: Vec::new(),
                 native_fields: Vec::new(),
                 readable_fields: Vec::new(),
+                faithful_fields: Vec::new(),
                 assumptions: Vec::<Assumption>::new(),
             },
         })

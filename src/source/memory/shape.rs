@@ -148,6 +148,7 @@ pub(super) fn capabilities(shape: &Shape) -> Capabilities {
         updatable_fields: Vec::new(),
         native_fields: Vec::new(),
         readable_fields: Vec::new(),
+        faithful_fields: Vec::new(),
         assumptions: Vec::new(),
     }
 }

@@ -46,6 +46,26 @@ pub(super) fn tags(tags: &[&str]) -> FieldValue {
     FieldValue::Texts(tags.iter().map(ToString::to_string).collect())
 }
 
+/// A CRM may hold a tag that says nothing; the others are shown without it.
+#[tokio::test]
+async fn an_empty_tag_is_left_out_without_an_error() {
+    for (field, held) in [
+        ("tags = { r = \"/t\" }", json!(["a", "", "b"])),
+        (
+            "tags = { r = \"/t\", each = \"/n\" }",
+            json!([{ "n": "a" }, { "n": "" }, { "n": "b" }]),
+        ),
+    ] {
+        let customer = read(&with_field(field, ""), json!({ "t": held })).await;
+        let tags = customer.tags.as_ref().unwrap();
+        assert!(tags.iter().map(|tag| &**tag).eq(["a", "b"]), "{tags:?}");
+        assert_eq!(customer.problems, []);
+    }
+    let text = with_field("tags = { r = \"/t\" }", "");
+    let customer = read(&text, json!({ "t": ["a", null] })).await;
+    assert_eq!(customer.problems.len(), 1, "no text at all");
+}
+
 #[tokio::test]
 async fn tags_may_be_one_text() {
     let text = with_field(

@@ -66,6 +66,47 @@ async fn a_wait_of_more_than_a_day_is_told_as_a_day_and_nothing_is_sent() {
     }
 }
 
+/// A CRM and a proxy before it may each name one, and a proxy may make a list of them.
+#[tokio::test]
+async fn of_several_waits_the_longest_is_held() {
+    let date = |seconds| {
+        let then = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+        then.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    };
+    for lines in [
+        vec!["1".to_owned(), "600".to_owned()],
+        vec!["600".to_owned(), "1".to_owned()],
+        vec!["soon".to_owned(), "600".to_owned()],
+        vec!["1, 600".to_owned()],
+        vec!["600,600".to_owned()],
+        vec![format!("1, {}", date(600))],
+        vec![format!("{}, 1", date(600))],
+        vec![format!("{}, {}", date(1), date(600)), "1".to_owned()],
+    ] {
+        let headers: Vec<_> = lines.iter().map(|line| ("retry-after", &**line)).collect();
+        let crm = Crm::always(said(429, &headers)).await;
+        let error = get(&adapter(&crm, ""), &call()).await.unwrap_err();
+        let told = error.retry_after.unwrap_or_default();
+        assert!((590..=600).contains(&told.as_secs()), "{lines:?}: {told:?}");
+    }
+}
+
+/// CRMs tell it in whole seconds.
+#[tokio::test]
+async fn the_end_of_a_quota_is_shown_as_the_crm_told_it() {
+    let limits = "limits = { remaining = \"header:X-Left\", reset = { at = \"header:X-Reset\", unit = \"epoch_s\" } }";
+    let end = jiff::Timestamp::now().as_second() + 100;
+    let headers = [("x-left", "5"), ("x-reset", &*end.to_string())];
+    let crm = Crm::always(said(200, &headers)).await;
+    let source = adapter(&crm, limits);
+    get(&source, &call()).await.unwrap();
+    for _ in 0..3 {
+        let shown = source.status().quota.unwrap().resets_at.unwrap();
+        assert_eq!(shown.0, jiff::Timestamp::from_second(end).unwrap());
+        tokio::time::sleep(Duration::from_millis(70)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_used_up_quota_lets_nothing_through_before_it_is_full_again() {
     let limits = "limits = { limit = \"header:X-Limit\", remaining = \"header:X-Left\", reset = { at = \"header:X-Reset\", unit = \"s\" } }";

@@ -76,6 +76,10 @@ async fn what_cannot_be_written_is_refused_and_nothing_is_sent() {
             create("flextell", json!({ "tags": ["a"] })),
             ("input.tags", "OPERATION_NOT_SUPPORTED"),
         ),
+        (
+            create("gtateth", json!({ "tags": ["a", ""] })),
+            ("input.tags", "INVALID_INPUT"),
+        ),
     ] {
         refused(&gateway.write("createCustomer", input).await, &[expected]);
     }
@@ -96,6 +100,10 @@ async fn what_cannot_be_written_is_refused_and_nothing_is_sent() {
         (
             json!({ "id": own, "note": null }),
             ("input.note", "OPERATION_NOT_SUPPORTED"),
+        ),
+        (
+            json!({ "id": own, "tags": [""] }),
+            ("input.tags", "INVALID_INPUT"),
         ),
         (
             json!({ "id": own, "status": "DELETED" }),
