@@ -42,6 +42,39 @@ pub fn read_hash(text: &str) -> Option<KeyHash> {
     Some(hash)
 }
 
+/// Words that stand in examples or are tried first: nobody's secret.
+const KNOWN: [&str; 24] = [
+    "",
+    "123456",
+    "abc",
+    "admin",
+    "api-key",
+    "api_key",
+    "apikey",
+    "bar",
+    "changeme",
+    "crmql",
+    "demo",
+    "example",
+    "foo",
+    "foobar",
+    "hello",
+    "hello world",
+    "key",
+    "letmein",
+    "mykey",
+    "password",
+    "qwerty",
+    "secret",
+    "test",
+    "token",
+];
+
+/// Whether it is the hash of a word that everybody knows.
+pub fn is_known(hash: &KeyHash) -> bool {
+    KNOWN.iter().any(|word| self::hash(word) == *hash)
+}
+
 /// A new key of these random bytes, which must be used for nothing else.
 pub fn from_random(bytes: &[u8; 32]) -> String {
     use base64::Engine;

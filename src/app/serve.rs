@@ -44,7 +44,7 @@ pub fn serve(file: &Path) -> anyhow::Result<Exit> {
         let listen = serving.config.server.listen;
         let listener = TcpListener::bind(listen)
             .await
-            .with_context(|| format!("cannot listen on {listen}"))?;
+            .with_context(|| format!("cannot listen on {listen}, as `server.listen` says"))?;
         let address = listener.local_addr()?;
         let limits = serving.config.limits.clone();
         let sources = serving.config.sources.len();

@@ -2,7 +2,7 @@
 
 use super::outside::Outside;
 use super::read::{filled, is_key};
-use crate::access::key::read_hash;
+use crate::access::key::{is_known, read_hash};
 use crate::access::{Algorithm, KeyHash, Scope, Scopes, Told};
 use crate::document::{Place, Table, Text, Value};
 use secrecy::{ExposeSecret, SecretString};
@@ -175,15 +175,15 @@ fn scopes(table: &mut Table<'_>) -> Scopes {
 
 /// Never repeats what stands there: it may be the key itself.
 fn hash(table: &Table<'_>, text: &Text) -> Option<KeyHash> {
-    let hash = read_hash(&text.value);
-    if hash.is_none() {
-        let message = format!(
-            "`{}` is no SHA-256 in 64 hexadecimal digits; `crmql key` makes a key and its hash",
-            table.path_of("sha256")
-        );
-        table.problem(&text.at, message);
-    }
-    hash
+    let flaw = match read_hash(&text.value) {
+        Some(hash) if !is_known(&hash) => return Some(hash),
+        Some(_) => "is the hash of a word that everybody knows",
+        None => "is no SHA-256 in 64 hexadecimal digits",
+    };
+    let path = table.path_of("sha256");
+    let message = format!("`{path}` {flaw}; `crmql key` makes a key and its hash");
+    table.problem(&text.at, message);
+    None
 }
 
 // === [[auth.jwt]] ===

@@ -8,7 +8,7 @@ use super::place::{Gap, Way};
 use super::plan::{Listed, Planned};
 use super::run::Run;
 use super::strip::Found;
-use super::{ConnectionError, Report, ReportError};
+use super::{ConnectionError, Report, ReportError, Undecided};
 use crate::model::{SourceFailurePolicy, SourceOutcome};
 use crate::source::{SourceError, SourceErrorKind, TotalKind};
 use futures_util::future::join_all;
@@ -40,6 +40,7 @@ pub(super) struct Tally {
     unsupported: Option<ReportError>,
     total: Option<u64>,
     unreadable: Vec<u64>,
+    undecided: Vec<Undecided>,
 }
 
 /// A row of the connection, and where each source stands once it is read.
@@ -135,6 +136,7 @@ impl Gathered {
                 error,
                 upstream_calls: calls,
                 unreadable: tally.unreadable,
+                undecided: tally.undecided,
             }
         };
         planned.lists.iter().zip(self.tallies).map(report).collect()
@@ -152,6 +154,7 @@ impl Gathered {
         self.tally(source, |tally| {
             tally.asked |= run.asked;
             tally.unreadable.extend(&run.unreadable);
+            tally.undecided.extend(run.undecided.iter().cloned());
             tally.total = run.total.or(tally.total);
         });
     }

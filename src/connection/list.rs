@@ -11,7 +11,7 @@ use super::reader::Reader;
 use super::run::{Rest, Run};
 use super::strip::{Found, Pick, Raw, Strip, Verdict, pick};
 use super::turn::reversal;
-use super::{back, index, walk};
+use super::{Undecided, back, index, walk};
 use crate::limits::Limits;
 use crate::model::{DeletedFilter, Filter};
 use crate::source::{Call, ListPlan, Paging, Row, SourceError, SourceErrorKind, TotalKind, Walk};
@@ -294,6 +294,7 @@ impl List<'_> {
             rest: if ended { Rest::End } else { Rest::More },
             total: self.total(strip, pick),
             unreadable: pick.unreadable.clone(),
+            undecided: undecided(strip, pick, ended),
             drifted: strip.drifted,
             changed: strip.changed,
         }
@@ -306,11 +307,12 @@ impl List<'_> {
             return None;
         }
         if strip.at_start && strip.at_end {
-            let shown = strip
-                .rows
-                .iter()
-                .filter(|raw| self.judge(raw) != Verdict::Drop);
-            return Some(shown.count() as u64);
+            let count = |count: u64, raw| match self.judge(raw) {
+                Verdict::Undecided(_) => None,
+                Verdict::Drop => Some(count),
+                Verdict::Keep | Verdict::Unreadable => Some(count + 1),
+            };
+            return strip.rows.iter().try_fold(0, count);
         }
         if self.check.is_some() || pick.dropped > 0 || strip.distrusted || self.leaves_out() {
             return None;
@@ -356,13 +358,15 @@ impl List<'_> {
             Row::Customer { customer, .. } => (customer, self.deleted != DeletedFilter::Only),
             Row::Gone { customer, .. } => (customer, self.deleted != DeletedFilter::Exclude),
         };
-        let keeps = wanted
-            && !raw.repeated
-            && self
-                .check
-                .as_ref()
-                .is_none_or(|check| check.matches(customer, self.today));
-        if keeps { Verdict::Keep } else { Verdict::Drop }
+        if !wanted || raw.repeated {
+            return Verdict::Drop;
+        }
+        match &self.check {
+            Some(check) if !check.matches(customer, self.today) => check
+                .undecided_by(customer, self.today)
+                .map_or(Verdict::Drop, Verdict::Undecided),
+            _ => Verdict::Keep,
+        }
     }
 
     /// How the gateway compares rows as the source does, where it can.
@@ -415,6 +419,21 @@ impl List<'_> {
             rows
         }
     }
+}
+
+/// The rows that the filter could not be decided of. What follows a filled window is the next one's to tell of, if there is one.
+fn undecided(strip: &Strip, pick: &Pick, ended: bool) -> Vec<Undecided> {
+    let behind = pick.undecided_behind.iter().filter(|_| ended);
+    let told = |(index, problem): &(usize, _)| {
+        let customer = strip.rows.get(*index)?.row.customer()?;
+        let (id, problem) = (customer.id.clone(), *problem);
+        Some(Undecided { id, problem })
+    };
+    pick.undecided
+        .iter()
+        .chain(behind)
+        .filter_map(told)
+        .collect()
 }
 
 /// What is read.

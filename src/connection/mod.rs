@@ -42,7 +42,8 @@ pub use error::ConnectionError;
 
 use crate::limits::Limits;
 use crate::model::{
-    ConnectionOrder, Filter, Order, SourceFailurePolicy, SourceOutcome, UnsupportedFilterPolicy,
+    ConnectionOrder, FieldProblem, Filter, LocalId, Order, SourceFailurePolicy, SourceOutcome,
+    UnsupportedFilterPolicy,
 };
 use crate::source::{CustomerRef, Operation, SourceEntry, SourceError, Unsupported};
 use cursor::{Cursor, Gaps, Keys, Sealer};
@@ -148,6 +149,17 @@ pub struct Report {
     pub upstream_calls: u32,
     /// Places in the source's list, from 0, of records that could not be shown.
     pub unreadable: Vec<u64>,
+    /// Customers left out because the field that the filter asks about could not be read.
+    pub undecided: Vec<Undecided>,
+}
+
+/// A customer of whom nobody knows whether a filter holds.
+#[derive(Clone, Debug)]
+pub struct Undecided {
+    /// The customer's id in its CRM.
+    pub id: LocalId,
+    /// Why nobody knows.
+    pub problem: FieldProblem,
 }
 
 /// A connection.

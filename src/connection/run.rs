@@ -1,5 +1,6 @@
 //! What comes of reading one source's list: rows, and what stands beyond them.
 
+use super::Undecided;
 use super::place::Gap;
 use super::strip::Found;
 use crate::source::SourceError;
@@ -34,6 +35,8 @@ pub(super) struct Run {
     pub(super) total: Option<u64>,
     /// Positions of rows that cannot be shown.
     pub(super) unreadable: Vec<u64>,
+    /// Rows of which nobody knows whether they belong to the list.
+    pub(super) undecided: Vec<Undecided>,
     /// The place of the cursor was not found again.
     pub(super) drifted: bool,
     /// The list changed while it was read.

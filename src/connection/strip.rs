@@ -5,6 +5,7 @@
 
 use super::key::Comparison;
 use super::place::{Anchors, BEGINNING, Gap, Mark, NAMELESS, Spot, Trail, Way, fingerprint};
+use crate::model::FieldProblem;
 use crate::source::{CustomerRef, Position, Row, SourceError};
 use foldhash::fast::RandomState;
 use std::borrow::Borrow;
@@ -228,6 +229,8 @@ pub(super) enum Verdict {
     Keep,
     /// It is not.
     Drop,
+    /// Nobody knows, as this field of it could not be read: it is left out, and said.
+    Undecided(FieldProblem),
     /// It cannot be shown and takes its place.
     Unreadable,
 }
@@ -239,6 +242,10 @@ pub(super) struct Pick {
     pub(super) chosen: Vec<usize>,
     /// Positions of rows that cannot be shown.
     pub(super) unreadable: Vec<u64>,
+    /// Indices of rows of which nobody knows whether they belong to the connection, and why.
+    pub(super) undecided: Vec<(usize, FieldProblem)>,
+    /// The same of rows that follow a filled window.
+    pub(super) undecided_behind: Vec<(usize, FieldProblem)>,
     /// The window is filled.
     pub(super) full: bool,
     /// A further row of the connection is in hand.
@@ -266,6 +273,14 @@ pub(super) fn pick(strip: &Strip, way: Way, need: usize, judge: impl Fn(&Raw) ->
                 taken += 1;
             }
             Verdict::Drop => pick.dropped += 1,
+            Verdict::Undecided(problem) => {
+                pick.dropped += 1;
+                let undecided = match pick.full {
+                    true => &mut pick.undecided_behind,
+                    false => &mut pick.undecided,
+                };
+                undecided.push((index, problem));
+            }
             Verdict::Unreadable if pick.full => pick.dropped += 1,
             Verdict::Unreadable => {
                 pick.unreadable.push(raw.spot.ordinal);

@@ -50,6 +50,7 @@ async fn read_once(list: &List<'_>) -> Result<Option<Run>, Halt> {
         let rest = list.read(&last, Way::Forward, left, true).await?;
         all.rows.extend(rest.rows);
         all.unreadable.extend(rest.unreadable);
+        all.undecided.extend(rest.undecided);
         all.drifted |= rest.drifted;
         all.rest = rest.rest;
         // Rows that came and went between the two are among these, or are not, as it happened.
@@ -80,7 +81,8 @@ pub(super) fn slice(mut run: Run, gap: &Gap, reading: Reading, order: Order) -> 
     rows.sort_by(|(one, _), (other, _)| one.cmp(other));
     let (seam, drifted) = seam(&rows, gap, order);
     run.drifted |= drifted;
-    run.total = (!run.changed).then_some(total);
+    let is_exact = !run.changed && run.undecided.is_empty();
+    run.total = is_exact.then_some(total);
     let prints: Vec<u32> = rows.iter().map(|(_, found)| found.mark.print()).collect();
     run.rows = rows
         .into_iter()

@@ -3,7 +3,7 @@
 use super::document::{RequestCode, RequestError};
 use super::plain;
 use super::room::too_large;
-use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value};
+use async_graphql::{ErrorExtensionValues, PathSegment, Pos, ServerError, Value};
 use serde::Serialize;
 use serde_json::Map;
 use std::time::Duration;
@@ -93,7 +93,7 @@ impl Answer {
     #[must_use]
     pub fn finished(mut self, request_id: &str, most: usize, longest: usize) -> Self {
         self.omitted += self.errors.len().saturating_sub(most);
-        self.errors.truncate(most);
+        keep_foremost(&mut self.errors, most);
         for error in &mut self.errors {
             finish(error, request_id, longest);
         }
@@ -147,6 +147,35 @@ impl Answer {
     }
 }
 
+/// Leaves so many errors, in their order. Those near the root stay before those of single fields of records, and the first of a
+/// place before its others: a root field that is null without an error says that there is nothing.
+fn keep_foremost(errors: &mut Vec<ServerError>, most: usize) {
+    if errors.len() <= most {
+        return;
+    }
+    let mut ranks = Vec::with_capacity(errors.len());
+    let mut before: Option<(&[PathSegment], usize)> = None;
+    for (index, error) in errors.iter().enumerate() {
+        let again = match before {
+            Some((path, again)) if *path == *error.path => again + 1,
+            _ => 0,
+        };
+        before = Some((&error.path, again));
+        ranks.push((error.path.len(), again, index));
+    }
+    ranks.select_nth_unstable(most);
+    ranks.truncate(most);
+    let mut kept: Vec<usize> = ranks.into_iter().map(|(_, _, index)| index).collect();
+    kept.sort_unstable();
+    let mut kept = kept.into_iter().peekable();
+    let mut indices = 0..;
+    errors.retain(|_| {
+        indices
+            .next()
+            .is_some_and(|index| kept.next_if_eq(&index).is_some())
+    });
+}
+
 /// Adds what serde writes. Strings, numbers and string keys into memory: this cannot fail.
 fn json(value: &impl Serialize, body: &mut Vec<u8>) {
     let _ = serde_json::to_writer(body, value);
@@ -190,7 +219,7 @@ fn finish(error: &mut ServerError, request_id: &str, longest: usize) {
 }
 
 /// Whether the executor says that an argument's value is wrong; such errors come without a code.
-fn is_about_input(message: &str) -> bool {
+pub(super) fn is_about_input(message: &str) -> bool {
     [
         "Failed to parse \"",
         "Invalid value for argument",

@@ -7,7 +7,9 @@ use super::notes::Notes;
 use super::plain;
 use super::relatives;
 use super::source::SourceNode;
-use crate::connection::{Asked, AskedSource, Connection, Connector, Report, Want};
+use crate::connection::{
+    Asked, AskedSource, Connection, Connector, Report, ReportError, Undecided, Want,
+};
 use crate::limits::Limits;
 use crate::load::Load;
 use crate::model::{ConnectionOrder, SourceFailurePolicy, SourceOutcome, UnsupportedFilterPolicy};
@@ -243,7 +245,9 @@ pub async fn read(
     if connection.drift_unresolved {
         notes.drifted();
     }
-    let spoken = connection.reports.iter().flat_map(speak_up).collect();
+    let reports = &connection.reports;
+    let failed = reports.iter().filter_map(failure);
+    let spoken = failed.chain(reports.iter().flat_map(oddities)).collect();
     Ok((show(connection, &elsewhere), spoken))
 }
 
@@ -321,24 +325,40 @@ fn show(connection: Connection, elsewhere: &[Arc<SourceEntry>]) -> ConnectionFie
     }
 }
 
-/// What a report says stands in the errors too: a failed source, and records that could not be shown.
-fn speak_up(report: &Report) -> Vec<Error> {
-    let mut errors = Vec::new();
-    if report.outcome == SourceOutcome::Failed
-        && let Some(crate::connection::ReportError::Source(error)) = &report.error
-    {
-        errors.push(of_source(&report.source.key, error));
+/// What a report says of a failed source stands in the errors too.
+fn failure(report: &Report) -> Option<Error> {
+    match (&report.outcome, &report.error) {
+        (SourceOutcome::Failed, Some(ReportError::Source(error))) => {
+            Some(of_source(&report.source.key, error))
+        }
+        _ => None,
     }
+}
+
+/// The records that could not be shown, or of which nobody knows whether they belong here.
+fn oddities(report: &Report) -> Vec<Error> {
+    let mut errors = Vec::new();
     for place in &report.unreadable {
         let key = &report.source.key;
         let message =
             format!("{key}: the record at position {place} has no usable id and is left out");
-        errors.push(
-            coded(ErrorCode::SourceInvalidResponse, message)
-                .extend_with(|_, extensions| extensions.set("source", &**key)),
+        errors.push(odd(key, message));
+    }
+    for Undecided { id, problem } in &report.undecided {
+        let key = &report.source.key;
+        let (field, reason) = (problem.name(), problem.reason);
+        let message = format!(
+            "{key}: the customer {id} is left out, as the filter asks about its field `{field}`, which cannot be read: {reason}"
         );
+        errors.push(odd(key, message));
     }
     errors
+}
+
+/// The error of something odd in what a source answered.
+fn odd(key: &str, message: String) -> Error {
+    coded(ErrorCode::SourceInvalidResponse, message)
+        .extend_with(|_, extensions| extensions.set("source", key))
 }
 
 impl From<Report> for SourceReport {

@@ -14,12 +14,12 @@ use crate::access::Scope;
 use crate::load::Load;
 use crate::model::{Customer, DateTime, LocalId};
 use crate::source::{CustomerRef, Operation, SourceEntry};
-use async_graphql::parser::types::Field;
+use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::registry::{MetaType, Registry};
 use async_graphql::resolver_utils::resolve_container;
 use async_graphql::{
     ComplexObject, ContainerType, Context, ContextSelectionSet, Error, ErrorExtensions, ID, Name,
-    ObjectType, OutputType, Positioned, ServerResult, SimpleObject, Value,
+    ObjectType, OutputType, PathSegment, Pos, Positioned, ServerResult, SimpleObject, Value,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -270,7 +270,7 @@ impl ContainerType for CustomerNode {
             return Ok(none(ctx, error));
         }
         if !self.0.record.problems.is_empty() {
-            self.speak_up(ctx, &ctx.item.node.name.node);
+            self.speak_up(ctx);
         }
         let room = ctx.data::<Arc<Room>>();
         let room = room.map_err(|error| error.into_server_error(ctx.item.pos))?;
@@ -299,17 +299,50 @@ fn none(ctx: &Context<'_>, error: Error) -> Option<Value> {
 impl ObjectType for CustomerNode {}
 
 impl CustomerNode {
-    /// Adds the error of a field that could not be read.
-    fn speak_up(&self, ctx: &Context<'_>, field: &Name) {
-        for problem in self
-            .0
-            .record
-            .problems
-            .iter()
-            .filter(|problem| field.as_str() == problem.field)
-        {
-            let error = self.0.unreadable(problem.field, problem.reason);
-            ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
+    /// Adds the errors of a field that could not be read, or not whole.
+    fn speak_up(&self, ctx: &Context<'_>) {
+        let asked = &ctx.item.node;
+        let problems = self.0.record.problems.iter();
+        for problem in problems.filter(|problem| asked.name.node == problem.field) {
+            let error = self.0.unreadable(&problem.name(), problem.reason);
+            let Some(part) = problem.part else {
+                ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
+                continue;
+            };
+            let shows = |field: &Field| self.shows(problem.field, part, &field.name.node);
+            for (key, pos) in selected(&asked.selection_set.node, &shows) {
+                let mut error = ctx.set_error_path(error.clone().into_server_error(pos));
+                error.path.push(PathSegment::Field(key.to_string()));
+                ctx.add_error(error);
+            }
         }
     }
+
+    /// Whether a field of a phone number or an owner is null because this part of it could not be read.
+    fn shows(&self, whole: &str, part: &str, field: &str) -> bool {
+        let Customer { phone, owner, .. } = &*self.0.record;
+        match (whole, phone, owner) {
+            ("phone", Some(phone), _) if field == "e164" => phone.to_e164().is_none(),
+            ("phone", Some(_), _) | ("owner", _, Some(_)) => field == part,
+            _ => false,
+        }
+    }
+}
+
+/// The response keys of the selected fields that are such.
+fn selected<'s>(set: &'s SelectionSet, is_such: &dyn Fn(&Field) -> bool) -> Vec<(&'s Name, Pos)> {
+    let mut found = Vec::new();
+    for item in &set.items {
+        match &item.node {
+            Selection::Field(field) if is_such(&field.node) => {
+                found.push((&field.node.response_key().node, field.pos));
+            }
+            Selection::InlineFragment(fragment) => {
+                found.extend(selected(&fragment.node.selection_set.node, is_such));
+            }
+            // Documents come here with their fragments spread out.
+            Selection::Field(_) | Selection::FragmentSpread(_) => {}
+        }
+    }
+    found
 }

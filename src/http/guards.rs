@@ -141,18 +141,24 @@ where
     let welcome = policy.welcome_origin(request.headers()).cloned();
     let span = tracing::info_span!("request", id = %id, tenant = field::Empty, key = field::Empty);
     let at_the_door = span.in_scope(|| stopped(shared, &request, &id, welcome.is_some()));
-    let mut response = if let Some(response) = at_the_door {
-        response
+    let has_body = !request.body().is_end_stream();
+    // Nothing else reads one.
+    let may_be_read = request.uri().path() == GRAPHQL;
+    let (mut response, is_unread) = if let Some(response) = at_the_door {
+        (response, has_body)
     } else {
         let running = AssertUnwindSafe(way(request, visit)).catch_unwind();
         match running.instrument(span).await {
-            Ok(response) => response,
+            Ok(response) => (response, has_body && !may_be_read),
             Err(_) => {
                 tracing::error!(request_id = %id, "a request panicked");
-                handler::failed(shared, &id)
+                (handler::failed(shared, &id), has_body)
             }
         }
     };
+    if is_unread {
+        end(&mut response);
+    }
     let headers = response.headers_mut();
     // Elsewhere connections are not the answers' to speak of.
     if version > Version::HTTP_11 {
@@ -160,6 +166,13 @@ where
     }
     complete(policy, welcome, &id, headers);
     response
+}
+
+/// Says that the connection ends with this answer, as it does where the rest of a request is not read: a caller must not send its
+/// next one after it.
+pub(super) fn end(response: &mut Response) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
 }
 
 /// The answer to a request that goes no further than the door.

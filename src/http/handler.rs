@@ -25,13 +25,18 @@ pub(super) async fn graphql(
     request: Request<impl Sent>,
 ) -> Response {
     let mut asked = Asked::now(shared, request.method(), request.headers());
+    let has_body = !request.body().is_end_stream();
     let accepted = Media::accepted(request.headers());
     // A refusal, too, comes in the form that is wanted, where there is such a one.
     let media = accepted.unwrap_or(Media::Json);
-    let (response, kind) = match respond(shared, &visit, &mut asked, request, accepted).await {
+    let responding = respond(shared, &visit, &mut asked, request, accepted);
+    let (mut response, kind) = match responding.await {
         Ok(answered) => answered,
         Err(error) => (malformed(shared, error, media, &visit.id), Kind::Malformed),
     };
+    if has_body && !asked.receives {
+        guards::end(&mut response);
+    }
     asked.answered(kind, &response);
     response
 }
@@ -71,6 +76,7 @@ async fn respond(
     let text = if reads_only {
         Bytes::from(parts.uri.query().unwrap_or_default().to_owned())
     } else {
+        asked.receives = true;
         parameters::body(&parts.headers, body, &shared.limits, &shared.places).await?
     };
     let wish = Wish::of(&parts.headers);
@@ -262,8 +268,7 @@ pub(super) fn malformed(shared: &Shared, error: Malformed, media: Media, id: &st
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if error.ends {
-        let headers = response.headers_mut();
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        guards::end(&mut response);
     }
     response
 }

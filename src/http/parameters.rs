@@ -85,7 +85,11 @@ pub(super) async fn body(
     limits: &Limits,
     places: &Places,
 ) -> Result<Bytes, Malformed> {
-    check_content_type(headers)?;
+    let has_body = !body.is_end_stream();
+    check_content_type(headers).map_err(|error| Malformed {
+        ends: has_body,
+        ..error
+    })?;
     let bytes = receive(headers, body, limits, places.body()).await?;
     if bytes.is_empty() {
         return Err(Malformed::bad("the body is missing"));

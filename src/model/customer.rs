@@ -102,8 +102,22 @@ impl std::fmt::Debug for Native {
 pub struct FieldProblem {
     /// The field's name in the schema.
     pub field: &'static str,
+    /// The field within it, where the rest of it could be read.
+    pub part: Option<&'static str>,
     /// What was wrong, without the value.
     pub reason: &'static str,
+}
+
+impl FieldProblem {
+    /// The field as an error names it.
+    pub fn name(&self) -> String {
+        let mut name = self.field.to_owned();
+        if let Some(part) = self.part {
+            name.push('.');
+            name.push_str(part);
+        }
+        name
+    }
 }
 
 /// A customer's own data. The schema's `Customer` is this and what is loaded around it.

@@ -4,8 +4,8 @@
 //! deleted is said by its source, so [`Filter::deleted`] is not looked at here.
 
 use super::{
-    Customer, CustomerStatus, CustomerTier, CustomerType, DateTime, Filter, Gender, IntRange,
-    PhoneNumber, TimeRange,
+    Customer, CustomerStatus, CustomerTier, CustomerType, DateTime, FieldProblem, Filter, Gender,
+    IntRange, PhoneNumber, TimeRange,
 };
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use jiff::SignedDuration;
@@ -50,6 +50,32 @@ impl Filter {
             || !given(&self.updated_at, |range| {
                 near(TimeRange { lt: None, ..*range }, customer.updated_at)
             })
+    }
+
+    /// The field that could not be read and decides whether every given part holds; `None` where what could be read decides it.
+    pub fn undecided_by(
+        &self,
+        customer: &Customer,
+        today: jiff::civil::Date,
+    ) -> Option<FieldProblem> {
+        if customer.problems.is_empty() {
+            return None;
+        }
+        let mut rest = self.clone();
+        let mut decides = None;
+        let problem = |part| {
+            let mut problems = customer.problems.iter();
+            problems.find(|problem| rests_on(part, problem, customer))
+        };
+        for (part, problem) in self
+            .parts()
+            .iter()
+            .filter_map(|part| Some((*part, problem(part)?)))
+        {
+            rest.move_part(part, &mut Self::default());
+            decides = decides.or(Some(*problem));
+        }
+        decides.filter(|_| rest.matches(customer, today))
     }
 
     fn matches_identity(&self, customer: &Customer) -> bool {
@@ -114,6 +140,30 @@ impl Filter {
 /// Whether a word is among those asked for, or is no word that can be judged.
 fn allows<T: Copy + PartialEq>(any: &[T], have: Option<T>, unknown: T) -> bool {
     have.is_none_or(|have| have == unknown || any.contains(&have))
+}
+
+/// Whether a part of a filter looks at a field that could not be read.
+fn rests_on(part: &str, problem: &FieldProblem, customer: &Customer) -> bool {
+    let fields: &[&str] = match part {
+        "search" => &[
+            "name",
+            "firstName",
+            "lastName",
+            "email",
+            "company",
+            "customerNumber",
+            "externalId",
+            "phone",
+        ],
+        "age" => &["birthDate"],
+        part => &[part],
+    };
+    // The codes of a number that is not there make no number; other parts of fields are not asked about.
+    let is_looked_at = match problem.part {
+        None => true,
+        Some(_) => part == "phone" && customer.phone.is_some(),
+    };
+    is_looked_at && fields.contains(&problem.field)
 }
 
 /// A part that is not given always holds.

@@ -12,6 +12,8 @@ import { fileURLToPath } from 'node:url';
 import { ApolloClient, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from '@apollo/client';
 import { relayStylePagination } from '@apollo/client/utilities';
 import { Client, fetchExchange } from '@urql/core';
+import { cacheExchange } from '@urql/exchange-graphcache';
+import { relayPagination } from '@urql/exchange-graphcache/extras';
 import {
   buildClientSchema, buildSchema, getIntrospectionQuery, getNamedType, isInterfaceType, isNonNullType, isObjectType,
   isSpecifiedDirective, lexicographicSortSchema, printSchema, validateSchema,
@@ -292,6 +294,51 @@ describe('urql', () => {
     const { error } = await client.query('{ customers(after: "nonsense") { nodes { id } } }', {});
     assert.equal(error.graphQLErrors[0].extensions.code, 'INVALID_CURSOR');
   });
+});
+
+// As README.md has it.
+const none = ['Owner', 'PhoneNumber', 'Freshness', 'Capabilities', 'FilterCapability', 'OrderCapability', 'Assumption', 'SourceReport',
+  'SourceError', 'SourceStatus', 'SourceQuota', 'UserError'];
+const joined = relayPagination();
+const children = (parent, args, cache, info) => {
+  const unknown = cache.resolve(info.parentKey, info.fieldName, args) === null;
+  return unknown ? null : joined(parent, args, cache, info);
+};
+
+describe('urql with Graphcache', () => {
+  let sent = 0;
+  const count = (address, options) => {
+    sent += 1;
+    return fetch(address, options);
+  };
+  const client = new Client({
+    url,
+    preferGetMethod: false,
+    fetch: count,
+    exchanges: [
+      cacheExchange({
+        keys: Object.fromEntries(none.map((type) => [type, () => null])),
+        resolvers: { Query: { customers: relayPagination() }, Customer: { children } },
+      }),
+      fetchExchange,
+    ],
+  });
+  const list = (source, selection) => client
+    .query(`query ($s: [String!]) { customers(sources: $s, first: 2) { edges { node { id ${selection} } } } }`, { s: [source] })
+    .toPromise();
+
+  for (const [source, knows] of [['gtateth', false], ['spirii', true]]) {
+    test(`shows the rows of ${source}, whether it knows children or not`, async () => {
+      await list(source, 'displayName');
+      for (const requests of [1, 0]) {
+        sent = 0;
+        const { data, error, stale } = await list(source, 'children(first: 1) { edges { node { id } } }');
+        assert.deepEqual([error, stale, sent], [undefined, false, requests]);
+        assert.equal(data.customers.edges.length, 2);
+        for (const { node } of data.customers.edges) assert.equal(node.children !== null, knows);
+      }
+    });
+  }
 });
 
 describe('GraphQL over HTTP', () => {

@@ -214,6 +214,24 @@ fn credentials_that_lack_or_cannot_be_sent_are_told_apart() {
     }
 }
 
+/// Often it is the demo that listens there.
+#[test]
+fn an_address_that_is_taken_is_told_with_the_setting_that_names_it() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let config = format!(
+        "[server]\nlisten = '{address}'\nstate_dir = 'state'\n[[source]]\nkey = 'a'\nadapter = 'gtateth'\n\
+         vars = {{ api_key = {{ env = 'CRMQL_TEST_KEY' }} }}\n"
+    );
+    let (code, _, err) = run_with(&config, &["serve"]);
+    assert_eq!(code, 1, "{err}");
+    let said = format!("cannot listen on {address}");
+    assert!(
+        err.contains(&said) && err.contains("`server.listen`"),
+        "{err}"
+    );
+}
+
 #[test]
 fn a_missing_file_is_named() {
     let (code, _, err) = run_with("", &["check", "--config", "absent.toml", "missing.toml"]);

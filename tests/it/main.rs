@@ -35,6 +35,7 @@ mod looks;
 mod metrics;
 mod mutations;
 mod odd_data;
+mod odd_fields;
 mod page;
 mod paging;
 mod paging_http;

@@ -166,6 +166,33 @@ fn every_file_passes_the_check() {
     }
 }
 
+/// A key that stands in a page is nobody's secret.
+#[test]
+fn no_example_lets_anybody_in() {
+    let text = readme();
+    let keys = blocks(&text).into_iter().map(|block| block.text);
+    let keys: Vec<String> = keys.filter(|text| text.contains("[[auth.key]]")).collect();
+    assert!(!keys.is_empty());
+    for key in keys {
+        let folder = tempfile::tempdir().unwrap();
+        let source = "[[source]]\nkey = 'a'\nadapter = 'gtateth'\nvars = { api_key = { env = 'ACME_KEY' } }\n";
+        std::fs::write(folder.path().join("crmql.toml"), key + source).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_crmql"))
+            .arg("check")
+            .current_dir(folder.path())
+            .env("ACME_KEY", "s3cret")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        assert!(
+            said.contains("`crmql key` makes a key and its hash"),
+            "{said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_query_answers_what_stands_below_it() {
     let gateway = demo_gateway(250).await;

@@ -23,6 +23,8 @@ use std::sync::Arc;
 struct Reading {
     /// The field's name in the schema, for problems.
     name: &'static str,
+    /// The field within it.
+    part: Option<&'static str>,
     slots: Box<[usize]>,
     field: Arc<Field>,
     words: Option<Arc<Words>>,
@@ -37,10 +39,14 @@ impl Reading {
 
 /// The field of the schema that a name in an adapter file belongs to.
 pub fn schema_name(name: &'static str) -> &'static str {
-    SCHEMA_NAMES
-        .iter()
-        .find(|(file, _)| *file == name)
-        .map_or(name, |(_, schema)| schema)
+    place_in_schema(name).0
+}
+
+/// The field of the schema that a name in an adapter file belongs to, and the field within that one.
+fn place_in_schema(name: &'static str) -> (&'static str, Option<&'static str>) {
+    let mut names = SCHEMA_NAMES.iter();
+    let found = names.find(|(file, _, _)| *file == name);
+    found.map_or((name, None), |(_, field, part)| (*field, *part))
 }
 
 /// Declares the readable fields: their names in adapter files, and a place for each one's reading.
@@ -153,17 +159,18 @@ pub struct Read {
     pub key: Option<Box<str>>,
 }
 
-/// Names in adapter files and the field of the schema they belong to, where these differ.
-const SCHEMA_NAMES: &[(&str, &str)] = &[
-    ("phoneCountryCode", "phone"),
-    ("phoneCallingCode", "phone"),
-    ("ownerId", "owner"),
-    ("ownerName", "owner"),
-    ("parentId", "parent"),
-    ("parentName", "parent"),
-    ("operatorId", "operator"),
-    ("operatorName", "operator"),
-    ("id", "sourceId"),
+/// Names in adapter files and the field of the schema they belong to, where these differ; and the field within it, without which
+/// the rest of it can be shown.
+const SCHEMA_NAMES: &[(&str, &str, Option<&str>)] = &[
+    ("phoneCountryCode", "phone", Some("countryCode")),
+    ("phoneCallingCode", "phone", Some("callingCode")),
+    ("ownerId", "owner", None),
+    ("ownerName", "owner", Some("name")),
+    ("parentId", "parent", None),
+    ("parentName", "parent", Some("name")),
+    ("operatorId", "operator", None),
+    ("operatorName", "operator", Some("name")),
+    ("id", "sourceId", None),
 ];
 
 impl CustomerMap {
@@ -181,8 +188,10 @@ impl CustomerMap {
                 .fields
                 .get(name)
                 .filter(|field| !field.read.is_empty())?;
+            let (shown, part) = place_in_schema(name);
             Some(Reading {
-                name: schema_name(name),
+                name: shown,
+                part,
                 slots: field
                     .read
                     .iter()

@@ -21,6 +21,7 @@ impl<'de> Record<'_, 'de> {
     pub(super) fn problem<T>(&mut self, reading: &Reading, reason: &'static str) -> Option<T> {
         let problem = FieldProblem {
             field: reading.name,
+            part: reading.part,
             reason,
         };
         if !self.problems.contains(&problem) {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const HASH: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+const HASH: &str = "6e3b0e6bd28267dc94feba47229b4cb749cbd6685ee8286fb8cd82d4dea99790";
 
 fn key(more: &str) -> String {
     format!("[[auth.key]]\nname = 'k'\nscopes = ['read:customers']\nsha256 = '{HASH}'\n{more}\n")
@@ -33,7 +33,7 @@ fn callers_are_read_with_their_tenants_and_scopes() {
     };
     assert_eq!((&*key.tenant, &*key.name), ("x", "k"));
     assert!(key.scopes.has(Scope::ReadCustomers) && !key.scopes.has(Scope::WriteCustomers));
-    assert_eq!(key.hash, crate::access::key::hash("abc"));
+    assert_eq!(key.hash, crate::access::key::hash("some key"));
     let [first, second] = auth.issuers.as_slice() else {
         unreachable!("two issuers are configured")
     };
@@ -127,8 +127,20 @@ fn callers_that_cannot_be_meant_are_refused() {
 }
 
 #[test]
+fn a_word_that_everybody_knows_is_no_key() {
+    // `printf foo | sha256sum`
+    let foo = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+    bad(
+        &format!("{}{SOURCE}", key("").replace(HASH, foo)),
+        &[
+            "c.toml:4:10: `auth.key[0].sha256` is the hash of a word that everybody knows; `crmql key` makes a key and its hash",
+        ],
+    );
+}
+
+#[test]
 fn no_key_and_no_name_is_given_twice() {
-    let other = HASH.replace("ba78", "ba79");
+    let other = HASH.replace("6e3b", "6e3c");
     let again = key("")
         .replace("'k'", "'l'")
         .replace(HASH, &HASH.to_uppercase());

@@ -114,6 +114,7 @@ fn row(number: u32) -> Row {
         problems: (number == LAST)
             .then_some(FieldProblem {
                 field: "city",
+                part: None,
                 reason: "expected text",
             })
             .into_iter()
