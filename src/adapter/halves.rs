@@ -3,6 +3,7 @@
 use super::Adapter;
 use super::fetch::Fetched;
 use super::list::NO_SUCH_LIST;
+use super::manifest::Get;
 use crate::model::LocalId;
 use crate::source::{Call, SourceError, SourceErrorKind};
 use futures_util::future::join_all;
@@ -34,7 +35,7 @@ impl Adapter {
         while !open.is_empty() {
             let asked = open.iter().map(|range| {
                 let ids = ids.get(range.clone()).unwrap_or_default();
-                self.fetch_together(call, ids)
+                self.fetch_part(call, ids)
             });
             let answers = join_all(asked).await;
             any |= answers.iter().any(Result::is_ok);
@@ -64,6 +65,19 @@ impl Adapter {
             open = next;
         }
         told(parts)
+    }
+}
+
+impl Adapter {
+    /// Asks for ids together. What is left over alone is asked for as one customer is, where there is a route for that: the
+    /// route of several may answer one in another form.
+    async fn fetch_part(&self, call: &Call, ids: &[LocalId]) -> Result<Vec<Fetched>, SourceError> {
+        match (ids, &self.manifest.get) {
+            ([only], Some(Get::Route { .. })) => {
+                self.fetch_one(call, only).await.map(|read| vec![Ok(read)])
+            }
+            _ => self.fetch_together(call, ids).await,
+        }
     }
 }
 

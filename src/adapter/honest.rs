@@ -4,12 +4,15 @@
 //! against it. Rows that the gateway checks again itself are not judged here: those are left out, and nothing is wrong.
 
 use super::faults::malformed;
-use super::manifest::Manifest;
+use super::manifest::{Field, Manifest};
+use super::place::{JsonPath, find};
 use crate::model::{
-    Customer, CustomerOrderField, DateTime, DeletedFilter, Filter, Native, Order, OrderDirection,
+    Customer, CustomerOrderField, DateTime, DeletedFilter, Filter, LocalId, Native, Order,
+    OrderDirection,
 };
 use crate::source::{ListPlan, Page, SourceError};
 use jiff::SignedDuration;
+use serde_json::Value;
 
 /// Customers who may be found by an address or a time that they do not show.
 const ODD_ONES: usize = 2;
@@ -29,6 +32,10 @@ pub fn check(manifest: &Manifest, plan: &ListPlan, page: &Page) -> Result<(), So
         || ignores_email(&promised, page)
         || ignores_times(&promised, page)
         || ignores_phone(plan, page)
+        || (promised.parent_id.is_some()
+            && are_free(manifest, "parentId", |one| &one.parent_id, page))
+        || (promised.operator_id.is_some()
+            && are_free(manifest, "operatorId", |one| &one.operator_id, page))
     {
         return Err(malformed("the CRM answers rows that its filter leaves out"));
     }
@@ -165,6 +172,42 @@ fn ignores_times(promised: &Filter, page: &Page) -> bool {
     far > ODD_ONES && 2 * far > page.customers().count()
 }
 
+/// Whether most records of a page say that they belong to nobody, where those of one customer were asked for. A record that does
+/// not speak of it proves nothing.
+fn are_free(
+    manifest: &Manifest,
+    name: &str,
+    shown: fn(&Customer) -> &Option<LocalId>,
+    page: &Page,
+) -> bool {
+    let Some(field) = manifest.fields.get(name) else {
+        return false;
+    };
+    let free = page.customers().filter(|customer| {
+        let unshown = shown(customer).is_none() && !field.read.is_empty();
+        let native = customer.native.as_ref().filter(|_| unshown);
+        native.and_then(Native::value).is_some_and(|record| {
+            let mut places = field.read.iter();
+            places.all(|place| is_nobody(field, place, &record))
+        })
+    });
+    let free = free.count();
+    free > ODD_ONES && 2 * free > page.customers().count()
+}
+
+/// Whether a record has nothing at a place, or on the way to it, and says so.
+fn is_nobody(field: &Field, place: &JsonPath, record: &Value) -> bool {
+    let steps = place.steps();
+    let mut ends = 1..=steps.len();
+    place
+        .find(record)
+        .is_some_and(|found| field.null_if.contains(found))
+        || ends.any(|end| {
+            let way = steps.get(..end).unwrap_or_default();
+            find(way, record).is_some_and(Value::is_null)
+        })
+}
+
 /// The parts of a filter that are left to the CRM.
 fn promised(asked: &Filter, residual: &Filter) -> Filter {
     fn left<T: Clone>(asked: &Option<T>, again: &Option<T>) -> Option<T> {
@@ -173,6 +216,8 @@ fn promised(asked: &Filter, residual: &Filter) -> Filter {
     Filter {
         ids: left(&asked.ids, &residual.ids),
         owner_id: left(&asked.owner_id, &residual.owner_id),
+        parent_id: left(&asked.parent_id, &residual.parent_id),
+        operator_id: left(&asked.operator_id, &residual.operator_id),
         tier: left(&asked.tier, &residual.tier),
         status: left(&asked.status, &residual.status),
         kind: left(&asked.kind, &residual.kind),
@@ -185,8 +230,6 @@ fn promised(asked: &Filter, residual: &Filter) -> Filter {
         phone: None,
         tags: None,
         age: None,
-        parent_id: None,
-        operator_id: None,
         deleted: DeletedFilter::default(),
     }
 }

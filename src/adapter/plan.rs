@@ -13,8 +13,9 @@ impl Adapter {
         filter: &Filter,
         order: Option<Order>,
     ) -> Result<ListPlan, Unsupported> {
-        // How far a refusal is from a plan: parts that are missing, and those among them that a route does not know.
-        let mut best: Option<((usize, usize), Unsupported)> = None;
+        // How far a refusal is from a plan: parts that are missing and that nobody could check on the rows, all that are missing,
+        // and those among them that a route does not know.
+        let mut best: Option<((usize, usize, usize), Unsupported)> = None;
         for (index, route) in self.manifest.lists.iter().enumerate() {
             let missing = route.unserved(&self.manifest, filter);
             let sorts = order.is_none_or(|order| {
@@ -32,7 +33,8 @@ impl Adapter {
                     .ok_or(Unsupported::List);
             }
             let unknown = missing.iter().filter(|part| !part.limited).count();
-            let far = (missing.len(), unknown);
+            let unseen = missing.iter().filter(|part| !part.shows()).count();
+            let far = (unseen, missing.len(), unknown);
             if best.as_ref().is_none_or(|(nearest, _)| far < *nearest) {
                 best = Some((far, self.refused_plan(missing)));
             }

@@ -4,7 +4,7 @@
 
 use super::faults::{sentence, text_at, wait};
 use super::manifest::{ErrorKind, Errors, Manifest, Meaning, RouteErrors};
-use super::place::Pointer;
+use super::place::{Pointer, Step};
 use crate::model::WriteField;
 use crate::source::{SourceError, SourceErrorKind};
 use crate::upstream::Reply;
@@ -182,13 +182,31 @@ fn told<'a>(
     elements.into_iter().zip(codes).map(one).collect()
 }
 
-/// The elements of an answer's list of errors, each with the name it stands by.
+/// The errors at all places where the file says that several stand, each with the name it stands by. A place that lies in
+/// another one says nothing that the other has not said.
 fn elements<'a>(errors: &Errors, body: &'a Value) -> Vec<(Option<&'a str>, &'a Value)> {
-    let holds = |found: &&Value| found.is_array() || found.is_object() || found.is_string();
-    let mut places = errors.each.iter();
-    match places.find_map(|path| path.find(body).filter(holds)) {
-        Some(Value::Array(items)) => items.iter().map(|item| (None, item)).collect(),
-        Some(Value::Object(members)) => {
+    let mut elements = Vec::new();
+    let mut told: Vec<&[Step]> = Vec::new();
+    for path in &errors.each {
+        let steps = path.steps();
+        let within = |other: &&[Step]| other.starts_with(steps) || steps.starts_with(other);
+        if told.iter().any(within) {
+            continue;
+        }
+        let before = elements.len();
+        elements.extend(path.find(body).into_iter().flat_map(elements_of));
+        if elements.len() > before {
+            told.push(steps);
+        }
+    }
+    elements
+}
+
+/// The errors that stand at one place.
+fn elements_of(found: &Value) -> Vec<(Option<&str>, &Value)> {
+    match found {
+        Value::Array(items) => items.iter().map(|item| (None, item)).collect(),
+        Value::Object(members) => {
             let mut elements = Vec::new();
             for (name, value) in members {
                 match value {
@@ -201,7 +219,7 @@ fn elements<'a>(errors: &Errors, body: &'a Value) -> Vec<(Option<&'a str>, &'a V
             elements
         }
         // Some CRMs say one thing as a text, and several as a list of such.
-        Some(text @ Value::String(_)) => vec![(None, text)],
+        Value::String(text) if !text.is_empty() => vec![(None, found)],
         _ => Vec::new(),
     }
 }
@@ -245,7 +263,7 @@ fn default_of(status: u16) -> SourceErrorKind {
 
 /// Whether a 404 that the file does not mention is the CRM's own word that it has no such customer. A proxy's page, or a
 /// server asked at a wrong address, says 404 too, and a customer must not seem gone for that: a CRM that has a code for
-/// absence must give one, and any other must say it in the form of its errors, or say nothing.
+/// absence must give that one, and any other must say it in the form of its errors, or say nothing.
 fn is_own_absence(
     manifest: &Manifest,
     own: &RouteErrors,
@@ -256,8 +274,12 @@ fn is_own_absence(
     let absent = ErrorKind::Refused(SourceErrorKind::NotFound);
     let has_code = told.iter().any(|one| one.code.is_some());
     let mut codes = errors.codes.values().chain(own.codes.values());
-    if has_code || codes.any(|code| code.kind == absent) {
-        return has_code;
+    // A known code goes before the status: what comes here with a code has one that nobody knows.
+    if codes.any(|code| code.kind == absent) {
+        return false;
+    }
+    if has_code {
+        return true;
     }
     let message = |start: &Value| first_text(&errors.message, start, reply).is_some();
     match body {

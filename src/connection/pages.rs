@@ -239,6 +239,10 @@ fn contradiction(
     if past && !page.past_end && page.more == Some(true) {
         return Err(malformed("the source answers more rows than its total"));
     }
+    // Where nothing is counted, all who are there would seem to be gone.
+    if span.start == 0 && exact == Some(0) && !page.rows.is_empty() {
+        return Err(malformed("the source answers more rows than its total"));
+    }
     if span.start == 0 && page.rows.is_empty() && exact.is_some_and(|total| total > 0) {
         return Err(malformed("the source's pages hold no rows"));
     }

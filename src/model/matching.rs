@@ -29,6 +29,16 @@ impl Filter {
                 let owner = customer.owner.as_ref();
                 owner.is_none_or(|owner| *owner.id == **id)
             })
+            || !given(&self.parent_id, |id| {
+                customer
+                    .parent_id
+                    .as_ref()
+                    .is_none_or(|parent| parent == id)
+            })
+            || !given(&self.operator_id, |id| {
+                let operator = customer.operator_id.as_ref();
+                operator.is_none_or(|operator| operator == id)
+            })
             || !given(&self.tier, |any| {
                 allows(any, customer.tier, CustomerTier::Unknown)
             })

@@ -38,6 +38,13 @@ pub struct Missing {
 }
 
 impl Missing {
+    /// Whether rows show who has it, so that the gateway could check it. What a CRM looks through in a search is its own.
+    pub fn shows(&self) -> bool {
+        let mut keys = FilterKey::ALL.iter();
+        let key = keys.find(|(word, _)| self.text.starts_with(word));
+        key.is_some_and(|(_, key)| !matches!(key.subject(), "search" | "deleted"))
+    }
+
     fn unknown(key: Option<&FilterKey>) -> Self {
         Self {
             text: key.map(|key| key.word().to_owned()).unwrap_or_default(),

@@ -63,6 +63,12 @@ impl FilterKey {
             .map_or("eq", |(_, operator)| operator)
     }
 
+    /// What it is about: the word before the comparison.
+    pub fn subject(self) -> &'static str {
+        let word = self.word();
+        word.split_once(':').map_or(word, |(subject, _)| subject)
+    }
+
     /// The comparison, as `compose.ops` calls it.
     pub fn op(self) -> &'static str {
         match self {

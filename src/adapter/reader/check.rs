@@ -1,7 +1,7 @@
 //! Checks that need more than one part of an adapter file.
 
 use super::holes::names_id;
-use super::{clash, compose, holes};
+use super::{clash, compose, forms, holes};
 use crate::adapter::manifest::{
     FilterKey, FilterTarget, FilterWire, Get, GetMany, ListRoute, Manifest, Needed, Route, Style,
     WireFormat, WireType,
@@ -19,6 +19,7 @@ pub(super) fn check(root: &Table<'_>, manifest: &Manifest) {
     holes::check(manifest, note);
     check_words(manifest, note);
     check_filters(manifest, note);
+    forms::check(manifest, note);
     check_methods(manifest, note);
     compose::check(manifest, note);
     clash::check(manifest, note);
@@ -326,8 +327,23 @@ fn check_replaced(manifest: &Manifest, note: &Note<'_>) {
     }
 }
 
+/// Who was just made can be read back by the id that the answer gives, and by nothing else.
+fn check_read_back(manifest: &Manifest, note: &Note<'_>) {
+    let blind = manifest.create.as_ref().is_some_and(|create| {
+        let returns = &create.returns;
+        returns.then_get && returns.id.is_none() && returns.item.is_none()
+    });
+    if blind {
+        note(
+            &["create", "returns"],
+            "`create.returns.then = \"get\"` needs `id`: else nobody knows who was made".into(),
+        );
+    }
+}
+
 fn check_writes(manifest: &Manifest, note: &Note<'_>) {
     check_replaced(manifest, note);
+    check_read_back(manifest, note);
     let writes = [
         ("create", &manifest.create),
         ("update", &manifest.update),

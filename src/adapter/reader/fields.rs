@@ -217,6 +217,7 @@ fn idle_keys(table: &Table<'_>, name: &str, field: &Field) {
 /// Notes a field whose values could not be written as they are read.
 fn check_written(table: &Table<'_>, name: &str, field: &Field) {
     let Some(to) = &field.write else { return };
+    check_elements(table, field);
     let worded = field.words.is_some() || field.write_words.is_some();
     let same = |read: &JsonPath| read.last_key() == to.last_key();
     if field.present.is_some() && !worded && field.read.iter().any(same) {
@@ -244,6 +245,38 @@ fn check_part(table: &Table<'_>, field: &Field) {
             &table.place_of("w"),
             "a part of a name would be written over the whole: name a place of its own, or leave `w` out",
         );
+    }
+}
+
+/// Notes a list of objects of which all texts together would be written into one.
+fn check_elements(table: &Table<'_>, field: &Field) {
+    let Some((name, to)) = field.each.last_key().zip(field.write.as_ref()) else {
+        return;
+    };
+    let within = |read: &JsonPath| {
+        let (from, to) = (read.steps(), to.steps());
+        to.len() > from.len() && to.starts_with(from)
+    };
+    let why = "all texts would be written into one element: write the list to the place where it is read, without `shape`, and \
+               each text gets an object of its own";
+    if to.last_key() == Some(name) && field.read.iter().any(within) {
+        table.problem(&table.place_of("w"), why);
+    }
+    let shape = field.shape.as_ref();
+    if shape.is_some_and(|shape| holds_as(shape, name)) {
+        table.problem(&table.place_of("shape"), why);
+    }
+}
+
+/// Whether a shape has the value as a member of this name.
+fn holds_as(shape: &Value, name: &str) -> bool {
+    match shape {
+        Value::Array(items) => items.iter().any(|item| holds_as(item, name)),
+        Value::Object(members) => members.iter().any(|(key, value)| {
+            let is_value = matches!(value.as_str(), Some("$" | "$value"));
+            (key == name && is_value) || holds_as(value, name)
+        }),
+        _ => false,
     }
 }
 

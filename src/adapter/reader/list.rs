@@ -11,8 +11,9 @@ use crate::adapter::manifest::{
 use crate::adapter::paging::authority;
 use crate::adapter::place::{JsonPath, Pointer};
 use crate::adapter::wire;
-use crate::document::{Table, Value as Item};
+use crate::document::{Table, Text, Value as Item};
 use crate::source::TotalKind;
+use serde_json::Value;
 use std::time::Duration;
 
 /// The words for several values.
@@ -207,19 +208,7 @@ impl Reading {
 }
 
 fn token(table: &mut Table<'_>) -> Option<TokenStyle> {
-    let signs = [
-        ("absent", EndSign::Absent),
-        ("null", EndSign::Null),
-        ("", EndSign::Empty),
-        ("0", EndSign::Zero),
-        ("-1", EndSign::MinusOne),
-        ("false", EndSign::False),
-    ];
-    let end: Vec<_> = table
-        .words("end", &signs)
-        .into_iter()
-        .map(|(sign, _)| sign)
-        .collect();
+    let end = ends(table);
     let send = required(table, "send", destination);
     let next = required(table, "next", Pointer::parse);
     Some(TokenStyle {
@@ -238,6 +227,34 @@ fn token(table: &mut Table<'_>) -> Option<TokenStyle> {
         send: send?,
         next: next?,
     })
+}
+
+/// What ends a walk. A number or `false` may stand there as itself, or as a text.
+fn ends(table: &mut Table<'_>) -> Vec<EndSign> {
+    let signs = [
+        ("absent", EndSign::Absent),
+        ("null", EndSign::Null),
+        ("", EndSign::Empty),
+        ("0", EndSign::Zero),
+        ("-1", EndSign::MinusOne),
+        ("false", EndSign::False),
+    ];
+    let given = match table.value("end") {
+        None => return Vec::new(),
+        Some(Item::List(items, _)) => items,
+        Some(one) => vec![one],
+    };
+    let sign = |item: Item<'_>| {
+        let text = Text {
+            at: item.at().clone(),
+            value: match json(&item) {
+                Value::String(text) => text,
+                other => other.to_string(),
+            },
+        };
+        table.choose(&text, &signs)
+    };
+    given.into_iter().filter_map(sign).collect()
 }
 
 /// Whether positions go out as numbers.

@@ -6,6 +6,7 @@ mod clash;
 mod compose;
 mod errors;
 mod fields;
+mod forms;
 mod holes;
 mod http;
 mod list;
@@ -49,7 +50,7 @@ pub fn read(file: &str, text: &str, problems: &Problems) -> Option<Manifest> {
     root.require("http");
     let http = root.table("http").map(|table| reading.http(table));
     let enums = read_enums(&mut root);
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         id: id.map(|id| id.value).unwrap_or_default(),
         name: name.map(|name| name.value).unwrap_or_default(),
         vars,
@@ -88,6 +89,7 @@ pub fn read(file: &str, text: &str, problems: &Problems) -> Option<Manifest> {
         assumptions: reading.assumptions.into_inner(),
         revision: revision(text),
     };
+    forms::take_from_fields(&mut manifest);
     check::check(&root, &manifest);
     root.finish();
     (problems.count() == before).then_some(manifest)

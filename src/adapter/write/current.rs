@@ -152,11 +152,21 @@ fn is_odd(name: &'static str, found: Option<&Value>, customer: &Customer) -> boo
 
 /// Whether a field is written in other words than it is read.
 fn is_reworded(route: &WriteRoute, field: &Field, from: &JsonPath) -> bool {
-    let to = field.write.iter();
-    let mut places = to.flat_map(|place| [place.clone(), route.wrap.join(place)]);
-    let at_its_place = field.shape.is_none() && places.any(|place| place == *from);
+    let at_its_place = field.shape.is_none() && is_written_to(route, field, from);
     let in_words = field.write_words.is_some() || field.present.is_some();
     in_words || (!field.each.steps().is_empty() && !at_its_place)
+}
+
+/// Whether a field is written to the place of its record that it is read from.
+pub(super) fn is_at_its_place(route: &WriteRoute, field: &Field) -> bool {
+    let mut places = field.read.iter();
+    places.any(|from| is_written_to(route, field, from))
+}
+
+fn is_written_to(route: &WriteRoute, field: &Field, from: &JsonPath) -> bool {
+    let to = field.write.iter();
+    let mut places = to.flat_map(|place| [place.clone(), route.wrap.join(place)]);
+    places.any(|place| place == *from)
 }
 
 /// A value in the shape that it is written in. What stands at its place already, with others beside it, goes back whole.

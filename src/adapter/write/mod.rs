@@ -22,9 +22,10 @@ use crate::source::{
     Call, CustomerRef, SourceError, SourceErrorKind, WriteProblem, WriteProblemField, Written,
 };
 use crate::upstream::Reply;
+use current::is_at_its_place;
 use serde_json::Value;
 use std::sync::Arc;
-use value::{in_shape, wire_value};
+use value::{in_elements, in_shape, wire_value};
 
 /// The status of an answer that only says that the CRM will do it (RFC 9110, section 15.3.3).
 const LATER: u16 = 202;
@@ -191,6 +192,9 @@ impl Adapter {
             (value, _) => {
                 let wire = wire_value(&self.manifest, field, value);
                 match wire.and_then(|wire| in_shape(field, wire)) {
+                    Some(wire) if is_list && is_at_its_place(route, field) => {
+                        in_elements(field, wire)
+                    }
                     Some(wire) => wire,
                     None => return,
                 }

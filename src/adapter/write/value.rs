@@ -42,6 +42,19 @@ pub(super) fn wire_value(manifest: &Manifest, field: &Field, value: &FieldValue)
     }
 }
 
+/// A list of texts as the list of objects that it is read from.
+pub(super) fn in_elements(field: &Field, list: Value) -> Value {
+    let element = |text: Value| {
+        let mut element = Value::Null;
+        field.each.put(&mut element, text);
+        element
+    };
+    match list {
+        Value::Array(texts) if field.shape.is_none() => texts.into_iter().map(element).collect(),
+        other => other,
+    }
+}
+
 /// Whether the CRM can hold a value. What would be written as a null is none: it would clear the field.
 pub(super) fn can_write(manifest: &Manifest, field: &Field, value: &FieldValue) -> bool {
     let wire = wire_value(manifest, field, value);

@@ -211,3 +211,39 @@ async fn an_id_that_cannot_stand_in_a_batch_costs_no_call() {
     assert_eq!(kind, Some(SourceErrorKind::InvalidId));
     assert!(crm.seen().len() <= 2);
 }
+
+/// Where the route of many is that of one with commas, a single id is answered in the form of one.
+#[tokio::test]
+async fn what_is_left_over_of_batches_is_asked_for_as_one_customer_is() {
+    let crm = Crm::answering(|seen, _| {
+        let asked = seen.target.trim_start_matches("/c/");
+        let ids: Vec<&str> = asked
+            .split("%2C")
+            .flat_map(|part| part.split(','))
+            .collect();
+        let rows: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
+        if ids.len() > 1 && ids.contains(&"5") {
+            return Play::Json(400, json!({}));
+        }
+        Play::Json(
+            200,
+            match &*rows {
+                [only] => json!({ "one": only }),
+                _ => json!({ "many": rows }),
+            },
+        )
+    })
+    .await;
+    let text = file(
+        "",
+        &format!(
+            "[[list]]\nrequest = \"GET /all\"\nitems = \"/many\"\npage = {{ kind = \"none\" }}\n[get]\nrequest = \"GET /c/{{id}}\"\nitem = \"/one\"\n\
+             [get_many]\nrequest = \"GET /c/{{ids}}\"\nids = {{ send = \"path:ids\", list = \"csv\" }}\nitems = \"/many\"\nmax = 2\n{FIELDS}"
+        ),
+    );
+    let source = source(&crm, &text);
+    for count in [1, 2, 3, 4, 7] {
+        let found = fetched(&source, &call(), &numbers(count)).await;
+        assert_eq!(found, numbers(count), "{count}");
+    }
+}

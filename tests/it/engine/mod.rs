@@ -6,6 +6,7 @@ mod batches;
 mod chains;
 mod exact;
 mod filters;
+mod forms;
 mod hostile;
 mod lookups;
 mod places;

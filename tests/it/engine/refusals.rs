@@ -76,6 +76,45 @@ async fn each_error_of_a_list_is_a_problem_of_its_own() {
     }
 }
 
+/// Several places may each hold errors; an empty one says nothing.
+#[tokio::test]
+async fn errors_at_several_places_are_all_told() {
+    let text = writing("[errors]\neach = [\"/errors\", \"/field-errors\"]\ncode = [\"\"]\n");
+    for (body, problems) in [
+        (
+            json!({ "errors": [], "field-errors": { "email": "bad" } }),
+            vec!["email INVALID_INPUT"],
+        ),
+        (
+            json!({ "errors": "", "field-errors": { "email": "bad" } }),
+            vec!["email INVALID_INPUT"],
+        ),
+        (
+            json!({ "errors": null, "field-errors": { "email": "bad" } }),
+            vec!["email INVALID_INPUT"],
+        ),
+        (
+            json!({ "errors": ["no"], "field-errors": { "email": ["bad"], "full_name": "long" } }),
+            vec![
+                "- INVALID_INPUT",
+                "email INVALID_INPUT",
+                "name INVALID_INPUT",
+            ],
+        ),
+        (
+            json!({ "errors": ["no"], "field-errors": {} }),
+            vec!["- INVALID_INPUT"],
+        ),
+        (
+            json!({ "errors": [], "field-errors": {} }),
+            vec!["- INVALID_INPUT"],
+        ),
+    ] {
+        let written = created(&text, 400, body.clone()).await;
+        assert_eq!(told(&written), problems, "{body}");
+    }
+}
+
 #[tokio::test]
 async fn errors_by_the_name_of_a_field_name_that_field() {
     let text = writing(

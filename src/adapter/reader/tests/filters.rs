@@ -68,3 +68,52 @@ fn a_bound_is_told_in_the_zone_of_its_field() {
         assert!(said.contains(words), "{field} {filter}: {said}");
     }
 }
+
+/// A form that says nothing of a value would be passed over.
+#[test]
+fn a_form_fits_what_its_filter_compares_with() {
+    let only_int = "means nothing for the filter";
+    for (filter, form, words) in [
+        ("id:in", "int", ""),
+        ("id:in", "date", only_int),
+        ("id:in", "rfc3339", only_int),
+        ("owner:eq", "int", ""),
+        ("owner:eq", "epoch_s", only_int),
+        ("tags:in", "int", ""),
+        ("age:gte", "int", ""),
+        ("age:gte", "date", only_int),
+        ("search", "epoch_s", only_int),
+        ("search", "int", only_int),
+        ("email:eq", "int", only_int),
+        ("createdAt:gte", "int", "write `epoch_s`"),
+        ("createdAt:gte", "epoch_s", ""),
+        ("updatedAt:lt", "fmt:%Y-%m-%d", ""),
+    ] {
+        let line =
+            format!("[list.filter]\n\"{filter}\" = {{ send = \"query:x\", as = \"{form}\" }}\n");
+        let said = problems_of(&GOOD.replacen(TIER, &line, 1));
+        assert_eq!(said.is_empty(), words.is_empty(), "{line}{said}");
+        assert!(said.contains(words), "{line}{said}");
+    }
+    let batch = |form: &str| {
+        let route = format!(
+            "[get_many]\nrequest = \"GET /people\"\nids = {{ send = \"query:ids\", as = \"{form}\" }}\nitems = \"/data\"\nmax = 9\n"
+        );
+        problems_of(&GOOD.replacen("[get]\n", &format!("{route}[get]\n"), 1))
+    };
+    assert_eq!(batch("int"), "");
+    assert!(batch("date").contains(only_int), "{}", batch("date"));
+}
+
+/// What is taken from a field must be one word for each of ours, as what a filter says itself.
+#[test]
+fn words_taken_from_a_field_are_looked_at_too() {
+    let two = GOOD.replacen("GOLD = \"gold\"", "GOLD = [\"gold\", \"gold_plus\"]", 1);
+    let line = "[list.filter]\n\"tier:eq\" = \"query:tier\"\n";
+    let said = problems_of(&two.replacen(TIER, line, 1));
+    assert!(
+        said.contains("`enums.tier` has several words for `GOLD`"),
+        "{said}"
+    );
+    assert_eq!(problems_of(&GOOD.replacen(TIER, line, 1)), "");
+}

@@ -1,6 +1,6 @@
 //! Parts of a file that do not fit together, or name what is not there.
 
-use super::{GOOD, problems_with, read};
+use super::{GOOD, NAME, problems_with, read};
 use crate::document::Problems;
 
 /// What is changed, into what, and what is said then; nothing where it is right.
@@ -207,6 +207,56 @@ const CASES: &[(&str, &str, &str)] = &[
         "[list.filter]",
         "compose = { into = \"query:q\", each = \"{value}\", template = \"{filter}{sort}\" }\n[list.filter]",
         "",
+    ),
+    (
+        "returns  = { item = \"/data\" }",
+        "returns  = { then = \"get\" }",
+        "`create.returns.then = \"get\"` needs `id`",
+    ),
+    (
+        "returns  = { item = \"/data\" }",
+        "returns  = { id = \"/id\", then = \"get\" }",
+        "",
+    ),
+    (
+        "kind = \"offset\", offset = \"query:o\"",
+        "kind = \"token\", send = \"query:o\", next = \"/n\", end = [-1, 0, false, \"\", \"null\"]",
+        "",
+    ),
+    (
+        "kind = \"offset\", offset = \"query:o\"",
+        "kind = \"token\", send = \"query:o\", next = \"/n\", end = -1",
+        "",
+    ),
+    (
+        "kind = \"offset\", offset = \"query:o\"",
+        "kind = \"token\", send = \"query:o\", next = \"/n\", end = [7]",
+        "accepted: absent, null, \"\", 0, -1, false",
+    ),
+    (
+        NAME,
+        "name = \"/name\"\ntags = { r = \"/tags\", w = \"/tags\", each = \"/label\" }\n",
+        "",
+    ),
+    (
+        NAME,
+        "name = \"/name\"\ntags = { r = \"/tags\", w = \"/labels\", each = \"/label\" }\n",
+        "",
+    ),
+    (
+        NAME,
+        "name = \"/name\"\ntags = { r = \"/tags\", w = \"/tags/0/label\", each = \"/label\" }\n",
+        "all texts would be written into one element",
+    ),
+    (
+        NAME,
+        "name = \"/name\"\ntags = { r = \"/tags\", w = \"/tags\", each = \"/label\", shape = { label = \"$\" } }\n",
+        "all texts would be written into one element",
+    ),
+    (
+        NAME,
+        "name = \"/name\"\ntags = { r = \"/tags\", w = \"/tags\", each = \"/label\", shape = [{ label = \"$\" }] }\n",
+        "all texts would be written into one element",
     ),
     ("GET /people\"", "FETCH /people\"", "is no request"),
     ("GET /people\"", "GET /../people\"", "is no request"),
