@@ -12,6 +12,7 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -55,6 +56,8 @@ enum Act {
     Reset(Reason),
     /// The connection takes no more: what comes from now on is let fall.
     Leave,
+    /// A whole connection: it took no more already when its first request came.
+    Miss,
 }
 
 /// A CRM of one customer, and what it saw.
@@ -98,6 +101,10 @@ impl Crm {
             return;
         };
         self.connections.fetch_add(1, Ordering::SeqCst);
+        let misses = self.acts.lock().unwrap().pop_if(|act| *act == Act::Miss);
+        if misses.is_some() {
+            return miss(stream).await;
+        }
         let mut connection = h2::server::handshake(stream).await.unwrap();
         while let Some(Ok((request, mut answer))) = connection.accept().await {
             match self.act(&request) {
@@ -108,6 +115,7 @@ impl Crm {
                     give(&mut answer, None);
                     connection.graceful_shutdown();
                 }
+                Act::Miss => panic!("it is of a whole connection"),
             }
         }
     }
@@ -136,6 +144,28 @@ impl Crm {
     fn seen(&self) -> Vec<Method> {
         self.seen.lock().unwrap().clone()
     }
+}
+
+/// Reads until a request has come, and says that none was looked at (RFC 9113, section 6.8). No server of a library does so
+/// when one would have it.
+async fn miss(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    const HEADERS: u8 = 1;
+    stream.read_exact(&mut [0; 24]).await.unwrap();
+    stream.write_all(&SETTINGS).await.unwrap();
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        stream.read_exact(&mut payload).await.unwrap();
+        if head[3] == HEADERS {
+            break;
+        }
+    }
+    stream.write_all(&GOAWAY).await.unwrap();
+    drop(stream.read_to_end(&mut Vec::new()).await);
 }
 
 fn give(answer: &mut SendResponse<Bytes>, encoding: Option<&str>) {
@@ -236,6 +266,20 @@ async fn a_connection_that_takes_no_more_is_left_without_an_error() {
     for _ in 0..5 {
         assert_eq!(gateway.ada().await, found());
     }
+    assert_eq!(crm.connections.load(Ordering::SeqCst), 2);
+}
+
+/// It was on its way when the CRM said so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_a_connection_took_no_more_is_sent_over_another() {
+    let crm = Crm::start(&[Act::Miss]).await;
+    let gateway = Gateway::before(&crm).await;
+    let made = gateway.create().await;
+    assert_eq!(
+        made["data"]["createCustomer"]["outcome"], "APPLIED",
+        "{made:#}"
+    );
+    assert_eq!(crm.seen(), [Method::POST]);
     assert_eq!(crm.connections.load(Ordering::SeqCst), 2);
 }
 

@@ -161,3 +161,29 @@ async fn a_var_that_cannot_stand_where_it_should_is_refused_at_the_start() {
         );
     }
 }
+
+/// What signs a request has its own place, and paths are put behind the base.
+#[test]
+fn a_base_that_is_more_than_an_address_is_refused() {
+    for (base, good) in [
+        ("http://x", true),
+        ("https://x:8443/api", true),
+        ("http://me:pw@x", false),
+        ("http://me@x", false),
+        ("http://:pw@x", false),
+        ("http://x?a=b", false),
+        ("http://x#a", false),
+        ("ftp://x", false),
+        ("x", false),
+    ] {
+        let site = Site {
+            vars: Vars::from([("base_url".to_owned(), base.to_owned())]),
+            settings: Settings::default(),
+            total: std::time::Duration::from_secs(1),
+            tokens: TokenStore::default(),
+        };
+        let refused = Adapter::new(manifest(&getting("")), site).err();
+        let expected = (!good).then_some(BuildError::Base);
+        assert_eq!(refused, expected, "{base}");
+    }
+}
