@@ -3,7 +3,7 @@
 //! Holds the last lines of defence of an execution: a panic becomes an error of this request, and an operation that does not
 //! end by itself is given up. Knows no HTTP.
 
-use super::answer::Answer;
+use super::answer::{Answer, is_about_input};
 use super::arrival::Arrival;
 use super::direct::Around;
 use super::document::{Bound, Documents, Expected, Prepared, RequestCode, RequestError};
@@ -16,7 +16,7 @@ use crate::metrics::CacheMoment;
 use crate::source::{Brought, CallBudget, Operation};
 use async_graphql::{
     Data, EmptySubscription, ObjectType, Request, Response, SDLExportOptions, Schema,
-    SchemaBuilder, ValidationMode, Value,
+    SchemaBuilder, ServerError, ValidationMode, Value,
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -383,8 +383,13 @@ fn operation(arrival: Arrival, upstream_calls: u32) -> Arc<Operation> {
 
 fn answer(expected: &Expected, response: Response, notes: &Notes) -> Answer {
     let Response {
-        mut data, errors, ..
+        mut data,
+        mut errors,
+        ..
     } = response;
+    errors
+        .iter_mut()
+        .for_each(|error| name_null(expected, error));
     let placed = errors.iter().any(|error| !error.path.is_empty());
     if data == Value::Null && !errors.is_empty() && !placed {
         // No field failed, yet there is nothing: the executor did not take the document.
@@ -401,6 +406,18 @@ fn answer(expected: &Expected, response: Response, notes: &Notes) -> Answer {
     }
     expected.settle(&mut data, &errors);
     Answer::executed(data, errors, notes.extensions())
+}
+
+/// The executor says only of which type a value should have been: where a variable was `null`, its name is said too.
+fn name_null(expected: &Expected, error: &mut ServerError) {
+    let place = error.locations.first().copied();
+    let is_refused = error.extensions.is_none() && is_about_input(&error.message);
+    if is_refused && let Some(flaw) = place.and_then(|place| expected.null_at(place)) {
+        let code = RequestCode::InvalidInput.as_str();
+        let extensions = error.extensions.get_or_insert_default();
+        extensions.set("code", code);
+        error.message = flaw;
+    }
 }
 
 fn refused(code: RequestCode, message: &str) -> Answer {

@@ -141,7 +141,20 @@ async fn run(
     }
     let response = written(body, status(&answer, media), media, caching::of(&answer));
     let response = counted(shared, &answer, response);
-    Ok((response, asked.kind))
+    let kind = if has_run(&answer) {
+        asked.kind
+    } else {
+        Kind::Refused
+    };
+    Ok((response, kind))
+}
+
+/// Whether anything was done for this answer: of a request that is refused, nothing was.
+fn has_run(answer: &Answer) -> bool {
+    matches!(
+        answer.refusal(),
+        None | Some(RequestCode::Timeout | RequestCode::Internal)
+    )
 }
 
 const fn kind_of(is_mutation: bool) -> Kind {

@@ -262,3 +262,49 @@ async fn an_operation_that_never_ends_is_given_up() {
         "{answer:#}"
     );
 }
+
+/// What is wrong with a variable is named as the same fault in a document is, and no value is repeated.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_of_variables_are_named() {
+    let gateway = start(1).await;
+    let create = "mutation($i: CreateCustomerInput!) { createCustomer(input: $i) { outcome } }";
+    for (query, variables, message, line) in [
+        (
+            create,
+            json!({ "i": { "source": "gtateth", "fristName": "x" } }),
+            "variable $i: field `fristName` does not exist on `CreateCustomerInput`",
+            10,
+        ),
+        (
+            create,
+            json!({ "i": { "source": "gtateth", "ada@example.org": "x" } }),
+            "variable $i: an input object has a key that is not in type CreateCustomerInput",
+            10,
+        ),
+        (
+            "query($i: [ID!] = [\"a\"]) { nodes(ids: $i) { id } }",
+            json!({ "i": null }),
+            "variable $i: it is null, which `ids` must not be",
+            28,
+        ),
+        (
+            "query($p: SourceFailurePolicy = SKIP) { customers(onSourceFailure: $p) { order } }",
+            json!({ "p": null }),
+            "variable $p: it is null, which `onSourceFailure` must not be",
+            41,
+        ),
+        (
+            "query($d: OrderDirection = ASC) { customers(orderBy: { field: ID, direction: $d }) { order } }",
+            json!({ "d": null }),
+            "variable $d: it is null, which `direction` must not be",
+            35,
+        ),
+    ] {
+        let answer = gateway.ask_with(query, variables).await;
+        assert_eq!(codes(&answer), ["INVALID_INPUT"], "{answer:#}");
+        assert_eq!(answer["errors"][0]["message"], message, "{answer:#}");
+        let place = &answer["errors"][0]["locations"][0];
+        assert_eq!(place["column"], line, "{answer:#}");
+    }
+    assert_eq!(gateway.call_count(), 0);
+}

@@ -99,7 +99,7 @@ fn blame(checked: &Checked, schema: &Valid<Schema>, given: &JsonMap, flaw: &str)
         .at(wrong.location(), &checked.sources)
 }
 
-/// The message without what the caller wrote, which may be personal. Of the validator's messages about variables two hold
+/// The message without values that the caller wrote, which may be personal. Of the validator's messages about variables two hold
 /// such a thing: a value that is not of its type, and a key that an input object does not have.
 fn without_value(message: &str) -> String {
     let cut = |start: &str, after: &str, before: &str| {
@@ -108,13 +108,20 @@ fn without_value(message: &str) -> String {
         let tail = rest.get(rest.rfind(before)?..)?;
         Some(format!("{start}{head}{tail}"))
     };
-    cut("could not coerce ", ": ", " to type ")
-        .or_else(|| cut("Input object has key", " ", " not in type "))
-        .unwrap_or_else(|| message.to_owned())
-        .replace(
-            "Input object has key not in",
-            "an input object has a key that is not in",
-        )
+    let coerced = || cut("could not coerce ", ": ", " to type ");
+    let unknown = unknown_key(message).or_else(coerced);
+    unknown.unwrap_or_else(|| message.to_owned())
+}
+
+/// The message about a key that an input object does not have. One that could be a field's name is told, as it is where it
+/// stands in a document.
+fn unknown_key(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("Input object has key ")?;
+    let (key, ty) = rest.rsplit_once(" not in type ")?;
+    Some(match apollo_compiler::Name::is_valid_syntax(key) {
+        true => format!("field `{key}` does not exist on `{ty}`"),
+        false => format!("an input object has a key that is not in type {ty}"),
+    })
 }
 
 fn bind_set(set: &mut to::SelectionSet, variables: &Variables) {
@@ -175,6 +182,10 @@ mod tests {
         assert_eq!(
             without_value("Input object has key Ann not in type x not in type CustomerFilter"),
             "an input object has a key that is not in type CustomerFilter"
+        );
+        assert_eq!(
+            without_value("Input object has key emial not in type CustomerFilter"),
+            "field `emial` does not exist on `CustomerFilter`"
         );
         assert_eq!(
             without_value("missing value for non-null variable 'id'"),

@@ -33,7 +33,7 @@ use apollo_compiler::parser::{Parser, SourceMap};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Node, Schema, introspection};
 use async_graphql::parser::types as executor;
-use async_graphql::{ServerError, Value};
+use async_graphql::{Pos, ServerError, Value};
 use placed::Placed;
 use shape::Shape;
 use std::sync::Arc;
@@ -88,17 +88,28 @@ impl Bound {
         if !self.checked.operation.variables.is_empty() {
             bind::bind(&mut document, &self.variables);
         }
-        (document, Expected(self.ready))
+        let Self {
+            variables, ready, ..
+        } = self;
+        (document, Expected { ready, variables })
     }
 }
 
 /// The answer that a bound operation must have.
-pub(super) struct Expected(Arc<Ready>);
+pub(super) struct Expected {
+    ready: Arc<Ready>,
+    variables: Variables,
+}
 
 impl Expected {
     /// Makes the executor's data what the specification wants: order, nulls, no hidden fields.
     pub(super) fn settle(&self, data: &mut Value, errors: &[ServerError]) {
-        self.0.shape.settle(data, errors);
+        self.ready.shape.settle(data, errors);
+    }
+
+    /// What is wrong with the argument at this place, where it is a `null` that a variable brought.
+    pub(super) fn null_at(&self, pos: Pos) -> Option<String> {
+        self.ready.placed.null_at(&self.variables, pos)
     }
 }
 

@@ -28,6 +28,15 @@ struct Certain {
     pos: Pos,
 }
 
+impl Certain {
+    fn flaw(&self) -> String {
+        let Self {
+            variable, under, ..
+        } = self;
+        format!("variable ${variable}: it is null, which `{under}` must not be")
+    }
+}
+
 impl Placed {
     /// Takes note of the variables within a value that stands under this name, where this type is wanted.
     pub(super) fn note(
@@ -95,19 +104,24 @@ impl Placed {
     /// # Errors
     /// A [`RequestError`] that names the variable and what it stands under.
     pub(super) fn check_nulls(&self, variables: &Variables) -> Result<(), RequestError> {
-        let is_null = |place: &&Certain| variables.get(&place.variable) == Some(&Value::Null);
-        let Some(Certain {
-            variable,
-            under,
-            pos,
-        }) = self.certain.iter().find(is_null)
-        else {
+        let Some(place) = self.nulls(variables).next() else {
             return Ok(());
         };
-        let flaw = format!("variable ${variable}: it is null, which `{under}` must not be");
-        let mut flaw = RequestError::invalid(flaw);
-        flaw.locations.push((pos.line, pos.column));
+        let mut flaw = RequestError::invalid(place.flaw());
+        flaw.locations.push((place.pos.line, place.pos.column));
         Err(flaw)
+    }
+
+    /// What is wrong with the argument at this place, where it is a `null` that a variable brought.
+    pub(super) fn null_at(&self, variables: &Variables, pos: Pos) -> Option<String> {
+        let mut nulls = self.nulls(variables);
+        nulls.find(|place| place.pos == pos).map(Certain::flaw)
+    }
+
+    /// The places where a `null` stands and none may be.
+    fn nulls<'p>(&'p self, variables: &'p Variables) -> impl Iterator<Item = &'p Certain> {
+        let is_null = |place: &&Certain| variables.get(&place.variable) == Some(&Value::Null);
+        self.certain.iter().filter(is_null)
     }
 }
 

@@ -63,3 +63,19 @@ async fn what_is_refused_at_the_door_is_counted() {
     send_to(routes.clone(), elsewhere.body(nothing()).unwrap()).await;
     assert_eq!(counted(&routes, "malformed", "refused").await, "2");
 }
+
+/// A request whose variables are refused did not run, whatever its document asks for.
+#[tokio::test]
+async fn what_is_refused_for_its_variables_is_counted_as_refused() {
+    let routes = routes();
+    for accept in [OLD, NEW] {
+        for query in ["query($n: Int!) { number(value: $n) }", "{ nope }"] {
+            let asked = serde_json::json!({ "query": query, "variables": { "n": "x" } });
+            let asked = post().header(header::ACCEPT, accept).body(body(&asked));
+            let got = send_to(routes.clone(), asked.unwrap()).await;
+            assert_eq!(got.code(), "INVALID_INPUT");
+        }
+        let outcome = if accept == OLD { "errors" } else { "refused" };
+        assert_eq!(counted(&routes, "refused", outcome).await, "2");
+    }
+}

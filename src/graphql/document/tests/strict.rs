@@ -183,7 +183,7 @@ async fn a_wrong_variable_is_named_and_shown() {
         (json!({"a": 1.5}), "$a", 7),
         (json!({"a": 3_000_000_000_u64}), "$a", 7),
         (json!({"a": 1, "b": {"age": {"gte": "secret"}}}), "$b", 16),
-        (json!({"b": {"secret": 1}}), "$b", 16),
+        (json!({"b": {"a secret": 1}}), "$b", 16),
         (json!({"b": {"age": {"secret not in type X": 1}}}), "$b", 16),
         (json!({"b": {"tier": ["secret"]}}), "$b", 16),
         (json!({"b": {"age": {"gte": 1.5}}}), "$b", 16),
