@@ -53,6 +53,7 @@ mod soak;
 mod support;
 mod tenants;
 mod tidy;
+mod tails;
 mod traces;
 mod tries;
 mod writes;
