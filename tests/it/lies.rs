@@ -321,7 +321,7 @@ pub(super) fn behind(crm: &Crm, style: &str, sort: &str) -> Asked {
     before_file(crm, &listing(style, sort))
 }
 
-fn before_file(crm: &Crm, text: &str) -> Asked {
+pub(super) fn before_file(crm: &Crm, text: &str) -> Asked {
     let entry = SourceEntry {
         key: "crm".into(),
         name: "CRM".into(),

@@ -19,6 +19,7 @@ mod ceilings;
 mod cli;
 mod clients;
 mod conformance;
+mod deep;
 mod dependencies;
 mod doubts;
 mod ends;
