@@ -292,7 +292,7 @@ impl Single {
         self.judge.check(manifest, reply, &leaves)?;
         let native = Native::new(native::own(&reply.body), 0, Arc::clone(&self.native));
         let came = Came {
-            at: DateTime(jiff::Timestamp::now()),
+            at: DateTime::at(jiff::Timestamp::now()),
             native: Some(native),
         };
         let read = self.map.read(&mut leaves, true, came);

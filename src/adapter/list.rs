@@ -368,7 +368,7 @@ impl<'m> Mapped<'m> {
             too_many: false,
             last_key: None,
             keyed: false,
-            at: DateTime(jiff::Timestamp::now()),
+            at: DateTime::at(jiff::Timestamp::now()),
         }
     }
 

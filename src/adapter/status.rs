@@ -27,7 +27,7 @@ pub fn of(upstream: &Upstream) -> SourceStatus {
 }
 
 fn quota(view: QuotaView) -> QuotaLeft {
-    let at = |wait: Duration| Timestamp::now().checked_add(wait).ok().map(DateTime);
+    let at = |wait: Duration| Timestamp::now().checked_add(wait).ok().map(DateTime::at);
     QuotaLeft {
         limit: view.limit,
         remaining: view.remaining,

@@ -137,7 +137,7 @@ impl<'de> Record<'_, 'de> {
     pub(super) fn time(&mut self, reading: &Option<Reading>) -> Option<DateTime> {
         let (reading, leaf) = self.take(reading)?;
         match wire::read_time(&leaf, reading.format()) {
-            Some(time) => Some(DateTime(time)),
+            Some(time) => Some(time),
             None => self.problem(reading, "expected a date and time"),
         }
     }
