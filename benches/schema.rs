@@ -18,7 +18,9 @@ const QUERY: &str = "query($first: Int!) { customers(first: $first) { edges { cu
 #[expect(clippy::expect_used, reason = "a bench that cannot be set up ends")]
 fn row(number: u32) -> Row {
     let id = LocalId::new(format!("507f1f77bcf86cd7994{number:05}")).expect("an id");
-    let moment = Some(DateTime("2024-01-15T10:30:00Z".parse().expect("a moment")));
+    let moment = Some(DateTime::at(
+        "2024-01-15T10:30:00Z".parse().expect("a moment"),
+    ));
     let customer = Customer {
         first_name: Some("Ann".into()),
         last_name: Some(format!("Example {number}").into()),

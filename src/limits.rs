@@ -159,6 +159,10 @@ limits! {
 /// How deep the JSON of a request may nest, `variables` within it included: as deep as `serde_json` reads. Enforced by `http`.
 pub const JSON_DEPTH: usize = 127;
 
+/// How deep the JSON of a field may nest that is written to a CRM: clearly less than what can be read, for the CRM shows it again with
+/// more around it. Enforced by `adapter`.
+pub const WRITTEN_DEPTH: usize = 64;
+
 /// The longest name of a version (`ETag`, `Last-Modified`) that is kept with an answer, in bytes; a longer one is left alone.
 /// Enforced by `adapter`.
 pub const VALIDATOR_BYTES: usize = 256;

@@ -4,23 +4,30 @@
 use super::Adapter;
 use super::fetch::Fetched;
 use super::manifest::{FilterKey, GetMany, ListForm};
-use crate::model::LocalId;
-use crate::source::{Call, SourceError};
+use crate::model::{Filter, LocalId};
+use crate::source::{Call, Position, SourceError};
 use futures_util::future::join_all;
 
 /// How many ids are asked for alone to find out.
 const PROBES: usize = 8;
 
+/// So many customers that come together prove that several ids are heeded.
+const PAIR: usize = 2;
+
 impl Adapter {
-    /// These ids in one call; where the answer is the one that such a server gives, some of those it left out once more, each alone,
-    /// and if one of them is found then, all of them.
+    /// These ids in one call. Where the answer is the one that such a server gives, and it is not known to be another, two customers
+    /// of its list tell; where they cannot, some of those it left out are asked for once more, each alone, and if one of them is found
+    /// then, all of them.
     pub(super) async fn fetch_together(
         &self,
         call: &Call,
         ids: &[LocalId],
     ) -> Result<Vec<Fetched>, SourceError> {
         let mut read = self.fetch_in_one(call, ids).await?;
-        if !(self.repeats_ids() && is_doubtful(&read)) {
+        if self.heeds_ids(&read) || !(self.repeats_ids() && is_doubtful(&read)) {
+            return Ok(read);
+        }
+        if ids.len() > PAIR && Box::pin(self.shows_a_pair(call)).await {
             return Ok(read);
         }
         let missing: Vec<LocalId> = ids
@@ -47,6 +54,39 @@ impl Adapter {
             *place = read;
         }
         Ok(read)
+    }
+
+    /// Whether several ids are known to be heeded: two of those that were asked for came once.
+    fn heeds_ids(&self, read: &[Fetched]) -> bool {
+        if read.iter().filter(|read| is_found(read)).count() >= PAIR {
+            self.heeded.note_batches();
+        }
+        self.heeded.in_batches()
+    }
+
+    /// Whether two customers that the CRM lists come when both are asked for. Where it lists fewer, or lets nobody list them, that
+    /// cannot be told.
+    async fn shows_a_pair(&self, call: &Call) -> bool {
+        let Ok(plan) = self.plan_list(&Filter::default(), None) else {
+            return false;
+        };
+        let size = u32::try_from(PAIR).unwrap_or(u32::MAX);
+        // What is known of these customers is nothing of that page.
+        let call = &call.clone().knowing(None);
+        let listed = self.list_page(call, &plan, &Position::Start, size).await;
+        let Ok(page) = listed else {
+            return false;
+        };
+        let ids: Vec<LocalId> = page
+            .customers()
+            .take(PAIR)
+            .map(|one| one.id.clone())
+            .collect();
+        if ids.len() < PAIR {
+            return false;
+        }
+        let pair = self.fetch_in_one(call, &ids).await;
+        pair.is_ok_and(|pair| self.heeds_ids(&pair))
     }
 
     /// Whether ids are sent as one parameter, given several times.

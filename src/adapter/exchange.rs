@@ -361,8 +361,8 @@ impl Adapter {
             Err(_) if by_status && !wanted && !reply.body.trim_ascii().starts_with(b"<") => {
                 return Ok(Value::Null);
             }
-            Err(_) => {
-                let unlike = faults::malformed("the CRM's answer is not JSON");
+            Err(error) => {
+                let unlike = faults::unlike_json(&error);
                 return Err(unlike.with_status(reply.status).into());
             }
         };

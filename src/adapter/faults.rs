@@ -4,6 +4,7 @@
 //! The CRM's own words go nowhere: messages here are fixed text, because a CRM may well repeat personal data in its own.
 
 use super::manifest::{Manifest, RateLimits, Success, Wait, WaitUnit};
+use super::pick::{Beyond, beyond};
 use super::place::{Pointer, find};
 use super::wire;
 use crate::source::{SourceError, SourceErrorKind};
@@ -73,6 +74,15 @@ pub fn of_fault(fault: Fault) -> SourceError {
         _ => sentence(kind),
     };
     SourceError::new(kind, detail)
+}
+
+/// Why an answer cannot be read as JSON.
+pub fn unlike_json(error: &serde_json::Error) -> SourceError {
+    malformed(match beyond(error) {
+        Some(Beyond::Depth) => "the CRM's answer nests deeper than 127 levels",
+        Some(Beyond::Number) => "the CRM's answer holds a number that is too large",
+        None => "the CRM's answer is not JSON",
+    })
 }
 
 /// An answer that cannot be read.

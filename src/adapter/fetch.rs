@@ -1,7 +1,7 @@
 //! Customers by id: in batches where the CRM can, else one call each, in parallel within the source's limit.
 
 use super::Adapter;
-use super::faults::{self, malformed};
+use super::faults::{self, malformed, unlike_json};
 use super::filter::push_ids;
 use super::judge::{Judge, refused_read};
 use super::list::{Batch, refused_list};
@@ -287,12 +287,12 @@ impl Single {
             .map
             .picker()
             .pick(&reply.body, &mut NoRows::new())
-            .map_err(|_| unlike("the CRM's answer is not JSON"))?;
+            .map_err(|error| Refusal::from(unlike_json(&error).with_status(reply.status)))?;
         let mut leaves = picked.leaves;
         self.judge.check(manifest, reply, &leaves)?;
         let native = Native::new(native::own(&reply.body), 0, Arc::clone(&self.native));
         let came = Came {
-            at: DateTime(jiff::Timestamp::now()),
+            at: DateTime::at(jiff::Timestamp::now()),
             native: Some(native),
         };
         let read = self.map.read(&mut leaves, true, came);

@@ -1,7 +1,7 @@
 //! One page of a list: asked, judged and mapped in a single pass over the answer's bytes.
 
 use super::Adapter;
-use super::faults::{self, malformed};
+use super::faults::{self, malformed, unlike_json};
 use super::honest;
 use super::judge::{Judge, refused_read};
 use super::manifest::{Gone, Lacks, ListRoute, Manifest, Route, RouteErrors};
@@ -183,7 +183,7 @@ impl Adapter {
         let mut rows = Mapped::new(&listing.map, &reply.body, route);
         rows.keyed = listing.pages.keys_rows();
         rows.most = self.upstream.settings().answer_rows;
-        let broken = |_| malformed("the CRM's answer is not JSON").with_status(reply.status);
+        let broken = |error| unlike_json(&error).with_status(reply.status);
         let picked = listing
             .envelope
             .pick(&reply.body, &mut rows)
@@ -292,7 +292,7 @@ impl Batch {
         }
         rows.null_is_absent = self.lacks.null_is_absent;
         rows.most = most;
-        let broken = |_| malformed("the CRM's answer is not JSON").with_status(reply.status);
+        let broken = |error| unlike_json(&error).with_status(reply.status);
         let picked = self.envelope.pick(&reply.body, &mut rows).map_err(broken)?;
         self.judge
             .check(manifest, reply, &picked.leaves)
@@ -368,7 +368,7 @@ impl<'m> Mapped<'m> {
             too_many: false,
             last_key: None,
             keyed: false,
-            at: DateTime(jiff::Timestamp::now()),
+            at: DateTime::at(jiff::Timestamp::now()),
         }
     }
 

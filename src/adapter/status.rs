@@ -30,7 +30,7 @@ fn quota(view: QuotaView) -> QuotaLeft {
     // CRMs tell it in whole seconds; between the two clocks that it is reckoned with a little is lost or won.
     let at = |wait: Duration| {
         let end = Timestamp::now().checked_add(wait).ok()?;
-        end.round(Unit::Second).ok().map(DateTime)
+        end.round(Unit::Second).ok().map(DateTime::at)
     };
     QuotaLeft {
         limit: view.limit,

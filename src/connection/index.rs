@@ -245,6 +245,7 @@ async fn from_end(list: &List<'_>, rows: u64) -> Result<Strip, Halt> {
     let mut strip = Strip::default();
     let first = rows.min(u64::from(sizes(list).max));
     read(list, &mut strip, 0..first).await?;
+    let head: Vec<u32> = strip.rows.iter().map(|raw| raw.print).collect();
     for _ in 0..END_TRIES {
         if strip.at_end {
             strip.seam = strip.rows.len();
@@ -261,11 +262,16 @@ async fn from_end(list: &List<'_>, rows: u64) -> Result<Strip, Halt> {
             pages,
             ..Strip::default()
         };
-        let begin = total.saturating_sub(rows + BEFORE);
-        let past = read_or_past(list, &mut strip, begin..total.max(1)).await?;
+        let range = last_rows(list, total, rows);
+        let begin = range.start;
+        let past = read_or_past(list, &mut strip, range).await?;
         if past.is_some() || (begin > 0 && strip.rows.is_empty()) {
             // Rows went meanwhile, or the total is wrong: whoever looks once more sees which.
             return Err(misled());
+        }
+        if is_head(&head, &strip) {
+            let error = malformed("the source answers another page than asked");
+            return Err(Halt::Contradiction(error));
         }
         if let Some(error) = strip.refused.take() {
             return Err(error.into());
@@ -276,6 +282,23 @@ async fn from_end(list: &List<'_>, rows: u64) -> Result<Strip, Halt> {
         return Ok(strip);
     }
     Err(misled())
+}
+
+/// The last rows by a total, and the place behind them where that costs no call: a row there says that the total is too small.
+fn last_rows(list: &List<'_>, total: u64, rows: u64) -> Range<u64> {
+    let total = total.max(1);
+    let begin = total.saturating_sub(rows + BEFORE);
+    // A largest page has no place to spare; one row fewer before the window is less of a loss.
+    let begin_later = begin + u64::from(begin > 0);
+    let ranges = [begin..total + 1, begin_later..total + 1, begin..total];
+    cheapest(list, &ranges)
+}
+
+/// Whether rows from further behind begin as the list itself does.
+fn is_head(head: &[u32], strip: &Strip) -> bool {
+    let named = head.iter().position(|print| *print > NAMELESS);
+    let there = named.and_then(|index| Some((index, head.get(index)?, strip.rows.get(index)?)));
+    there.is_some_and(|(index, print, raw)| raw.print == *print && raw.spot.ordinal > index as u64)
 }
 
 /// The whole list, where it is short.

@@ -307,6 +307,12 @@ impl List<'_> {
             return None;
         }
         if strip.at_start && strip.at_end {
+            // Rows that the source counts and does not list are nobody's to count.
+            let listed = strip.rows.len() as u64;
+            let counts_more = strip.total.is_some_and(|total| total > listed);
+            if counts_more && self.plan.total == TotalKind::Exact {
+                return None;
+            }
             let count = |count: u64, raw| match self.judge(raw) {
                 Verdict::Undecided(_) => None,
                 Verdict::Drop => Some(count),

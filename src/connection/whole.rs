@@ -39,6 +39,8 @@ async fn read_once(list: &List<'_>) -> Result<Option<Run>, Halt> {
             true,
         )
         .await?;
+    // A list that was read to its end has a total, unless its source counts otherwise.
+    let miscounted = all.rest == Rest::End && all.total.is_none();
     if all.rest == Rest::More
         && all.total.is_none_or(|total| total <= u64::from(most))
         && let Some(last) = all.rows.last().map(|found| Gap::After(found.mark.clone()))
@@ -58,7 +60,10 @@ async fn read_once(list: &List<'_>) -> Result<Option<Run>, Halt> {
         all.changed |= rest.changed || (all.rest == Rest::End && miscounted);
     }
     match all.rest {
-        Rest::End => Ok(Some(all)),
+        Rest::End => {
+            all.total = (!miscounted).then(|| count(&all));
+            Ok(Some(all))
+        }
         Rest::More => Ok(None),
         Rest::Cut(_) => Err(Halt::Scan),
         Rest::Refused(error) => Err(error.into()),
@@ -72,7 +77,6 @@ fn count(run: &Run) -> u64 {
 
 /// The part of a whole list that is wanted, ordered.
 pub(super) fn slice(mut run: Run, gap: &Gap, reading: Reading, order: Order) -> Run {
-    let total = count(&run);
     let ranked = |found: Found| {
         let key = order.field.key(&found.customer);
         (Ranked(order, key, found.customer.id.as_str().into()), found)
@@ -82,7 +86,7 @@ pub(super) fn slice(mut run: Run, gap: &Gap, reading: Reading, order: Order) -> 
     let (seam, drifted) = seam(&rows, gap, order);
     run.drifted |= drifted;
     let is_exact = !run.changed && run.undecided.is_empty();
-    run.total = is_exact.then_some(total);
+    run.total = run.total.filter(|_| is_exact);
     let prints: Vec<u32> = rows.iter().map(|(_, found)| found.mark.print()).collect();
     run.rows = rows
         .into_iter()

@@ -237,7 +237,7 @@ impl Customer {
             operator_name: None,
             parent_name: None,
             native: None,
-            fetched_at: DateTime(jiff::Timestamp::now()),
+            fetched_at: DateTime::at(jiff::Timestamp::now()),
             stamp: None,
             stale: false,
             problems: Vec::new(),

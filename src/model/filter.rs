@@ -170,7 +170,7 @@ impl Filter {
         let text = || Some("a@b.c".to_owned());
         let id = || LocalId::new("other").ok();
         let times = Some(TimeRange {
-            gte: Some(DateTime(jiff::Timestamp::MAX)),
+            gte: Some(DateTime::at(jiff::Timestamp::MAX)),
             lt: None,
         });
         Self {

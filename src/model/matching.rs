@@ -281,11 +281,10 @@ fn in_range(range: TimeRange, value: Option<DateTime>) -> bool {
 
 /// Whether a moment is less than a day out of a range, or not known.
 fn near(range: TimeRange, value: Option<DateTime>) -> bool {
-    let by =
-        |hours: i64| value.and_then(|at| at.0.checked_add(SignedDuration::from_hours(hours)).ok());
+    let by = |hours: i64| value.and_then(|at| at.later(SignedDuration::from_hours(hours)));
     let (late, early) = (by(ZONES), by(-ZONES));
-    late.is_none_or(|late| range.gte.is_none_or(|least| late >= least.0))
-        && early.is_none_or(|early| range.lt.is_none_or(|end| early < end.0))
+    late.is_none_or(|late| range.gte.is_none_or(|least| late >= least))
+        && early.is_none_or(|early| range.lt.is_none_or(|end| early < end))
 }
 
 #[cfg(test)]
@@ -311,7 +310,7 @@ mod tests {
                 id: "o1".into(),
                 name: None,
             }),
-            created_at: Some(DateTime("2024-01-15T10:30:00Z".parse().unwrap())),
+            created_at: Some(DateTime::at("2024-01-15T10:30:00Z".parse().unwrap())),
             ..Customer::bare(LocalId::new("c1").unwrap())
         }
     }
@@ -430,8 +429,8 @@ mod tests {
         assert!(!holds(&age(Some(24), None)));
         let made = |gte: Option<&str>, lt: Option<&str>| Filter {
             created_at: Some(TimeRange {
-                gte: gte.map(|at| DateTime(at.parse().unwrap())),
-                lt: lt.map(|at| DateTime(at.parse().unwrap())),
+                gte: gte.map(|at| DateTime::at(at.parse().unwrap())),
+                lt: lt.map(|at| DateTime::at(at.parse().unwrap())),
             }),
             ..Filter::default()
         };

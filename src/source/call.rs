@@ -41,7 +41,7 @@ impl Operation {
         Self {
             request_id: request_id.into(),
             started: Instant::now(),
-            started_at: DateTime(jiff::Timestamp::now()),
+            started_at: DateTime::at(jiff::Timestamp::now()),
             deadline,
             max_age: None,
             keep: true,

@@ -231,7 +231,7 @@ impl<'c> Wanted<'c> {
         let second = Timestamp::from_second(self.since.as_second()).unwrap_or(Timestamp::MIN);
         let since = || {
             Some(TimeRange {
-                gte: Some(DateTime(second)),
+                gte: Some(DateTime::at(second)),
                 lt: None,
             })
         };

@@ -242,3 +242,57 @@ async fn a_field_that_several_fragments_ask_for_is_read_once() {
     let calls = gateway.calls("spirii");
     assert_eq!(calls.len(), 2, "{calls:#?}");
 }
+
+/// A CRM that answers with those of the ids that it has.
+async fn with_customers(there: std::ops::Range<u64>) -> Crm {
+    Crm::answering(move |seen, _| {
+        let parts = seen.target.split(['?', '&']);
+        let ids: Vec<u64> = parts
+            .filter_map(|part| part.strip_prefix("customerIds="))
+            .map(|id| id.parse().unwrap())
+            .collect();
+        let found = match ids.is_empty() {
+            true => there.clone().take(2).collect(),
+            false => ids,
+        };
+        let rows: Vec<Value> = found
+            .iter()
+            .filter(|id| there.contains(*id))
+            .map(|id| json!({ "id": id, "name": "N" }))
+            .collect();
+        Play::Json(
+            200,
+            json!({ "data": rows, "count": rows.len(), "limit": 100, "offset": 0 }),
+        )
+    })
+    .await
+}
+
+/// That nobody of a batch is there is believed of a CRM that heeds several ids, and whether it does is learned once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn customers_that_are_not_there_cost_one_call_a_batch() {
+    let crm = with_customers(1..50).await;
+    let gateway = super::lies::before(&crm, "spirii");
+    let ask = async |ids: std::ops::Range<u64>| {
+        let ids: Vec<String> = ids.map(|local| id("crm", local.to_string())).collect();
+        let earlier = crm.seen().len();
+        let answer = gateway
+            .ask(&format!("{{ nodes(ids: {}) {{ id }} }}", json!(ids)))
+            .await;
+        assert!(codes(&answer).is_empty(), "{answer}");
+        let nodes = answer["data"]["nodes"].as_array().unwrap();
+        let found = nodes.iter().filter(|node| node.is_object()).count();
+        (found, crm.seen().len() - earlier)
+    };
+    assert_eq!(ask(100..200).await, (0, 3), "two of the list tell");
+    assert_eq!(ask(200..205).await, (0, 1));
+    assert_eq!(ask(49..60).await, (1, 1));
+    let crm = with_customers(1..2).await;
+    let gateway = super::lies::before(&crm, "spirii");
+    let ids = json!([id("crm", "7"), id("crm", "8"), id("crm", "9")]);
+    let answer = gateway
+        .ask(&format!("{{ nodes(ids: {ids}) {{ id }} }}"))
+        .await;
+    assert_eq!(answer["data"]["nodes"], json!([null, null, null]));
+    assert_eq!(crm.seen().len(), 5, "nothing but each alone tells");
+}

@@ -39,7 +39,7 @@ fn single(filter: &Filter, soft_deletes: bool) -> [Single; 13] {
     use FilterKey as K;
     let text = |text: &Option<String>| text.as_deref().map(Value::from);
     let id = |id: &Option<LocalId>| id.as_ref().map(|id| Value::from(id.as_str()));
-    let time = |time: Option<DateTime>| time.map(|time| Value::String(time.0.to_string()));
+    let time = |time: Option<DateTime>| time.map(|time| Value::String(time.to_string()));
     let (age, created, updated) = (filter.age, filter.created_at, filter.updated_at);
     let deleted = match filter.deleted {
         DeletedFilter::Include if soft_deletes => (&[K::DeletedInclude][..], Some(true)),

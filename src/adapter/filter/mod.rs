@@ -13,7 +13,7 @@ use super::manifest::{
 use super::place::Destination;
 use super::request::{Draft, Unplaceable};
 use super::wire;
-use crate::model::{DeletedFilter, Filter, Order};
+use crate::model::{DateTime, DeletedFilter, Filter, Order};
 use asked::{Asked, asked, copy_part};
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -276,7 +276,7 @@ fn translate(wire: &FilterWire, key: FilterKey, value: &Value) -> Result<(Value,
         return Ok((constant.clone(), false));
     }
     if key.takes_moment() {
-        let time = value.as_str().and_then(|text| text.parse().ok());
+        let time = value.as_str().and_then(DateTime::read);
         return Ok(translate_time(wire, key, time.ok_or("a moment")?));
     }
     match &wire.format {
@@ -293,7 +293,7 @@ fn translate(wire: &FilterWire, key: FilterKey, value: &Value) -> Result<(Value,
 
 /// A moment in the CRM's form, widened as the file says. Where the form is coarser than the moment, the bound is moved
 /// outwards, so that no row is lost.
-fn translate_time(wire: &FilterWire, key: FilterKey, time: jiff::Timestamp) -> (Value, bool) {
+fn translate_time(wire: &FilterWire, key: FilterKey, time: DateTime) -> (Value, bool) {
     let format = wire.format.as_ref().unwrap_or(&WireFormat::Rfc3339);
     let widen = wire
         .widen
@@ -309,11 +309,11 @@ fn translate_time(wire: &FilterWire, key: FilterKey, time: jiff::Timestamp) -> (
     let coarse = beyond != 0;
     let earlier = matches!(key, FilterKey::CreatedGte | FilterKey::UpdatedGte);
     let moved = if earlier {
-        time.checked_sub(widen)
+        time.later(-widen)
     } else if coarse {
-        time.checked_add(widen + grain)
+        time.later(widen + grain)
     } else {
-        time.checked_add(widen)
+        time.later(widen)
     };
     (wire::write_time(moved.unwrap_or(time), format), coarse)
 }

@@ -46,7 +46,10 @@ impl<'de> Record<'_, 'de> {
         if slot.is_none() && self.is_misplaced(reading) {
             return self.problem(reading, MISPLACED);
         }
-        Some((reading, self.leaves.get_mut(slot?).map(std::mem::take)?))
+        match self.leaves.get_mut(slot?).map(std::mem::take)? {
+            Leaf::Unread(reason) => self.problem(reading, reason),
+            leaf => Some((reading, leaf)),
+        }
     }
 
     /// Whether one of its places cannot be there, because a plain value stands where its path leads on.
@@ -83,6 +86,9 @@ impl<'de> Record<'_, 'de> {
             let Some(leaf) = leaf.filter(|leaf| leaf.is_some() && !nothing(leaf)) else {
                 continue;
             };
+            if let Leaf::Unread(reason) = leaf {
+                return self.problem(reading, reason);
+            }
             match into_text(leaf) {
                 Some(text) => parts.push(text),
                 None => return self.problem(reading, "expected text"),
@@ -132,7 +138,7 @@ impl<'de> Record<'_, 'de> {
     pub(super) fn time(&mut self, reading: &Option<Reading>) -> Option<DateTime> {
         let (reading, leaf) = self.take(reading)?;
         match wire::read_time(&leaf, reading.format()) {
-            Some(time) => Some(DateTime(time)),
+            Some(time) => Some(time),
             None => self.problem(reading, "expected a date and time"),
         }
     }

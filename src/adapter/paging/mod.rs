@@ -388,7 +388,7 @@ impl Pages {
                 !(tree.as_array().is_some_and(Vec::is_empty)
                     || tree.as_object().is_some_and(serde_json::Map::is_empty))
             }
-            Leaf::Uint(_) | Leaf::Float(_) => true,
+            Leaf::Uint(_) | Leaf::Float(_) | Leaf::Unread(_) => true,
         })
     }
 }

@@ -23,6 +23,8 @@ pub enum Leaf<'a> {
     Float(f64),
     /// Text.
     Text(Cow<'a, str>),
+    /// A value that nobody can hold, and why.
+    Unread(&'static str),
     /// An array or an object. Boxed: a row has many leaves, and few of them are trees.
     Tree(Box<Value>),
 }
@@ -45,7 +47,7 @@ impl Leaf<'_> {
                 _ => false,
             },
             Leaf::Float(number) => *number == 0.0,
-            Leaf::Bool(true) | Leaf::Uint(_) => false,
+            Leaf::Bool(true) | Leaf::Uint(_) | Leaf::Unread(_) => false,
         }
     }
 
@@ -53,7 +55,7 @@ impl Leaf<'_> {
     pub fn is(&self, wanted: &Value) -> bool {
         match (self, wanted) {
             (Leaf::Text(said), Value::Bool(wanted)) => **said == *wanted.to_string(),
-            (Leaf::Absent | Leaf::Misplaced, _) => false,
+            (Leaf::Absent | Leaf::Misplaced | Leaf::Unread(_), _) => false,
             (leaf, wanted) => leaf.to_value() == *wanted,
         }
     }
@@ -69,7 +71,7 @@ impl Leaf<'_> {
     /// The same value as a tree of its own.
     pub fn to_value(&self) -> Value {
         match self {
-            Leaf::Absent | Leaf::Misplaced | Leaf::Null => Value::Null,
+            Leaf::Absent | Leaf::Misplaced | Leaf::Null | Leaf::Unread(_) => Value::Null,
             Leaf::Bool(value) => Value::Bool(*value),
             Leaf::Int(value) => Value::from(*value),
             Leaf::Uint(value) => Value::from(*value),

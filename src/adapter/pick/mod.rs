@@ -12,6 +12,7 @@ pub use leaf::Leaf;
 
 use super::place::{JsonPath, Step, find};
 use serde::de::DeserializeSeed;
+pub use walk::{Beyond, beyond};
 use walk::{RowSeed, Walk};
 
 /// One place the tree of names leads to.
@@ -192,15 +193,19 @@ impl Picker {
     {
         match scan::pick(self, text, rows) {
             Some(picked) => Ok(picked),
-            None => self.walk(text, rows),
+            None => match self.walk(text, rows, false) {
+                Err(error) if beyond(&error).is_some() => self.walk(text, rows, true),
+                picked => picked,
+            },
         }
     }
 
-    /// The same by `serde_json` alone, whatever the text holds.
+    /// The same by `serde_json` alone, whatever the text holds; if need be each value apart.
     fn walk<'de, R: Rows<'de>>(
         &self,
         text: &'de str,
         rows: &mut R,
+        apart: bool,
     ) -> Result<Picked<'de>, serde_json::Error> {
         let mut leaves = vec![Leaf::Absent; self.slots];
         let mut rows_seen = RowsSeen::Absent;
@@ -210,6 +215,7 @@ impl Picker {
             leaves: &mut leaves,
             rows,
             seen: &mut rows_seen,
+            apart,
         }
         .deserialize(&mut from)?;
         from.end()?;
@@ -226,11 +232,16 @@ impl Picker {
     }
 
     /// Fills the slots from the next element of an array.
-    fn seed<'p, 'l, 'de>(&'p self, leaves: &'l mut Vec<Leaf<'de>>) -> RowSeed<'p, 'l, 'de> {
+    fn seed<'p, 'l, 'de>(
+        &'p self,
+        leaves: &'l mut Vec<Leaf<'de>>,
+        apart: bool,
+    ) -> RowSeed<'p, 'l, 'de> {
         self.clear(leaves);
         RowSeed {
             picker: self,
             leaves,
+            apart,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The walk through an answer, along the tree of names: what `serde` calls while it reads.
 
 use super::{Branch, Element, Leaf, NoRows, Picker, Rows, RowsSeen, find};
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -12,6 +14,8 @@ pub(super) struct Walk<'w, 'de, R> {
     pub(super) leaves: &'w mut [Leaf<'de>],
     pub(super) rows: &'w mut R,
     pub(super) seen: &'w mut RowsSeen,
+    /// Each value is read by itself, so that one which nobody can hold costs no other.
+    pub(super) apart: bool,
 }
 
 impl<'de, R: Rows<'de>> DeserializeSeed<'de> for Walk<'_, 'de, R> {
@@ -21,7 +25,7 @@ impl<'de, R: Rows<'de>> DeserializeSeed<'de> for Walk<'_, 'de, R> {
         if self.branch.slots.is_empty() {
             return from.deserialize_any(self);
         }
-        let leaf = LeafSeed.deserialize(from)?;
+        let leaf = leaf(from, self.apart)?;
         keep(self.branch, leaf, self.leaves);
         Ok(())
     }
@@ -125,6 +129,7 @@ impl<'de, R: Rows<'de>> Visitor<'de> for Walk<'_, 'de, R> {
                     leaves: self.leaves,
                     rows: self.rows,
                     seen: self.seen,
+                    apart: self.apart,
                 })?,
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -140,7 +145,7 @@ impl<'de, R: Rows<'de>> Visitor<'de> for Walk<'_, 'de, R> {
         self.rows.begin();
         let mut leaves = Vec::new();
         loop {
-            let seed = self.rows.picker().seed(&mut leaves);
+            let seed = self.rows.picker().seed(&mut leaves, self.apart);
             let Some(element) = seq.next_element_seed(seed)? else {
                 return Ok(());
             };
@@ -185,6 +190,7 @@ impl<'de, R: Rows<'de>> Walk<'_, 'de, R> {
                     leaves: self.leaves,
                     rows: self.rows,
                     seen: self.seen,
+                    apart: self.apart,
                 })?,
                 None => seq.next_element::<IgnoredAny>()?.map(drop),
             };
@@ -241,6 +247,7 @@ impl<'b> Visitor<'_> for NameSeed<'b> {
 pub(super) struct RowSeed<'p, 'l, 'de> {
     pub(super) picker: &'p Picker,
     pub(super) leaves: &'l mut Vec<Leaf<'de>>,
+    pub(super) apart: bool,
 }
 
 impl<'de> DeserializeSeed<'de> for RowSeed<'_, '_, 'de> {
@@ -270,6 +277,7 @@ impl<'de> Visitor<'de> for RowSeed<'_, '_, 'de> {
             leaves: self.leaves,
             rows: &mut none,
             seen: &mut seen,
+            apart: self.apart,
         }
         .visit_map(map)?;
         Ok(Element::Object)
@@ -302,6 +310,43 @@ impl<'de> Visitor<'de> for RowSeed<'_, '_, 'de> {
 
     fn visit_str<E>(self, _: &str) -> Result<Element, E> {
         Ok(Element::Other)
+    }
+}
+
+/// The next value, as a leaf.
+fn leaf<'de, D: Deserializer<'de>>(from: D, apart: bool) -> Result<Leaf<'de>, D::Error> {
+    if !apart {
+        return LeafSeed.deserialize(from);
+    }
+    let text = <&RawValue>::deserialize(from)?.get();
+    let mut from = serde_json::Deserializer::from_str(text);
+    let leaf = LeafSeed.deserialize(&mut from);
+    Ok(leaf.unwrap_or_else(|error| {
+        Leaf::Unread(match beyond(&error) {
+            Some(Beyond::Depth) => "it nests deeper than 127 levels",
+            Some(Beyond::Number) => "it holds a number that is too large",
+            None => "it is no text",
+        })
+    }))
+}
+
+/// What nobody can hold, in text that is JSON all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beyond {
+    /// It nests too deep.
+    Depth,
+    /// A number has no double near it.
+    Number,
+}
+
+/// Whether a text could not be read for what stands in it, JSON though it is as far as it was read.
+pub fn beyond(error: &serde_json::Error) -> Option<Beyond> {
+    let said = error.to_string();
+    let begins = |with: &str| said.starts_with(with);
+    match (begins("recursion limit"), begins("number out of range")) {
+        (true, _) => Some(Beyond::Depth),
+        (_, true) => Some(Beyond::Number),
+        _ => None,
     }
 }
 
@@ -352,12 +397,10 @@ impl<'de> Visitor<'de> for LeafSeed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Leaf<'de>, A::Error> {
-        use serde::Deserialize;
         Box::<Value>::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Leaf::Tree)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Leaf<'de>, A::Error> {
-        use serde::Deserialize;
         Box::<Value>::deserialize(serde::de::value::SeqAccessDeserializer::new(seq)).map(Leaf::Tree)
     }
 }

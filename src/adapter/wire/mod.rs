@@ -5,27 +5,29 @@ mod tests;
 
 use super::manifest::WireFormat;
 use super::pick::Leaf;
+use crate::model::DateTime;
 use jiff::civil;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::str::FromStr;
 
-/// The first moment that RFC 3339 has a form for: 0000-01-01T00:00:00Z.
-const FIRST: Timestamp = Timestamp::constant(-62_167_219_200, 0);
+/// In nanoseconds.
+const SECOND: i128 = 1_000_000_000;
+/// In nanoseconds.
+const MILLISECOND: i128 = 1_000_000;
 
 /// Reads a moment; `None` where the value is none in this format, or one before the year 0, which nobody could be shown.
-pub fn read_time(leaf: &Leaf<'_>, format: &WireFormat) -> Option<Timestamp> {
-    any_time(leaf, format).filter(|time| *time >= FIRST)
+pub fn read_time(leaf: &Leaf<'_>, format: &WireFormat) -> Option<DateTime> {
+    any_time(leaf, format).filter(|time| time.has_form())
 }
 
-fn any_time(leaf: &Leaf<'_>, format: &WireFormat) -> Option<Timestamp> {
+fn any_time(leaf: &Leaf<'_>, format: &WireFormat) -> Option<DateTime> {
+    let since_1970 = |unit: i128| DateTime::from_nanosecond(i128::from(whole(leaf)?) * unit);
     match (format, leaf) {
         (WireFormat::Rfc3339 | WireFormat::Date, Leaf::Text(text)) => read_iso(text),
-        (WireFormat::EpochSeconds | WireFormat::Int, leaf) => {
-            Timestamp::from_second(whole(leaf)?).ok()
-        }
-        (WireFormat::EpochMilliseconds, leaf) => Timestamp::from_millisecond(whole(leaf)?).ok(),
+        (WireFormat::EpochSeconds | WireFormat::Int, _) => since_1970(SECOND),
+        (WireFormat::EpochMilliseconds, _) => since_1970(MILLISECOND),
         (WireFormat::EpochFloat, leaf) => read_float_epoch(leaf),
         (WireFormat::Pattern(pattern, zone), Leaf::Text(text)) => {
             read_pattern(text, pattern, *zone)
@@ -35,22 +37,21 @@ fn any_time(leaf: &Leaf<'_>, format: &WireFormat) -> Option<Timestamp> {
 }
 
 /// RFC 3339; without an offset it is taken as UTC, a day alone as its midnight.
-fn read_iso(text: &str) -> Option<Timestamp> {
+fn read_iso(text: &str) -> Option<DateTime> {
     if let Some(time) = read_plain(text) {
-        return Some(time);
+        return Some(DateTime::at(time));
     }
     let text = text.trim();
-    if let Ok(time) = text.parse::<Timestamp>() {
+    if let Some(time) = DateTime::read(text) {
         return Some(time);
     }
     if text.len() > 10
         && let Ok(time) = Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text)
     {
-        return Some(time);
+        return Some(DateTime::at(time));
     }
-    text.parse::<civil::DateTime>()
-        .ok()
-        .and_then(|time| Offset::UTC.to_timestamp(time).ok())
+    let time = text.parse::<civil::DateTime>().ok()?;
+    DateTime::of_civil(time, Offset::UTC)
 }
 
 /// `2024-01-15T10:30:00Z`, with or without a part of a second: the form nearly every CRM writes, read without looking for others.
@@ -130,25 +131,25 @@ fn number(digits: &[u8]) -> Option<i32> {
     })
 }
 
-fn read_float_epoch(leaf: &Leaf<'_>) -> Option<Timestamp> {
+fn read_float_epoch(leaf: &Leaf<'_>) -> Option<DateTime> {
     let seconds = match leaf {
         Leaf::Float(value) => *value,
         Leaf::Text(text) => text.trim().parse().ok()?,
-        other => return Timestamp::from_second(whole(other)?).ok(),
+        other => return DateTime::from_nanosecond(i128::from(whole(other)?) * SECOND),
     };
-    Timestamp::from_duration(SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
+    DateTime::from_nanosecond(SignedDuration::try_from_secs_f64(seconds).ok()?.as_nanos())
 }
 
-fn read_pattern(text: &str, pattern: &str, zone: Offset) -> Option<Timestamp> {
+fn read_pattern(text: &str, pattern: &str, zone: Offset) -> Option<DateTime> {
     let parsed = jiff::fmt::strtime::parse(pattern, text.trim()).ok()?;
     if let Ok(time) = parsed.to_timestamp() {
-        return Some(time);
+        return Some(DateTime::at(time));
     }
     let time = parsed
         .to_datetime()
         .or_else(|_| parsed.to_date().map(|day| day.at(0, 0, 0, 0)))
         .ok()?;
-    zone.to_timestamp(time).ok()
+    DateTime::of_civil(time, parsed.offset().unwrap_or(zone))
 }
 
 /// A whole number, also as text.
@@ -195,28 +196,48 @@ fn any_date(leaf: &Leaf<'_>, format: &WireFormat) -> Option<civil::Date> {
                 .to_date()
                 .ok()
         }
-        (format, leaf) => read_time(leaf, format).map(|time| Offset::UTC.to_datetime(time).date()),
+        (format, leaf) => read_time(leaf, format).map(|time| time.utc().date()),
     }
 }
 
 /// Writes a moment. What is finer than the format is cut off towards the past, before 1970 too.
-pub fn write_time(time: Timestamp, format: &WireFormat) -> Value {
+pub fn write_time(time: DateTime, format: &WireFormat) -> Value {
     match format {
         WireFormat::Rfc3339 => Value::String(time.to_string()),
-        WireFormat::Date => Value::String(Offset::UTC.to_datetime(time).date().to_string()),
-        WireFormat::EpochSeconds | WireFormat::Int => Value::from(whole_units(time, 1_000_000_000)),
-        WireFormat::EpochMilliseconds => Value::from(whole_units(time, 1_000_000)),
-        WireFormat::EpochFloat => Value::from(time.as_duration().as_secs_f64()),
+        WireFormat::Date => Value::String(time.utc().date().to_string()),
+        WireFormat::EpochSeconds | WireFormat::Int => Value::from(whole_units(time, SECOND)),
+        WireFormat::EpochMilliseconds => Value::from(whole_units(time, MILLISECOND)),
+        WireFormat::EpochFloat => Value::from(seconds(time)),
+        WireFormat::Pattern(pattern, zone) if time.is_far() => far_text(time, pattern, *zone),
         WireFormat::Pattern(pattern, zone) => Value::String(
-            time.to_zoned(zone.to_time_zone())
+            time.0
+                .to_zoned(zone.to_time_zone())
                 .strftime(pattern)
                 .to_string(),
         ),
     }
 }
 
+/// A moment of the last day there is, by a pattern. Where that day is over in the zone, its end.
+fn far_text(time: DateTime, pattern: &str, zone: Offset) -> Value {
+    let there = time
+        .utc()
+        .saturating_add(SignedDuration::from_secs(zone.seconds().into()));
+    let mut parts = jiff::fmt::strtime::BrokenDownTime::from(there);
+    parts.set_offset(Some(zone));
+    let text = parts.to_string(pattern);
+    Value::String(text.unwrap_or_else(|_| time.to_string()))
+}
+
+fn seconds(time: DateTime) -> f64 {
+    let nanoseconds = i64::try_from(time.as_nanosecond() % SECOND).unwrap_or_default();
+    let since = SignedDuration::from_secs(whole_units(time, SECOND));
+    let rest = SignedDuration::from_nanos(nanoseconds.rem_euclid(1_000_000_000));
+    (since + rest).as_secs_f64()
+}
+
 /// The whole units of so many nanoseconds from 1970 to a moment.
-fn whole_units(time: Timestamp, nanoseconds: i128) -> i64 {
+fn whole_units(time: DateTime, nanoseconds: i128) -> i64 {
     let units = time.as_nanosecond().div_euclid(nanoseconds);
     i64::try_from(units).unwrap_or(i64::MIN)
 }
@@ -225,10 +246,10 @@ fn whole_units(time: Timestamp, nanoseconds: i128) -> i64 {
 pub fn write_date(day: civil::Date, format: &WireFormat) -> Value {
     match format {
         WireFormat::Date => Value::String(day.to_string()),
-        other => match other.zone().to_timestamp(day.at(0, 0, 0, 0)) {
-            Ok(time) => write_time(time, other),
+        other => match DateTime::of_civil(day.at(0, 0, 0, 0), other.zone()) {
+            Some(time) => write_time(time, other),
             // The last day there is has no moment in some zones.
-            Err(_) => match other {
+            None => match other {
                 WireFormat::Pattern(pattern, _) => day.strftime(pattern).to_string().into(),
                 _ => Value::String(day.to_string()),
             },
@@ -299,7 +320,7 @@ impl WireFormat {
 /// A moment as HTTP writes it (`Sun, 06 Nov 1994 08:49:37 GMT`), or in one of the two forms of old that must be read as well.
 pub fn read_http_date(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    let of_old = |pattern| read_pattern(text, pattern, Offset::UTC);
+    let of_old = |pattern| read_pattern(text, pattern, Offset::UTC).map(|time| time.0);
     let time = jiff::fmt::rfc2822::parse(text).ok();
     time.map(|time| time.timestamp())
         .or_else(|| of_old("%A, %d-%b-%y %H:%M:%S GMT"))

@@ -141,7 +141,12 @@ fn days_leave_the_time_aside() {
 
 #[test]
 fn times_are_written_as_they_are_read() {
-    let moment: Timestamp = "2024-01-15T10:30:00Z".parse().unwrap();
+    for moment in ["2024-01-15T10:30:00Z", "9999-12-31T20:59:59Z"] {
+        is_written_as_it_is_read(DateTime::read(moment).unwrap());
+    }
+}
+
+fn is_written_as_it_is_read(moment: DateTime) {
     for format in [
         WireFormat::Rfc3339,
         WireFormat::EpochSeconds,

@@ -4,6 +4,7 @@ use super::value::{can_write, text_of};
 use super::{Given, problem};
 use crate::adapter::Adapter;
 use crate::adapter::manifest::{Clear, Field, Needed, WireType, WriteRoute};
+use crate::limits::WRITTEN_DEPTH;
 use crate::model::{FieldValue, WriteField};
 use crate::source::{SourceError, SourceErrorKind, WriteProblem, WriteProblemField};
 use serde_json::Value;
@@ -95,6 +96,11 @@ impl Adapter {
                 _ => None,
             };
         }
+        if let FieldValue::Json(value) = value
+            && is_deeper(value, WRITTEN_DEPTH)
+        {
+            return Some(problem(Some(name), SourceErrorKind::Rejected, too_deep()));
+        }
         if !can_write(&self.manifest, field, value) {
             return rejected("this source has no such value");
         }
@@ -130,6 +136,12 @@ impl Adapter {
                 "this source does not take this vendor field here",
             );
         }
+        if is_deeper(value, WRITTEN_DEPTH) {
+            return Some(WriteProblem {
+                field: about(),
+                error: SourceError::new(SourceErrorKind::Rejected, too_deep()),
+            });
+        }
         let fits = match (field.wire, value) {
             (_, Value::Null) | (WireType::Json, _) => true,
             (WireType::Int, value) => value.is_i64() || value.is_u64(),
@@ -151,6 +163,20 @@ impl Adapter {
             ),
             _ => None,
         }
+    }
+}
+
+fn too_deep() -> String {
+    format!("arrays and objects must not nest deeper than {WRITTEN_DEPTH} levels")
+}
+
+/// Whether a value nests deeper than so many levels.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    let below = |value| levels == 0 || is_deeper(value, levels - 1);
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(below),
+        Value::Object(members) => levels == 0 || members.values().any(below),
+        _ => false,
     }
 }
 

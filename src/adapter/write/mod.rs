@@ -24,6 +24,7 @@ use crate::source::{
 use crate::upstream::Reply;
 use current::is_at_its_place;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::sync::Arc;
 use value::{in_elements, in_shape, wire_value};
 
@@ -391,7 +392,11 @@ fn id_at(pointer: &Pointer, body: &Value, reply: &Reply) -> Option<LocalId> {
     LocalId::new(text).ok()
 }
 
-fn problem(field: Option<WriteField>, kind: SourceErrorKind, text: &'static str) -> WriteProblem {
+fn problem(
+    field: Option<WriteField>,
+    kind: SourceErrorKind,
+    text: impl Into<Cow<'static, str>>,
+) -> WriteProblem {
     WriteProblem {
         field: field.map(WriteProblemField::Common),
         error: SourceError::new(kind, text),

@@ -5,6 +5,9 @@ use super::write::{put_number, put_text};
 use crate::connection::key::SortKey;
 use crate::model::{Date, DateTime, OrderKey};
 
+/// In nanoseconds.
+const SECOND: i128 = 1_000_000_000;
+
 /// Added to the kind of a key with an id.
 const WITH_ID: u8 = 8;
 
@@ -27,7 +30,7 @@ pub(super) fn put_key(out: &mut Vec<u8>, key: &SortKey) {
             out.extend_from_slice(&day.month().to_le_bytes());
             out.extend_from_slice(&day.day().to_le_bytes());
         }
-        OrderKey::Time(DateTime(time)) => {
+        OrderKey::Time(time) => {
             out.push(3 | with_id);
             let (second, nanos) = since_second(*time);
             out.extend_from_slice(&second.to_le_bytes());
@@ -41,10 +44,11 @@ pub(super) fn put_key(out: &mut Vec<u8>, key: &SortKey) {
 }
 
 /// The second that a moment lies in, and the nanoseconds since it began: before 1970 too, time goes forward.
-fn since_second(time: jiff::Timestamp) -> (i64, u64) {
-    let nanos = i64::from(time.subsec_nanosecond());
-    let second = time.as_second() - i64::from(nanos < 0);
-    (second, nanos.rem_euclid(1_000_000_000).unsigned_abs())
+fn since_second(time: DateTime) -> (i64, u64) {
+    let nanos = time.as_nanosecond();
+    let second = i64::try_from(nanos.div_euclid(SECOND)).unwrap_or(i64::MAX);
+    let rest = u64::try_from(nanos.rem_euclid(SECOND)).unwrap_or_default();
+    (second, rest)
 }
 
 impl Input<'_> {
@@ -65,7 +69,8 @@ impl Input<'_> {
             3 => {
                 let second = i64::from_le_bytes(self.array()?);
                 let nanos: i32 = self.small()?;
-                OrderKey::Time(DateTime(jiff::Timestamp::new(second, nanos).ok()?))
+                let nanos = i128::from(second) * SECOND + i128::from(nanos);
+                OrderKey::Time(DateTime::from_nanosecond(nanos)?)
             }
             4 => OrderKey::Missing,
             _ => return None,

@@ -27,7 +27,7 @@ fn key() -> impl Strategy<Value = SortKey> {
             } else {
                 nanos
             };
-            OrderKey::Time(DateTime(jiff::Timestamp::new(second, nanos).unwrap()))
+            OrderKey::Time(DateTime::at(jiff::Timestamp::new(second, nanos).unwrap()))
         });
     let value = prop_oneof![
         ".{0,12}".prop_map(|text| OrderKey::Id(text.into())),

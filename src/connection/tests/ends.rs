@@ -7,7 +7,7 @@ use crate::source::SourceErrorKind;
 const SIZES: Sizes = Sizes { min: 1, max: 100 };
 
 fn made_on(day: i64, source: usize) -> Row {
-    let created = DateTime(jiff::Timestamp::from_second(day * 86_400).unwrap());
+    let created = DateTime::at(jiff::Timestamp::from_second(day * 86_400).unwrap());
     let number = source * 1_000 + usize::try_from(day).unwrap();
     row(
         Kind::Shown,

@@ -6,7 +6,8 @@ use crate::source::SourceErrorKind;
 
 /// Rows with few distinct values, some without one.
 fn dated(values: &[Option<u8>], begin: usize) -> Vec<Row> {
-    let at = |value: u8| DateTime(jiff::Timestamp::from_second(i64::from(value) * 86_400).unwrap());
+    let at =
+        |value: u8| DateTime::at(jiff::Timestamp::from_second(i64::from(value) * 86_400).unwrap());
     let name = |value: u8| {
         Box::from(format!(
             "{}{}",

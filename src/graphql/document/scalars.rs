@@ -107,7 +107,7 @@ fn wanted(scalar: &str, value: &Value) -> Option<&'static str> {
             .then_some("a date such as 1990-05-17"),
         "DateTime" => DateTime::parse(value.clone())
             .is_err()
-            .then_some("a date and time with an offset, such as 2024-01-15T10:30:00Z"),
+            .then_some("a date and time with an offset, in UTC of the years 0000 to 9999, such as 2024-01-15T10:30:00Z"),
         _ => None,
     }
 }

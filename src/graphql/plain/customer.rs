@@ -68,7 +68,7 @@ macro_rules! word {
 macro_rules! time {
     ($name:ident) => {
         leaf(|node: &CustomerNode, out| {
-            json::option(node.record().$name, out, |at, out| json::time(at.0, out));
+            json::option(node.record().$name, out, |at, out| json::time(at, out));
         })
     };
 }
@@ -191,7 +191,7 @@ fn source(asked: &Field) -> Option<Write<SourceNode>> {
 fn freshness(asked: &Field) -> Option<Write<Customer>> {
     match asked.name.node.as_str() {
         "fetchedAt" => leaf(|record: &Customer, out| {
-            json::time(record.fetched_at.to_the_millisecond().0, out);
+            json::time(record.fetched_at.to_the_millisecond(), out);
         }),
         "stale" => leaf(|record: &Customer, out| json::plain(&record.stale, out)),
         _ => None,

@@ -1,5 +1,6 @@
 //! JSON text of the values that records hold, and of the executor's trees with such text in them.
 
+use crate::model::DateTime;
 use async_graphql::Value;
 use async_graphql::resolver_utils::EnumType;
 use serde::Serialize;
@@ -42,12 +43,15 @@ pub(super) fn printed(value: impl std::fmt::Display, out: &mut Vec<u8>) {
 }
 
 /// A moment, as its scalar shows it.
-pub(super) fn time(at: jiff::Timestamp, out: &mut Vec<u8>) {
+pub(super) fn time(at: DateTime, out: &mut Vec<u8>) {
+    if at.is_far() {
+        return printed(at, out);
+    }
     const PRINTER: jiff::fmt::temporal::DateTimePrinter =
         jiff::fmt::temporal::DateTimePrinter::new();
     out.push(b'"');
     // Writing to memory does not fail.
-    let _ = PRINTER.print_timestamp(&at, &mut *out);
+    let _ = PRINTER.print_timestamp(&at.0, &mut *out);
     out.push(b'"');
 }
 

@@ -89,7 +89,7 @@ const LAST: u32 = 7;
 fn row(number: u32) -> Row {
     let id = LocalId::new(format!("id/{number}")).unwrap();
     let full = !number.is_multiple_of(3);
-    let moment = DateTime("2024-01-15T10:30:00.123Z".parse().unwrap());
+    let moment = DateTime::at("2024-01-15T10:30:00.123Z".parse().unwrap());
     let customer = Customer {
         name: (number.is_multiple_of(2))
             .then(|| format!("Zoë \"{number}\"\n\u{1}\u{2028}</script>").into()),

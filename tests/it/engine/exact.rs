@@ -38,7 +38,7 @@ fn tiers(tiers: &[CustomerTier]) -> Filter {
 }
 
 fn created(gte: &str, lt: &str) -> Filter {
-    let moment = |text: &str| (!text.is_empty()).then(|| DateTime(text.parse().unwrap()));
+    let moment = |text: &str| (!text.is_empty()).then(|| DateTime::at(text.parse().unwrap()));
     Filter {
         created_at: Some(TimeRange {
             gte: moment(gte),

@@ -313,7 +313,7 @@ async fn shapes_hold_values_as_values() {
 }
 
 fn moment(text: &str) -> Option<DateTime> {
-    Some(DateTime(text.parse().unwrap()))
+    Some(DateTime::at(text.parse().unwrap()))
 }
 
 #[tokio::test]

@@ -109,7 +109,7 @@ async fn the_ends_of_a_range_may_go_to_two_places_and_not_to_one() {
         );
         listing_with(NONE, &more)
     };
-    let moment = |text: &str| Some(DateTime(text.parse().unwrap()));
+    let moment = |text: &str| Some(DateTime::at(text.parse().unwrap()));
     let filter = Filter {
         created_at: Some(TimeRange {
             gte: moment("2024-01-01T00:00:00Z"),

@@ -20,7 +20,7 @@ fn by_ids(texts: &[&str]) -> Filter {
 }
 
 fn since(text: &str) -> Filter {
-    let gte = Some(DateTime(text.parse().unwrap()));
+    let gte = Some(DateTime::at(text.parse().unwrap()));
     Filter {
         created_at: Some(TimeRange {
             gte,

@@ -6,7 +6,7 @@ use super::*;
 use crate::model::{CustomerOrderField, DateTime, OrderDirection, SourceOutcome};
 
 fn day(number: i64) -> Option<DateTime> {
-    Some(DateTime(
+    Some(DateTime::at(
         jiff::Timestamp::from_second(number * 86_400).unwrap(),
     ))
 }
@@ -328,7 +328,7 @@ fn a_row_that_was_changed_and_moved_takes_no_reader_along() {
             unreachable!();
         };
         let touched = Customer {
-            updated_at: Some(DateTime(
+            updated_at: Some(DateTime::at(
                 jiff::Timestamp::from_second(13 * 86_400 + 5).unwrap(),
             )),
             ..Customer::clone(&customer)
