@@ -225,6 +225,12 @@ fn take(list: &List<'_>, strip: &mut Strip, span: Span, page: Page) -> Result<Op
     Ok((!last && count < u64::from(span.size)).then_some(end))
 }
 
+/// Whether a page has rows and a total of none: who is there would seem to be gone. Deleted ones may be left out of a total.
+pub(super) fn counts_nobody(page: &Page) -> bool {
+    let there = |row: &Row| !matches!(row, Row::Gone { .. });
+    page.total == Some(0) && page.rows.iter().any(there)
+}
+
 /// What a source says of its list and what it answers cannot both be so.
 fn contradiction(
     page: &Page,
@@ -239,8 +245,7 @@ fn contradiction(
     if past && !page.past_end && page.more == Some(true) {
         return Err(malformed("the source answers more rows than its total"));
     }
-    // Where nothing is counted, all who are there would seem to be gone.
-    if span.start == 0 && exact == Some(0) && !page.rows.is_empty() {
+    if span.start == 0 && exact.is_some() && counts_nobody(page) {
         return Err(malformed("the source answers more rows than its total"));
     }
     if span.start == 0 && page.rows.is_empty() && exact.is_some_and(|total| total > 0) {

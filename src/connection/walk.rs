@@ -6,7 +6,7 @@
 use super::again::again;
 use super::list::{Ask, Halt, List};
 use super::memory::Step;
-use super::pages::{malformed, too_deep};
+use super::pages::{counts_nobody, malformed, too_deep};
 use super::place::{Gap, Mark, NAMELESS, Spot, Trail, Way};
 use super::strip::{Raw, Strip};
 use super::{back, circle};
@@ -162,7 +162,7 @@ pub(super) async fn forward(
         return Err(malformed("the source's pages lead in a circle"));
     }
     let size = reachable(list, strip.reach, size(list, want), trail);
-    let page = list.reader.page(&list.plan, &at, size).await?;
+    let page = asked(list, &at, size).await?;
     strip.pages += 1;
     let next = onward(list, strip, &page, (&at, size), trail).await?;
     if next.is_none() && breaks_off(list, &page, size) {
@@ -200,6 +200,15 @@ pub(super) async fn forward(
     let full = strip.rows.is_empty() && rows.len() as u64 >= u64::from(size);
     add(list, strip, rows)?;
     ends_early(list, strip, full)
+}
+
+/// One page of a chain.
+async fn asked(list: &List<'_>, at: &Position, size: u32) -> Result<Page, SourceError> {
+    let page = list.reader.page(&list.plan, at, size).await?;
+    if list.plan.total == TotalKind::Exact && counts_nobody(&page) {
+        return Err(malformed("the source answers more rows than its total"));
+    }
+    Ok(page)
 }
 
 /// Where a page leads that was asked for at a place and with a size: to none that was read before.

@@ -12,6 +12,7 @@ async fn counting(rows: usize, total: usize) -> Crm {
         let size = number(&asked, "n").unwrap();
         let start = number(&asked, "p").map_or(0, |page| (page - 1) * size)
             + number(&asked, "o").unwrap_or(0);
+        let start = if asked.contains_key("t") { rows } else { start };
         let all: Vec<Value> = (0..rows)
             .map(|id| json!({ "id": format!("{id}") }))
             .collect();
@@ -50,6 +51,26 @@ async fn a_total_of_nothing_beside_rows_is_an_error() {
                     );
                 }
             }
+        }
+    }
+}
+
+/// Along a chain the rows are shown, so that nobody would be counted beside somebody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_that_counts_nobody_beside_rows_is_an_error() {
+    for style in [
+        "kind = \"token\", send = \"query:t\", next = \"/next\", total = \"/total\"",
+        "kind = \"keyset\", send = \"query:t\", key = \"last:/id\", more = \"/next\", total = \"/total\"",
+    ] {
+        for (rows, total, refused) in [(2, 0, true), (2, 2, false), (0, 0, false)] {
+            let crm = counting(rows, total).await;
+            let query = "{ list: customers(first: 20) { totalCount nodes { id } } }";
+            let answer = behind(&crm, style, "").ask(query).await;
+            let expected: &[&str] = match refused {
+                true => &["SOURCE_INVALID_RESPONSE"],
+                false => &[],
+            };
+            assert_eq!(codes(&answer), expected, "{style} {rows}: {answer:#}");
         }
     }
 }

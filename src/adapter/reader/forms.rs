@@ -16,7 +16,8 @@ pub(super) fn take_from_fields(manifest: &mut Manifest) {
             let Some(field) = fields.get(field_of(*key)) else {
                 continue;
             };
-            if wire.words.is_none() && has_words(*key) {
+            // A constant is sent as it stands.
+            if wire.words.is_none() && wire.value.is_none() && has_words(*key) {
                 wire.words.clone_from(&field.words);
             }
             if is_in_body(wire, list.compose.as_ref()) {

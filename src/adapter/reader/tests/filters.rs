@@ -116,4 +116,7 @@ fn words_taken_from_a_field_are_looked_at_too() {
         "{said}"
     );
     assert_eq!(problems_of(&GOOD.replacen(TIER, line, 1)), "");
+    let constant =
+        "[list.filter]\n\"tier:eq\" = { send = \"query:gold\", value = true, residual = true }\n";
+    assert_eq!(problems_of(&two.replacen(TIER, constant, 1)), "");
 }
