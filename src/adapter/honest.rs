@@ -165,9 +165,10 @@ fn last_digits(number: &str) -> Vec<char> {
 
 /// Whether most customers of a page are out of the times that were asked for. A few may show another time than the CRM goes by.
 fn ignores_times(promised: &Filter, page: &Page) -> bool {
+    let now = DateTime::at(jiff::Timestamp::now());
     let far = page
         .customers()
-        .filter(|customer| promised.is_far_from(customer));
+        .filter(|customer| promised.is_far_from(customer, now));
     let far = far.count();
     far > ODD_ONES && 2 * far > page.customers().count()
 }

@@ -13,6 +13,9 @@ use jiff::SignedDuration;
 /// Hours that a moment may be read wrong by, where nobody says its zone.
 const ZONES: i64 = 24;
 
+/// How long after a change a CRM may still find a customer by what was there before it.
+const JUST_NOW: SignedDuration = SignedDuration::from_hours(1);
+
 impl Filter {
     /// Whether every given part holds for this customer. `today` decides ages.
     pub fn matches(&self, customer: &Customer, today: jiff::civil::Date) -> bool {
@@ -54,11 +57,13 @@ impl Filter {
     }
 
     /// Whether the customer's times are out of the filter's by more than a day, so that no zone explains it. That a customer was
-    /// changed after it was found is nobody's fault.
-    pub fn is_far_from(&self, customer: &Customer) -> bool {
+    /// changed after it was found, a short while before now, is nobody's fault.
+    pub fn is_far_from(&self, customer: &Customer, now: DateTime) -> bool {
         !given(&self.created_at, |range| near(*range, customer.created_at))
             || !given(&self.updated_at, |range| {
-                near(TimeRange { lt: None, ..*range }, customer.updated_at)
+                let later = customer.updated_at.and_then(|at| at.later(JUST_NOW));
+                let lt = range.lt.filter(|_| later.is_some_and(|at| at < now));
+                near(TimeRange { lt, ..*range }, customer.updated_at)
             })
     }
 
