@@ -18,8 +18,6 @@ pub(super) struct Asked<'a> {
     method: Method,
     /// What it is, as far as that is known.
     pub(super) kind: Kind,
-    /// Whoever receives its body says whether the connection ends with the answer. Before that, an unread body ends it.
-    pub(super) receives: bool,
     /// When it came.
     pub(super) started: Instant,
     answered: Option<(Ended, u16)>,
@@ -33,7 +31,6 @@ impl<'a> Asked<'a> {
             span: span(shared, headers),
             method: method.clone(),
             kind: Kind::Malformed,
-            receives: false,
             started: Instant::now(),
             answered: None,
         }

@@ -10,14 +10,20 @@ use super::parameters::{self, Malformed, Parameters};
 use crate::access::Caller;
 use crate::graphql::{Answer, Arrival, Place, Prepared, RequestCode, RequestError};
 use crate::metrics::Kind;
-use axum::http::{HeaderValue, Method, Request, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Request, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The methods of `/graphql`.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
+
+/// How much of a request that is refused is read all the same, and how long that is waited for: most are here already.
+const FORGOTTEN_BYTES: usize = 16 * 1024;
+const FORGOTTEN_WAIT: Duration = Duration::from_millis(20);
 
 pub(super) async fn graphql(
     shared: &Shared,
@@ -25,30 +31,41 @@ pub(super) async fn graphql(
     request: Request<impl Sent>,
 ) -> Response {
     let mut asked = Asked::now(shared, request.method(), request.headers());
-    let has_body = !request.body().is_end_stream();
-    let accepted = Media::accepted(request.headers());
+    let (parts, body) = request.into_parts();
+    let mut unread = Some(body).filter(|body| !body.is_end_stream());
+    let (version, accepted) = (parts.version, Media::accepted(&parts.headers));
     // A refusal, too, comes in the form that is wanted, where there is such a one.
     let media = accepted.unwrap_or(Media::Json);
-    let responding = respond(shared, &visit, &mut asked, request, accepted);
+    let responding = respond(shared, &visit, &mut asked, parts, &mut unread, accepted);
     let (mut response, kind) = match responding.await {
         Ok(answered) => answered,
         Err(error) => (malformed(shared, error, media, &visit.id), Kind::Malformed),
     };
-    if has_body && !asked.receives {
+    if let Some(rest) = unread
+        && version <= Version::HTTP_11
+        && !is_forgotten(rest).await
+    {
         guards::end(&mut response);
     }
     asked.answered(kind, &response);
     response
 }
 
+/// Reads what is left of a request that is refused, where it is short and here already: then its connection stays of use.
+async fn is_forgotten(rest: impl Sent) -> bool {
+    let forgetting = Limited::new(rest, FORGOTTEN_BYTES).collect();
+    let forgotten = tokio::time::timeout(FORGOTTEN_WAIT, forgetting).await;
+    forgotten.is_ok_and(|all| all.is_ok())
+}
+
 async fn respond(
     shared: &Shared,
     Visit { id, from }: &Visit,
     asked: &mut Asked<'_>,
-    request: Request<impl Sent>,
+    parts: Parts,
+    unread: &mut Option<impl Sent>,
     accepted: Option<Media>,
 ) -> Result<(Response, Kind), Malformed> {
-    let (parts, body) = request.into_parts();
     let reads_only = match parts.method {
         Method::POST => false,
         Method::GET | Method::HEAD => true,
@@ -76,7 +93,8 @@ async fn respond(
     let text = if reads_only {
         Bytes::from(parts.uri.query().unwrap_or_default().to_owned())
     } else {
-        asked.receives = true;
+        parameters::check_content_type(&parts.headers)?;
+        let body = unread.take().ok_or_else(parameters::no_body)?;
         parameters::body(&parts.headers, body, &shared.limits, &shared.places).await?
     };
     let wish = Wish::of(&parts.headers);

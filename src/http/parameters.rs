@@ -85,16 +85,16 @@ pub(super) async fn body(
     limits: &Limits,
     places: &Places,
 ) -> Result<Bytes, Malformed> {
-    let has_body = !body.is_end_stream();
-    check_content_type(headers).map_err(|error| Malformed {
-        ends: has_body,
-        ..error
-    })?;
     let bytes = receive(headers, body, limits, places.body()).await?;
-    if bytes.is_empty() {
-        return Err(Malformed::bad("the body is missing"));
+    match bytes.is_empty() {
+        true => Err(no_body()),
+        false => Ok(bytes),
     }
-    Ok(bytes)
+}
+
+/// A request that says nothing.
+pub(super) fn no_body() -> Malformed {
+    Malformed::bad("the body is missing")
 }
 
 /// What is wrong with a JSON text: some are JSON and yet no value that is taken here.
@@ -195,7 +195,7 @@ fn hash(extensions: &Map<String, Value>) -> Result<Option<String>, Malformed> {
 }
 
 /// Only JSON is read: every other type a browser sends to other origins without asking first.
-fn check_content_type(headers: &HeaderMap) -> Result<(), Malformed> {
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Malformed> {
     let refused = |message| Err(Malformed::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     let mut given = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(value), None) = (given.next(), given.next()) else {

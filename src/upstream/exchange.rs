@@ -82,7 +82,7 @@ impl Fault {
     }
 }
 
-/// How often a request is sent again that the CRM let fall without looking at it, over other connections.
+/// How often a request is sent again that the CRM let fall without looking at it.
 const SENT_AGAIN: u32 = 2;
 
 /// Headers that every request has, unless it brings its own.
@@ -108,8 +108,9 @@ pub(super) async fn exchange(
     (purpose, most): (Purpose, usize),
 ) -> Result<Reply, Failure> {
     let request = sent(request).ok_or((Fault::Unsendable, None))?;
-    let response = answer(connections, request).await?;
-    // Tokens may come from elsewhere, which says nothing of the CRM.
+    // Tokens may come from elsewhere, which says nothing of the CRM, nor the CRM of that.
+    let is_alone = purpose == Purpose::Data && connections.are_apart();
+    let response = answer(connections, request, is_alone).await?;
     if purpose == Purpose::Data {
         connections.hear(response.version());
     }
@@ -119,7 +120,7 @@ pub(super) async fn exchange(
         true => Box::pin(unpacked(response, most)).await?,
         false => {
             let (head, body) = response.into_parts();
-            (head.headers, whole(body, most).await?)
+            (head.headers, whole(body, most, failure).await?)
         }
     };
     Ok(Reply {
@@ -162,14 +163,14 @@ fn without_credentials(mut url: Url) -> (Url, Option<HeaderValue>) {
     (url, header)
 }
 
-/// The answer's head, its body still to be read.
+/// The answer's head, its body still to be read. Only where exchanges share a connection can one be let fall.
 async fn answer(
     connections: &Connections,
     mut request: Sent,
+    is_alone: bool,
 ) -> Result<Response<Incoming>, Failure> {
     for _ in 0..SENT_AGAIN {
-        // Only where exchanges share a connection can one be let fall.
-        let spare = (!connections.are_apart()).then(|| request.clone());
+        let spare = (!is_alone).then(|| request.clone());
         match (connections.client.request(request).await, spare) {
             (Err(error), Some(spare)) if was_let_fall(&error) => request = spare,
             (outcome, _) => return outcome.map_err(|error| failure(&error)),
@@ -199,7 +200,11 @@ async fn unpacked(
     let unpacking = Decompression::new(given).oneshot(http::Request::new(()));
     let response = unpacking.await.map_err(|fault| (fault, None))?;
     let (head, body) = response.into_parts();
-    Ok((head.headers, whole(body, most).await?))
+    let spoiled = |error: &(dyn Error + 'static)| match trouble::is_of_connection(error) {
+        true => failure(error),
+        false => (Fault::Broken, Some(trouble::SPOILED)),
+    };
+    Ok((head.headers, whole(body, most, spoiled).await?))
 }
 
 /// The answer, its coding named as the library knows it: names have no case, and `x-gzip` is `gzip` (RFC 9110, section 8.4.1).
@@ -213,7 +218,11 @@ fn with_plain_coding(mut response: Response<Incoming>) -> Response<Incoming> {
 }
 
 /// Reads the body piece by piece, so that an endless one is cut off.
-async fn whole<B>(body: B, most: usize) -> Result<Bytes, Failure>
+async fn whole<B>(
+    body: B,
+    most: usize,
+    why: impl Fn(&(dyn Error + 'static)) -> Failure,
+) -> Result<Bytes, Failure>
 where
     B: Body<Data = Bytes>,
     BoxError: From<B::Error>,
@@ -227,7 +236,7 @@ where
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| failure(&*BoxError::from(error)))?;
+        let frame = frame.map_err(|error| why(&*BoxError::from(error)))?;
         let Ok(piece) = frame.into_data() else {
             continue;
         };

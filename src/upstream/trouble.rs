@@ -9,6 +9,9 @@ use tokio::time::error::Elapsed;
 const LATE: &str = "no connection came about in time";
 const BROKE: &str = "the connection broke";
 
+/// It came whole, and is not what its coding says.
+pub(super) const SPOILED: &str = "its answer cannot be unpacked";
+
 /// What an error of the HTTP library comes from, as far as it can be told.
 pub(super) fn of(error: &(dyn Error + 'static)) -> Option<&'static str> {
     causes(error).find_map(told)
@@ -19,6 +22,15 @@ pub(super) fn is_late(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| {
         let cause = cause.downcast_ref::<io::Error>();
         cause.is_some_and(|cause| cause.kind() == ErrorKind::TimedOut)
+    })
+}
+
+/// Whether it is the connection's own, and not of what came over it.
+pub(super) fn is_of_connection(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        let io = cause.downcast_ref::<io::Error>();
+        let wrapped = io.and_then(io::Error::get_ref);
+        cause.is::<hyper::Error>() || wrapped.is_some_and(|wrapped| wrapped.is::<hyper::Error>())
     })
 }
 

@@ -1,6 +1,7 @@
 //! A CRM behind TLS that speaks HTTP/2: many exchanges on one connection, requests that it lets fall without a look, answers
 //! that come packed, certificates that nobody vouches for.
 
+use crate::support;
 use crate::support::gateway::id as customer_id;
 use crate::support::process::{Process, ask, spawn};
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -43,7 +45,8 @@ id        = "/id"
 firstName = "/name"
 "#;
 
-const ADA: &[u8] = br#"{"id":"7","name":"Ada"}"#;
+/// A customer, who is a token too where one is asked for.
+const ADA: &[u8] = br#"{"id":"7","name":"Ada","access_token":"t","expires_in":1}"#;
 
 /// What is done with one request.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -191,7 +194,11 @@ struct Gateway {
 impl Gateway {
     async fn before(crm: &Crm) -> Self {
         let (folder, environment) = crm.folder(&crm.certificate);
-        let process = spawn(folder.path(), &["serve"], &environment);
+        Self::start(folder, &environment).await
+    }
+
+    async fn start(folder: TempDir, environment: &[(String, String)]) -> Self {
+        let process = spawn(folder.path(), &["serve"], environment);
         let address = process.word_after("listening address=").await;
         Self {
             _process: process,
@@ -293,4 +300,27 @@ async fn a_certificate_that_nobody_vouches_for_is_not_believed_and_told() {
     let why = ": its certificate is not trusted (SOURCE_UNAVAILABLE)";
     assert!(process.out().contains(why), "{}", process.out());
     assert_eq!(crm.seen(), [] as [Method; 0]);
+}
+
+/// How the CRM speaks says nothing of where its tokens come from.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_endpoint_over_http2_may_let_fall_what_a_crm_over_http1_needs() {
+    let refused = Act::Reset(Reason::REFUSED_STREAM);
+    let tokens = Crm::start(&[Act::Plain, refused]).await;
+    let crm = support::crm::Crm::json(json!({ "id": "7", "name": "Ada" })).await;
+    let (folder, environment) = tokens.folder(&tokens.certificate);
+    let config = folder.path().join("crmql.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let own = format!("https://localhost:{}", tokens.port);
+    std::fs::write(&config, text.replace(&own, &crm.base)).unwrap();
+    let auth = format!(
+        "[http]\nauth = {{ kind = \"oauth2_client\", token_url = \"{own}/token\", client_id = \"me\", client_secret = \"x\" }}\n"
+    );
+    let adapter = folder.path().join("acme.toml");
+    std::fs::write(adapter, FILE.replacen("[http]\n", &auth, 1)).unwrap();
+    let gateway = Gateway::start(folder, &environment).await;
+    assert_eq!(gateway.ada().await, found());
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(gateway.ada().await, found());
+    assert_eq!(tokens.seen().len(), 3, "{:?}", tokens.seen());
 }

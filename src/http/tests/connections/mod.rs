@@ -140,6 +140,25 @@ async fn who_is_refused_before_the_body_is_read_is_told_that_the_connection_ends
         );
         assert!(!answer.contains("connection: close"), "{more}: {answer}");
     }
+    // What is short and here already is forgotten, and the connection stays.
+    for (status, more) in [
+        ("415", "content-type: text/plain\r\n"),
+        ("406", "accept: text/html\r\n"),
+    ] {
+        let refused = head("POST", "/graphql", &format!("{more}content-length: 30\r\n"));
+        let two = format!(
+            "{refused}{}{}",
+            "x".repeat(30),
+            head("GET", "/healthz", "connection: close\r\n")
+        );
+        let mut stream = open(&running, &two).await;
+        let answers = until_closed(&mut stream).await;
+        assert!(
+            answers.starts_with(&format!("HTTP/1.1 {status}")),
+            "{answers}"
+        );
+        assert!(answers.contains("HTTP/1.1 200"), "{answers}");
+    }
     // Refused after it was read.
     let refused = post("{ text }").replacen("{\"query\"", "{\"quera\"", 1);
     let answer = first_answer(&running, &refused).await;
