@@ -18,6 +18,8 @@ const LEVELS: u32 = 2;
 enum Part {
     /// It was read.
     Read(Fetched),
+    /// The route of one customer does not find it, and a batch with it was refused so.
+    NotFound(SourceError),
     /// It was refused, together with others.
     Refused(SourceError),
     /// It was refused alone.
@@ -29,35 +31,35 @@ impl Adapter {
     pub(super) async fn fetch_in_halves(&self, call: &Call, ids: &[LocalId]) -> Vec<Fetched> {
         let mut parts: Vec<Option<Part>> = ids.iter().map(|_| None).collect();
         let mut calls = GUILTY * 2 * ids.len().checked_ilog2().unwrap_or_default();
-        let whole = 0..ids.len();
-        let mut open = vec![whole];
+        let mut open = vec![(0..ids.len(), None)];
         let (mut level, mut any) = (0, false);
         while !open.is_empty() {
-            let asked = open.iter().map(|range| {
+            let asked = open.iter().map(|(range, refused)| {
                 let ids = ids.get(range.clone()).unwrap_or_default();
-                self.fetch_part(call, ids)
+                self.fetch_part(call, ids, refused.as_ref())
             });
             let answers = join_all(asked).await;
-            any |= answers.iter().any(Result::is_ok);
+            any |= answers.iter().flatten().flatten().any(is_read);
             // Where no quarter is read, it is no single id that is refused.
             let halves = any || level < LEVELS;
             level += 1;
             let mut next = Vec::new();
-            for (range, answer) in open.into_iter().zip(answers) {
+            for ((range, _), answer) in open.into_iter().zip(answers) {
                 let alone = range.len() == 1;
                 let places = parts.get_mut(range.clone()).unwrap_or_default();
                 match answer {
                     Err(error) if !alone && halves && calls >= 2 && is_about_ids(&error) => {
                         calls -= 2;
                         let middle = range.start + range.len() / 2;
-                        next.extend([range.start..middle, middle..range.end]);
+                        let halves = [range.start..middle, middle..range.end];
+                        next.extend(halves.map(|half| (half, Some(error.clone()))));
                     }
                     Err(error) if alone => {
                         places.fill_with(|| Some(Part::RefusedAlone(error.clone())));
                     }
                     Err(error) => places.fill_with(|| Some(Part::Refused(error.clone()))),
                     Ok(read) => {
-                        let mut read = read.into_iter().map(Part::Read);
+                        let mut read = read.into_iter();
                         places.fill_with(|| read.next());
                     }
                 }
@@ -70,13 +72,25 @@ impl Adapter {
 
 impl Adapter {
     /// Asks for ids together. What is left over alone is asked for as one customer is, where there is a route for that: the
-    /// route of several may answer one in another form.
-    async fn fetch_part(&self, call: &Call, ids: &[LocalId]) -> Result<Vec<Fetched>, SourceError> {
+    /// route of several may answer one in another form. `refused` is how a batch was that they stood in.
+    async fn fetch_part(
+        &self,
+        call: &Call,
+        ids: &[LocalId],
+        refused: Option<&SourceError>,
+    ) -> Result<Vec<Part>, SourceError> {
         match (ids, &self.manifest.get) {
             ([only], Some(Get::Route { .. })) => {
-                self.fetch_one(call, only).await.map(|read| vec![Ok(read)])
+                let read = self.fetch_one(call, only).await?;
+                Ok(vec![match (read, refused) {
+                    (None, Some(error)) => Part::NotFound(error.clone()),
+                    (read, _) => Part::Read(Ok(read)),
+                }])
             }
-            _ => self.fetch_together(call, ids).await,
+            _ => {
+                let read = self.fetch_together(call, ids).await?;
+                Ok(read.into_iter().map(Part::Read).collect())
+            }
         }
     }
 }
@@ -90,14 +104,22 @@ fn is_about_ids(error: &SourceError) -> bool {
     refused || error.detail == NO_SUCH_LIST
 }
 
-/// An id that alone is not found is nobody's, where the same route answered others. Where it answered nothing, the route is
-/// not there, and that proves nobody absent.
+/// Whether a route answered something of an id, which a server that has no such routes does not.
+const fn is_read(part: &Part) -> bool {
+    matches!(part, Part::Read(_))
+}
+
+/// An id that alone is not found is nobody's, where a batch was answered or somebody was found. Where neither was, the routes may
+/// not be there, and that proves nobody absent.
 fn told(parts: Vec<Option<Part>>) -> Vec<Fetched> {
-    let answered = parts.iter().any(|part| matches!(part, Some(Part::Read(_))));
+    let answered = parts.iter().flatten().any(is_read);
     let one = |part| match part {
         Some(Part::Read(read)) => read,
         Some(Part::RefusedAlone(error)) if answered && error.detail == NO_SUCH_LIST => Ok(None),
-        Some(Part::RefusedAlone(error) | Part::Refused(error)) => Err(error),
+        Some(Part::NotFound(_)) if answered => Ok(None),
+        Some(Part::NotFound(error) | Part::RefusedAlone(error) | Part::Refused(error)) => {
+            Err(error)
+        }
         None => Err(SourceError::broken_off()),
     };
     parts.into_iter().map(one).collect()

@@ -13,6 +13,7 @@ use crate::model::{
 use crate::source::{ListPlan, Page, SourceError};
 use jiff::SignedDuration;
 use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Customers who may be found by an address or a time that they do not show.
 const ODD_ONES: usize = 2;
@@ -23,8 +24,42 @@ const LAST_DIGITS: usize = 4;
 /// How far a time that names no zone may stand back behind the one before it: in one night of a year a clock shows an hour twice.
 const CLOCK_CHANGE: SignedDuration = SignedDuration::from_hours(2);
 
+/// Whom else the rows of a list were seen to name. Where none names anybody, the list may not tell it, so that a row which names
+/// nobody proves nothing.
+#[derive(Debug, Default)]
+pub struct Relations {
+    parents: AtomicBool,
+    operators: AtomicBool,
+}
+
+impl Relations {
+    fn note(&self, page: &Page) {
+        let note = |seen: &AtomicBool, named: fn(&Customer) -> bool| {
+            if !seen.load(Ordering::Relaxed) && page.customers().any(named) {
+                seen.store(true, Ordering::Relaxed);
+            }
+        };
+        note(&self.parents, |one| one.parent_id.is_some());
+        note(&self.operators, |one| one.operator_id.is_some());
+    }
+
+    fn names_parents(&self) -> bool {
+        self.parents.load(Ordering::Relaxed)
+    }
+
+    fn names_operators(&self) -> bool {
+        self.operators.load(Ordering::Relaxed)
+    }
+}
+
 /// An error where a row contradicts the filter, or two rows the order, that the CRM was asked for.
-pub fn check(manifest: &Manifest, plan: &ListPlan, page: &Page) -> Result<(), SourceError> {
+pub fn check(
+    manifest: &Manifest,
+    plan: &ListPlan,
+    page: &Page,
+    relations: &Relations,
+) -> Result<(), SourceError> {
+    relations.note(page);
     let promised = promised(&plan.filter, &plan.residual);
     if page
         .customers()
@@ -33,8 +68,10 @@ pub fn check(manifest: &Manifest, plan: &ListPlan, page: &Page) -> Result<(), So
         || ignores_times(&promised, page)
         || ignores_phone(plan, page)
         || (promised.parent_id.is_some()
+            && relations.names_parents()
             && are_free(manifest, "parentId", |one| &one.parent_id, page))
         || (promised.operator_id.is_some()
+            && relations.names_operators()
             && are_free(manifest, "operatorId", |one| &one.operator_id, page))
     {
         return Err(malformed("the CRM answers rows that its filter leaves out"));

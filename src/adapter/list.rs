@@ -2,7 +2,7 @@
 
 use super::Adapter;
 use super::faults::{self, malformed, unlike_json};
-use super::honest;
+use super::honest::{self, Relations};
 use super::judge::{Judge, refused_read};
 use super::manifest::{Gone, Lacks, ListRoute, Manifest, Route, RouteErrors};
 use super::mapping::{Came, CustomerMap};
@@ -26,6 +26,7 @@ pub struct Listing {
     pub(super) pages: Pages,
     envelope: Picker,
     judge: Judge,
+    relations: Relations,
 }
 
 impl Listing {
@@ -47,6 +48,7 @@ impl Listing {
             pages,
             envelope,
             judge,
+            relations: Relations::default(),
         }
     }
 }
@@ -103,7 +105,7 @@ impl Adapter {
         }
         let asked = Asked { at, size, from };
         let mut page = self.page_of(route, listing, &reply, &asked)?;
-        honest::check(&self.manifest, plan, &page)?;
+        honest::check(&self.manifest, plan, &page, &listing.relations)?;
         page.complete = route.complete;
         page.lasts = route.page.lasts();
         page.stamp = self.stamp(method, &reply);

@@ -10,7 +10,7 @@ use super::{Asked, Writes, shows};
 use crate::model::{
     Change, Customer, DateTime, FieldValue, Filter, LocalId, TimeRange, WriteField,
 };
-use crate::source::{Call, CustomerRef, Page, Paging, Position, Row};
+use crate::source::{Call, CustomerRef, ListPlan, Page, Paging, Position, Row, TotalKind};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ impl Look<'_> {
                 .await;
             let Ok(page) = listed else { continue };
             let window = self.window()?;
-            let whole = is_whole(&page, plan.paging, size);
+            let whole = is_whole(&page, &plan, size);
             let mut fitting = Vec::new();
             for row in page.rows {
                 match row {
@@ -151,9 +151,13 @@ impl Look<'_> {
 }
 
 /// Whether a first page of this size holds every customer of its list, each of them readable.
-fn is_whole(page: &Page, paging: Paging, size: u32) -> bool {
-    let counted = page.total.map(|total| total <= page.rows.len() as u64);
-    let ends = match paging {
+fn is_whole(page: &Page, plan: &ListPlan, size: u32) -> bool {
+    let rows = page.rows.len() as u64;
+    let exceeded = page.total.is_some_and(|total| total > rows);
+    // One that says 0 beside rows does not count; others may stop counting, or count the page.
+    let exact = plan.total == TotalKind::Exact && !plan.total_in_doubt;
+    let counts = exact && page.total.is_some_and(|total| total > 0 || rows == 0);
+    let ends = match plan.paging {
         // Nothing leads on but a number or a key, which any row would give.
         Paging::Page(_) | Paging::Offset(_) | Paging::Keyset { .. } => {
             page.rows.len() < size as usize && !page.cut
@@ -164,7 +168,8 @@ fn is_whole(page: &Page, paging: Paging, size: u32) -> bool {
     let readable = |row: &Row| !matches!(row, Row::Unreadable { .. });
     page.next.is_none()
         && page.more != Some(true)
-        && counted.unwrap_or(ends || page.more == Some(false))
+        && !exceeded
+        && (counts || ends || page.more == Some(false))
         && page.rows.iter().all(readable)
 }
 

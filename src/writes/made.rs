@@ -3,6 +3,7 @@
 //! It is what a look must leave aside: what another create was answered with, and what one may make that is still under way.
 
 use crate::model::{FieldValue, LocalId, WriteField};
+use icu_normalizer::ComposingNormalizerBorrowed;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -72,9 +73,11 @@ impl Marks {
     }
 }
 
-/// A text as it is compared.
+/// A text as it is compared: its words in lower case, whether an accent is part of its letter or stands behind it.
 pub(super) fn folded(text: &str) -> String {
-    text.trim().to_lowercase()
+    let composed = ComposingNormalizerBorrowed::new_nfc().normalize(text);
+    let words: Vec<&str> = composed.split_whitespace().collect();
+    words.join(" ").to_lowercase()
 }
 
 /// The digits of a number.

@@ -3,12 +3,13 @@
 //! It is strict: an update nobody knows of counts as done only where the record says all that was asked, and no customer that
 //! says anything else is taken for one that a create made.
 
-use super::made::digits;
+use super::made::{digits, folded};
 use crate::model::{
     Customer, CustomerStatus, CustomerTier, CustomerType, FieldValue, Gender, WriteField,
 };
 use crate::source::SourceEntry;
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// Whether a customer of a source shows every value that was given. What its source never shows proves nothing.
 pub(super) fn all(
@@ -67,7 +68,8 @@ fn is(held: Option<FieldValue>, given: &FieldValue) -> bool {
 }
 
 /// Whether a customer of a source plainly shows another value than one it was to be made with. What it does not show proves
-/// nothing, because not every list shows all; nor do fields that are read in another form than they are written.
+/// nothing, because not every list shows all; nor do fields that are read in another form than they are written, or a picture,
+/// which many a CRM copies to a place of its own.
 pub(super) fn another(
     entry: &SourceEntry,
     customer: &Customer,
@@ -76,14 +78,15 @@ pub(super) fn another(
     let faithful = &entry.source.capabilities().faithful_fields;
     fields.iter().any(|(field, given)| {
         let held = customer.value_of(*field);
-        faithful.contains(field) && held.is_some_and(|held| differs(&held, given))
+        faithful.contains(field)
+            && *field != WriteField::AvatarUrl
+            && held.is_some_and(|held| differs(&held, given))
     })
 }
 
-/// Whether a value is another one than was given, however a CRM tidies what it takes: letter case, spaces, order, and what it
-/// adds by itself.
+/// Whether a value is another one than was given, however a CRM tidies what it takes: letter case, spaces, accents, order, and
+/// what it adds by itself.
 fn differs(held: &FieldValue, given: &FieldValue) -> bool {
-    let like = |held: &String, given: &String| words(held).eq(words(given));
     match (held, given) {
         (_, FieldValue::Null | FieldValue::Phone { .. })
         | (
@@ -95,10 +98,11 @@ fn differs(held: &FieldValue, given: &FieldValue) -> bool {
         ) => false,
         (FieldValue::Text(held), FieldValue::Text(given)) => {
             let is_nothing = |text: &str| text.trim().is_empty();
-            !is_nothing(held) && !is_nothing(given) && !like(held, given)
+            !is_nothing(held) && !is_nothing(given) && folded(held) != folded(given)
         }
         (FieldValue::Texts(held), FieldValue::Texts(given)) => {
-            let lacks = |given: &String| !held.iter().any(|held| like(held, given));
+            let held: HashSet<String> = held.iter().map(|held| folded(held)).collect();
+            let lacks = |given: &String| !held.contains(&folded(given));
             !held.is_empty() && given.iter().any(lacks)
         }
         (FieldValue::Json(held), FieldValue::Json(given)) => !agrees(held, given),
@@ -106,19 +110,42 @@ fn differs(held: &FieldValue, given: &FieldValue) -> bool {
     }
 }
 
-/// The words of a text as they are compared.
-fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split_whitespace().map(str::to_lowercase)
-}
-
-/// Whether nothing of a value is another than was given.
+/// Whether nothing of a value is another than was given. Many a CRM keeps all of them as texts.
 fn agrees(held: &Value, given: &Value) -> bool {
     match (held, given) {
         (Value::Object(held), Value::Object(given)) => given
             .iter()
             .all(|(key, given)| held.get(key).is_none_or(|held| agrees(held, given))),
+        (Value::Array(held), Value::Array(given)) => holds_all(held, given),
         (Value::Number(held), Value::Number(given)) => held.as_f64() == given.as_f64(),
-        (held, given) => held.is_null() || held == given,
+        (held, given) => held.is_null() || held == given || are_like_texts(held, given),
+    }
+}
+
+/// Whether a list has all elements of another, in whatever order.
+fn holds_all(held: &[Value], given: &[Value]) -> bool {
+    let held: HashSet<String> = held.iter().map(text).collect();
+    given.iter().all(|given| held.contains(&text(given)))
+}
+
+/// Whether two values are alike, of which one at least is a text.
+fn are_like_texts(held: &Value, given: &Value) -> bool {
+    (held.is_string() || given.is_string()) && text(held) == text(given)
+}
+
+/// A value as texts are compared.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => folded(text),
+        // A whole number may be written with a fraction of nothing.
+        Value::Number(number) if number.is_f64() => number
+            .as_f64()
+            .map_or_else(|| number.to_string(), |number| number.to_string()),
+        other => {
+            let mut sorted = other.clone();
+            sorted.sort_all_objects();
+            folded(&sorted.to_string())
+        }
     }
 }
 

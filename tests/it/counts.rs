@@ -85,12 +85,15 @@ async fn rows_below_another_customer_than_asked_are_an_error() {
     };
     let (seven, eight, none) = (json!("7"), json!("8"), Value::Null);
     let mostly_none = [seven.clone(), none.clone(), none.clone(), none.clone()];
+    let all_none = [none.clone(), none.clone(), none.clone(), none.clone()];
     for (rows, refused) in [
         (below(&[seven.clone(), seven.clone()]), false),
         (below(&[seven.clone(), eight.clone()]), true),
         (below(&[eight]), true),
         (below(&[seven, none.clone(), none]), false),
         (below(&mostly_none), true),
+        // A list that shows no parent at all may not have it in its rows.
+        (below(&all_none), false),
         (
             vec![
                 json!({ "id": "1" }),
@@ -124,6 +127,38 @@ async fn rows_below_another_customer_than_asked_are_an_error() {
                 assert_eq!(codes(&answer), expected, "{filter} {rows:?}: {answer:#}");
             }
         }
+    }
+}
+
+/// What a list showed once, it is taken to show: rows that lack it then are not what was asked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_nobody_are_an_error_where_the_list_shows_whose_others_are() {
+    let (mine, free) = (json!({ "id": "1", "up": "7" }), json!({ "up": null }));
+    for (first, refused) in [(mine, true), (free, false)] {
+        let crm = Crm::answering(move |seen, _| {
+            let rows = match seen.target.contains("x=7") {
+                true => json!([{ "id": "2", "up": null }, { "id": "3", "up": null }, { "id": "4", "up": null }]),
+                false => json!([first]),
+            };
+            Play::Json(200, json!({ "data": rows }))
+        })
+        .await;
+        let text = file(
+            "",
+            "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = { kind = \"none\" }\nfilter = { \"parent:eq\" = \"query:x\" }\n\
+             [fields]\nid = \"/id\"\nparentId = \"/up\"\n",
+        );
+        let gateway = before_file(&crm, &text);
+        gateway.ask("{ customers { nodes { id } } }").await;
+        let wanted = super::support::gateway::id("crm", "7");
+        let query =
+            format!("{{ customers(filter: {{ parentId: {wanted:?} }}) {{ nodes {{ id }} }} }}");
+        let answer = gateway.ask(&query).await;
+        let expected: &[&str] = match refused {
+            true => &["SOURCE_INVALID_RESPONSE"],
+            false => &[],
+        };
+        assert_eq!(codes(&answer), expected, "{answer:#}");
     }
 }
 

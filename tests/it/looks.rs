@@ -88,6 +88,28 @@ async fn a_page_that_may_not_be_all_proves_no_create() {
             (100, false),
             false,
         ),
+        // A CRM that does not count says 0, and one that counts so far and no further says that number.
+        (
+            PAGE,
+            "total = \"/n\"",
+            json!({ "n": 0 }),
+            (100, false),
+            false,
+        ),
+        (
+            PAGE,
+            "total = \"/n\", total_kind = \"capped:100\"",
+            json!({ "n": 100 }),
+            (100, false),
+            false,
+        ),
+        (
+            PAGE,
+            "total = \"/n\", total_kind = \"upper_bound\"",
+            json!({ "n": 100 }),
+            (100, false),
+            false,
+        ),
         (
             PAGE,
             "pages = \"/n\"",
@@ -175,7 +197,7 @@ async fn a_clock_that_contradicts_itself_proves_no_create() {
 }
 
 /// The fields that a CRM has beside the e-mail, and their words.
-const MORE: &str = "company = \"/company\"\nnote = \"/note\"\ntier = { r = \"/tier\", w = \"/tier\", enum = \"tier\" }\n\
+const MORE: &str = "name = \"/full\"\navatarUrl = \"/face\"\ncompany = \"/company\"\nnote = \"/note\"\ntier = { r = \"/tier\", w = \"/tier\", enum = \"tier\" }\n\
     status = { r = \"/status\", w = \"/status\", enum = \"status\", w_enum = \"set\" }\ntags = \"/tags\"\nunsubscribed = { r = \"/quiet\", w = \"/quiet\", type = \"bool\" }\n\
     birthDate = { r = \"/born\", w = \"/born\", type = \"date\", as = \"date\" }\ncustomFields = { r = \"/own\", w = \"/own\", type = \"json\" }\n\
     phone = \"/phone\"\ncountry = { r = \"/country/name\", w = \"/country/code\" }\njobTitle = { r = [\"/role\", \"/job\"], w = \"/job\" }\n\
@@ -233,6 +255,53 @@ async fn a_customer_that_shows_another_value_is_not_the_one_that_was_made() {
         (
             "customFields: { a: 1 }",
             json!({ "own": { "a": 1.0, "b": 2 } }),
+            true,
+        ),
+        (
+            "customFields: { a: \"New  Ltd\", b: 5, c: \"7\", d: true, e: [1, \"x\"] }",
+            json!({ "own": { "a": "new ltd ", "b": "5", "c": 7, "d": "True", "e": ["X ", 2, "1"] } }),
+            true,
+        ),
+        (
+            "customFields: { a: [1, 2] }",
+            json!({ "own": { "a": [1, null, 3] } }),
+            false,
+        ),
+        (
+            "customFields: { a: \"5\" }",
+            json!({ "own": { "a": 6 } }),
+            false,
+        ),
+        (
+            "customFields: { a: 5.0, b: [{ c: 1, d: 2 }, 2.0] }",
+            json!({ "own": { "a": "5", "b": [2, { "d": 2, "c": 1 }] } }),
+            true,
+        ),
+        (
+            "customFields: { b: [{ c: 1 }] }",
+            json!({ "own": { "b": [{ "c": 2 }] } }),
+            false,
+        ),
+        // One letter with its accent, or a letter and an accent.
+        (
+            "company: \"Caf\\u00e9\", tags: [\"\\u00e9\"], customFields: { a: \"\\u00e9\" }",
+            json!({ "company": "Cafe\u{301}", "tags": ["e\u{301}"], "own": { "a": "e\u{301}" } }),
+            true,
+        ),
+        (
+            "name: \"Zoe\\u0308  Lee\"",
+            json!({ "full": "Zo\u{eb} Lee" }),
+            true,
+        ),
+        (
+            "name: \"Zoe Lee\"",
+            json!({ "full": "Zo\u{eb} Lee" }),
+            false,
+        ),
+        // Pictures move to the CRM's own place.
+        (
+            "avatarUrl: \"https://a.example/1.png\"",
+            json!({ "face": "https://cdn.example/2.png" }),
             true,
         ),
         ("tier: GOLD", json!({ "tier": "diamond" }), true),

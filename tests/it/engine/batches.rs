@@ -187,6 +187,47 @@ async fn a_route_that_refuses_everything_is_not_asked_for_each_id() {
     assert_eq!(found, ["SOURCE_INVALID_RESPONSE"], "nothing was answered");
 }
 
+/// What is left over alone is asked for by another route, and a server that knows neither answers both alike: nobody is absent
+/// for that, until somebody was found or a batch was answered.
+#[tokio::test]
+async fn nobody_is_absent_where_nothing_is_found_at_any_route() {
+    let text = batching("[get]\nrequest = \"GET /c/{id}\"\nitem = \"\"");
+    for count in 2..=9 {
+        let crm = Crm::always(Play::Json(404, json!({}))).await;
+        let found = fetched(&source(&crm, &text), &call(), &numbers(count)).await;
+        assert_eq!(found, vec!["SOURCE_INVALID_RESPONSE"; count], "{count}");
+    }
+    // Others are read, so that the one for whose sake the batch is refused is nobody.
+    for (count, gone) in [(2, "1"), (2, "2"), (3, "1"), (3, "3"), (7, "4"), (20, "7")] {
+        let crm = at_both(move |id| id != gone).await;
+        let found = fetched(&source(&crm, &text), &call(), &numbers(count)).await;
+        let wanted = numbers(count).into_iter();
+        let wanted = wanted.map(|id| if id == gone { "-".to_owned() } else { id });
+        assert_eq!(found, wanted.collect::<Vec<_>>(), "{gone}");
+    }
+    // One that the last batch leaves over was refused together with nobody.
+    let crm = at_both(|id| id != "11").await;
+    let text = text.replace("max = 100", "max = 10");
+    let found = fetched(&source(&crm, &text), &call(), &numbers(11)).await;
+    assert_eq!(found[10], "-");
+    assert_eq!(found[..10], numbers(10));
+}
+
+/// Shows who is there, alone and in batches, and knows no batch in which somebody is not.
+async fn at_both(is_there: impl Fn(&str) -> bool + Send + Sync + 'static) -> Crm {
+    Crm::answering(move |seen, _| {
+        let alone = seen.target.strip_prefix("/c/");
+        let ids = alone.map_or_else(|| asked(seen), |id| vec![id.to_owned()]);
+        let rows: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
+        match (ids.iter().all(|id| is_there(id)), alone) {
+            (false, _) => Play::Json(404, json!({})),
+            (true, None) => Play::Json(200, json!({ "data": rows })),
+            (true, Some(_)) => Play::Json(200, rows[0].clone()),
+        }
+    })
+    .await
+}
+
 #[tokio::test]
 async fn halves_are_paid_out_of_the_operations_budget() {
     let crm = refusing(&["1"], 400, json!({})).await;
