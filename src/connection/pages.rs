@@ -8,6 +8,7 @@ use super::list::{Halt, List};
 use super::place::Spot;
 use super::strip::{Raw, Strip};
 use super::window::{self, Span};
+use crate::model::DeletedFilter;
 use crate::source::{Page, Paging, Position, Row, Sizes, SourceError, SourceErrorKind, TotalKind};
 use futures_util::future::join_all;
 use std::ops::Range;
@@ -192,7 +193,7 @@ fn take(list: &List<'_>, strip: &mut Strip, span: Span, page: Page) -> Result<Op
     let known = strip.total.filter(|_| list.plan.total == TotalKind::Exact);
     strip.changed |= exact.is_some_and(|total| known.is_some_and(|known| known != total));
     strip.total = page.total.or(strip.total);
-    contradiction(&page, past, exact, span)?;
+    contradiction(list, &page, past, span)?;
     let rows = if past { Vec::new() } else { page.rows };
     let count = rows.len() as u64;
     let end = span.start + count;
@@ -225,19 +226,17 @@ fn take(list: &List<'_>, strip: &mut Strip, span: Span, page: Page) -> Result<Op
     Ok((!last && count < u64::from(span.size)).then_some(end))
 }
 
-/// Whether a page has rows and a total of none: who is there would seem to be gone. Deleted ones may be left out of a total.
-pub(super) fn counts_nobody(page: &Page) -> bool {
-    let there = |row: &Row| !matches!(row, Row::Gone { .. });
+/// Whether a page has rows and a total of none: who is there would seem to be gone. Deleted ones may be left out of a total, where
+/// nobody asks for them.
+pub(super) fn counts_nobody(list: &List<'_>, page: &Page) -> bool {
+    let leaves_out = list.deleted == DeletedFilter::Exclude;
+    let there = |row: &Row| !(leaves_out && matches!(row, Row::Gone { .. }));
     page.total == Some(0) && page.rows.iter().any(there)
 }
 
 /// What a source says of its list and what it answers cannot both be so.
-fn contradiction(
-    page: &Page,
-    past: bool,
-    exact: Option<u64>,
-    span: Span,
-) -> Result<(), SourceError> {
+fn contradiction(list: &List<'_>, page: &Page, past: bool, span: Span) -> Result<(), SourceError> {
+    let exact = page.total.filter(|_| list.plan.total == TotalKind::Exact);
     let goes_on = page.more == Some(true) || exact.is_some_and(|total| total > span.start);
     if page.past_end && goes_on {
         return Err(malformed("the source answers another page than asked"));
@@ -245,7 +244,7 @@ fn contradiction(
     if past && !page.past_end && page.more == Some(true) {
         return Err(malformed("the source answers more rows than its total"));
     }
-    if span.start == 0 && exact.is_some() && counts_nobody(page) {
+    if span.start == 0 && exact.is_some() && counts_nobody(list, page) {
         return Err(malformed("the source answers more rows than its total"));
     }
     if span.start == 0 && page.rows.is_empty() && exact.is_some_and(|total| total > 0) {

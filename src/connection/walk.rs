@@ -205,7 +205,7 @@ pub(super) async fn forward(
 /// One page of a chain.
 async fn asked(list: &List<'_>, at: &Position, size: u32) -> Result<Page, SourceError> {
     let page = list.reader.page(&list.plan, at, size).await?;
-    if list.plan.total == TotalKind::Exact && counts_nobody(&page) {
+    if list.plan.total == TotalKind::Exact && counts_nobody(list, &page) {
         return Err(malformed("the source answers more rows than its total"));
     }
     Ok(page)

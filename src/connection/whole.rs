@@ -87,6 +87,11 @@ pub(super) fn slice(mut run: Run, gap: &Gap, reading: Reading, order: Order) -> 
     run.drifted |= drifted;
     let is_exact = !run.changed && run.undecided.is_empty();
     run.total = run.total.filter(|_| is_exact);
+    // It was all read for the windows before, too, and told with the first of them.
+    if !matches!(gap, Gap::Start | Gap::End) {
+        run.unreadable.clear();
+        run.undecided.clear();
+    }
     let prints: Vec<u32> = rows.iter().map(|(_, found)| found.mark.print()).collect();
     run.rows = rows
         .into_iter()

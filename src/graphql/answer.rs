@@ -1,6 +1,7 @@
 //! What goes back to the caller: data, errors that all have a code, or the reasons why nothing was executed.
 
 use super::document::{RequestCode, RequestError};
+use super::notes::Notes;
 use super::plain;
 use super::room::too_large;
 use async_graphql::{ErrorExtensionValues, PathSegment, Pos, ServerError, Value};
@@ -24,16 +25,12 @@ pub struct Answer {
 
 impl Answer {
     /// An answer to a request that was executed.
-    pub(super) fn executed(
-        data: Value,
-        errors: Vec<ServerError>,
-        extensions: Map<String, serde_json::Value>,
-    ) -> Self {
+    pub(super) fn executed(data: Value, errors: Vec<ServerError>, notes: &Notes) -> Self {
         Self {
             data: Some(data),
             errors,
-            omitted: 0,
-            extensions,
+            omitted: notes.left_out(),
+            extensions: notes.extensions(),
             refusal: None,
             fresh_for: None,
         }

@@ -246,8 +246,12 @@ pub async fn read(
         notes.drifted();
     }
     let reports = &connection.reports;
-    let failed = reports.iter().filter_map(failure);
-    let spoken = failed.chain(reports.iter().flat_map(oddities)).collect();
+    let mut spoken: Vec<Error> = reports.iter().filter_map(failure).collect();
+    let odd = |report: &Report| report.unreadable.len() + report.undecided.len();
+    let most = limits.errors.saturating_sub(spoken.len());
+    let left_out = reports.iter().map(odd).sum::<usize>().saturating_sub(most);
+    notes.leave_out(left_out);
+    spoken.extend(reports.iter().flat_map(oddities).take(most));
     Ok((show(connection, &elsewhere), spoken))
 }
 
@@ -336,23 +340,21 @@ fn failure(report: &Report) -> Option<Error> {
 }
 
 /// The records that could not be shown, or of which nobody knows whether they belong here.
-fn oddities(report: &Report) -> Vec<Error> {
-    let mut errors = Vec::new();
-    for place in &report.unreadable {
-        let key = &report.source.key;
+fn oddities(report: &Report) -> impl Iterator<Item = Error> + '_ {
+    let key = &report.source.key;
+    let unreadable = report.unreadable.iter().map(move |place| {
         let message =
             format!("{key}: the record at position {place} has no usable id and is left out");
-        errors.push(odd(key, message));
-    }
-    for Undecided { id, problem } in &report.undecided {
-        let key = &report.source.key;
+        odd(key, message)
+    });
+    let undecided = report.undecided.iter().map(move |Undecided { id, problem }| {
         let (field, reason) = (problem.name(), problem.reason);
         let message = format!(
             "{key}: the customer {id} is left out, as the filter asks about its field `{field}`, which cannot be read: {reason}"
         );
-        errors.push(odd(key, message));
-    }
-    errors
+        odd(key, message)
+    });
+    unreadable.chain(undecided)
 }
 
 /// The error of something odd in what a source answered.

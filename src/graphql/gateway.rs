@@ -348,7 +348,7 @@ impl Run {
             // Where it is left to the executor, that begins anew with all the room there is.
             let room = Room::new(inner.limits.reply_bytes);
             if let Some((data, errors)) = direct.written(&outcomes, &room) {
-                return Answer::executed(data, errors, notes.extensions());
+                return Answer::executed(data, errors, notes);
             }
             let ready = direct.ready(outcomes);
             self.data.insert(ready);
@@ -405,7 +405,7 @@ fn answer(expected: &Expected, response: Response, notes: &Notes) -> Answer {
         return Answer::refused(reasons.collect());
     }
     expected.settle(&mut data, &errors);
-    Answer::executed(data, errors, notes.extensions())
+    Answer::executed(data, errors, notes)
 }
 
 /// The executor says only of which type a value should have been: where a variable was `null`, its name is said too.

@@ -16,6 +16,9 @@ const ZONES: i64 = 24;
 /// How long after a change a CRM may still find a customer by what was there before it.
 const JUST_NOW: SignedDuration = SignedDuration::from_hours(1);
 
+/// The most digits that are dialled before a number within its country, and left out behind a code: `0`, `8`, `06`.
+const TRUNK_DIGITS: usize = 2;
+
 impl Filter {
     /// Whether every given part holds for this customer. `today` decides ages.
     pub fn matches(&self, customer: &Customer, today: jiff::civil::Date) -> bool {
@@ -78,19 +81,46 @@ impl Filter {
         }
         let mut rest = self.clone();
         let mut decides = None;
-        let problem = |part| {
+        for part in self.parts() {
             let mut problems = customer.problems.iter();
-            problems.find(|problem| rests_on(part, problem, customer))
-        };
-        for (part, problem) in self
-            .parts()
-            .iter()
-            .filter_map(|part| Some((*part, problem(part)?)))
-        {
-            rest.move_part(part, &mut Self::default());
-            decides = decides.or(Some(*problem));
+            let Some(problem) = problems.find(|problem| self.rests_on(part, problem, customer))
+            else {
+                continue;
+            };
+            let mut alone = Self::default();
+            rest.move_part(part, &mut alone);
+            // What could be read may be enough for it.
+            if decides.is_none() && !alone.matches(customer, today) {
+                decides = Some(*problem);
+            }
         }
         decides.filter(|_| rest.matches(customer, today))
+    }
+
+    /// Whether a part of the filter looks at a field that could not be read.
+    fn rests_on(&self, part: &str, problem: &FieldProblem, customer: &Customer) -> bool {
+        let fields: &[&str] = match part {
+            "search" => &[
+                "name",
+                "firstName",
+                "lastName",
+                "email",
+                "company",
+                "customerNumber",
+                "externalId",
+                "phone",
+            ],
+            "age" => &["birthDate"],
+            part => &[part],
+        };
+        let is_looked_at = match (problem.part, &customer.phone, &self.phone) {
+            (None, ..) => true,
+            // Other digits than those asked for are others with any codes.
+            (Some(_), Some(have), Some(asked)) => part == "phone" && may_end(asked, have),
+            // The codes of a number that is not there make no number; other parts of fields are not asked about.
+            (Some(_), ..) => false,
+        };
+        is_looked_at && fields.contains(&problem.field)
     }
 
     fn matches_identity(&self, customer: &Customer) -> bool {
@@ -155,30 +185,6 @@ impl Filter {
 /// Whether a word is among those asked for, or is no word that can be judged.
 fn allows<T: Copy + PartialEq>(any: &[T], have: Option<T>, unknown: T) -> bool {
     have.is_none_or(|have| have == unknown || any.contains(&have))
-}
-
-/// Whether a part of a filter looks at a field that could not be read.
-fn rests_on(part: &str, problem: &FieldProblem, customer: &Customer) -> bool {
-    let fields: &[&str] = match part {
-        "search" => &[
-            "name",
-            "firstName",
-            "lastName",
-            "email",
-            "company",
-            "customerNumber",
-            "externalId",
-            "phone",
-        ],
-        "age" => &["birthDate"],
-        part => &[part],
-    };
-    // The codes of a number that is not there make no number; other parts of fields are not asked about.
-    let is_looked_at = match problem.part {
-        None => true,
-        Some(_) => part == "phone" && customer.phone.is_some(),
-    };
-    is_looked_at && fields.contains(&problem.field)
 }
 
 /// A part that is not given always holds.
@@ -249,7 +255,6 @@ fn bare_letters(text: &str) -> String {
 
 /// Digits compared. A number may be asked for with or without its calling code.
 fn same_phone(have: &PhoneNumber, asked: &str) -> bool {
-    let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
     let asked = digits(asked);
     if asked.is_empty() {
         return false;
@@ -262,6 +267,19 @@ fn same_phone(have: &PhoneNumber, asked: &str) -> bool {
     number == asked
         || with_code.as_ref() == Some(&asked)
         || have.to_e164().is_some_and(|full| digits(&full) == asked)
+}
+
+/// Whether the number with some code before it may be the one asked for. A code may stand in the place of what is dialled before a
+/// number within its country.
+fn may_end(asked: &str, have: &PhoneNumber) -> bool {
+    let (asked, number) = (digits(asked), digits(&have.number));
+    (0..=TRUNK_DIGITS)
+        .filter_map(|trunk| number.get(trunk..))
+        .any(|number| asked.ends_with(number))
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
 }
 
 fn age(customer: &Customer, today: jiff::civil::Date) -> Option<i32> {

@@ -75,6 +75,36 @@ async fn a_chain_that_counts_nobody_beside_rows_is_an_error() {
     }
 }
 
+/// A total may leave out those who are deleted, as a list does; nobody who was asked for is hidden by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_total_of_nothing_beside_deleted_rows_counts_who_is_asked_for() {
+    for style in [
+        "kind = \"page\", page = \"query:p\", total = \"/total\"",
+        "kind = \"offset\", offset = \"query:o\", total = \"/total\"",
+        "kind = \"token\", send = \"query:t\", next = \"/next\", total = \"/total\"",
+    ] {
+        for (deleted, refused) in [("EXCLUDE", false), ("INCLUDE", true), ("ONLY", true)] {
+            let crm = counting(2, 0).await;
+            let more = "gone = { path = \"/id\", present = true }\n[list.filter]\n\"deleted:include\" = { send = \"query:all\", value = true }\n\"deleted:only\" = { send = \"query:gone\", value = true }\n";
+            let query = format!(
+                "{{ list: customers(first: 20, filter: {{ deleted: {deleted} }}) {{ totalCount nodes {{ id }} }} }}"
+            );
+            let answer = behind(&crm, style, more).ask(&query).await;
+            let expected: &[&str] = match refused {
+                true => &["SOURCE_INVALID_RESPONSE"],
+                false => &[],
+            };
+            assert_eq!(codes(&answer), expected, "{style} {deleted}: {answer:#}");
+            if !refused {
+                assert_eq!(
+                    answer["data"]["list"],
+                    json!({ "totalCount": 0, "nodes": [] })
+                );
+            }
+        }
+    }
+}
+
 /// Customers of others must not seem to stand below one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_below_another_customer_than_asked_are_an_error() {

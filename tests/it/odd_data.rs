@@ -80,7 +80,6 @@ async fn a_value_that_cannot_be_read_costs_its_field_alone() {
     );
 }
 
-/// The record itself is one of a customer's fields, too.
 /// The shortest text of a double is that double, to the last bit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fractions_are_shown_as_they_came() {
@@ -103,6 +102,7 @@ async fn fractions_are_shown_as_they_came() {
     }
 }
 
+/// The record itself is one of a customer's fields, too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_cannot_be_shown_costs_itself_alone() {
     let deep = format!("{}{}", "[".repeat(130), "]".repeat(130));

@@ -25,6 +25,7 @@ id    = { r = "/id", type = "int" }
 name  = "/name"
 phone = "/phone"
 phoneCountryCode = "/cc"
+phoneCallingCode = "/calling"
 ownerId   = "/oid"
 ownerName = "/owner"
 tier  = { r = "/tier", enum = "tier", unknown = "error" }
@@ -136,6 +137,7 @@ async fn many_odd_fields_do_not_hide_that_a_root_field_failed() {
     let paths: Vec<String> = told(&answer).into_iter().map(|(path, _)| path).collect();
     assert!(paths.contains(&"[\"customer\"]".to_owned()), "{answer:#}");
     assert_eq!(paths.len(), 5);
+    assert_eq!(answer["extensions"]["errorsLeftOut"], 16);
 }
 
 /// What can be read of a phone number or an owner is shown, and what cannot is told where it is asked for.
@@ -234,4 +236,91 @@ async fn a_customer_that_a_filter_cannot_be_decided_of_is_told() {
         after = info["endCursor"].clone();
     }
     assert_eq!(walked, expected);
+}
+
+/// Without its codes a number is another one all the same where its digits are others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_filter_is_undecided_only_where_the_digits_may_be_those_asked_for() {
+    let people = vec![
+        json!({ "id": 1, "phone": "32 12 34 56", "calling": {} }),
+        json!({ "id": 2, "phone": "32 12 34 57", "calling": {} }),
+        json!({ "id": 3, "phone": "32 12 34 56", "calling": "45" }),
+        json!({ "id": 4, "phone": "032 12 34 56", "calling": {} }),
+        json!({ "id": 5, "phone": "8 32 12 34 56", "cc": {} }),
+        json!({ "id": 6, "phone": "32 12 34 57", "cc": {} }),
+        json!({ "id": 7, "phone": {} }),
+    ];
+    let gateway = Odd::of(people, Limits::default()).await;
+    let answer = gateway
+        .ask("{ customers(first: 10, unsupportedFilter: SCAN, filter: { phone: \"+45 32123456\" }) { nodes { sourceId } } }")
+        .await;
+    assert_eq!(
+        answer["data"]["customers"]["nodes"],
+        json!([{ "sourceId": "3" }])
+    );
+    let named: Vec<(usize, &str)> = [1, 4, 5, 7]
+        .into_iter()
+        .zip(["callingCode", "callingCode", "countryCode", ""])
+        .collect();
+    let told = told(&answer);
+    assert_eq!(told.len(), named.len(), "{answer:#}");
+    for ((_, message), (id, part)) in told.iter().zip(named) {
+        assert!(
+            message.contains(&format!("the customer {id} is")),
+            "{message}"
+        );
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+/// What the filter finds by another field is not what stands in its way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_field_is_named_that_a_filter_cannot_be_decided_by() {
+    let people = vec![
+        json!({ "id": 1, "name": {}, "phone": "32123456", "tier": "odd" }),
+        json!({ "id": 2, "name": {}, "phone": "1", "tier": "odd" }),
+    ];
+    let gateway = Odd::of(people, Limits::default()).await;
+    let answer = gateway
+        .ask("{ customers(first: 10, unsupportedFilter: SCAN, filter: { search: \"32123456\", tier: [GOLD] }) { nodes { sourceId } } }")
+        .await;
+    let told = told(&answer);
+    assert_eq!(told.len(), 2, "{answer:#}");
+    for ((_, message), field) in told.iter().zip(["`tier`", "`name`"]) {
+        assert!(message.contains(field), "{message}");
+    }
+}
+
+/// A list that is ordered here is read whole for each window: what is odd in it is told with the first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_is_ordered_here_tells_once_who_is_left_out() {
+    let people = vec![
+        json!({ "id": 1, "name": "A", "tier": "gold" }),
+        json!({ "id": 2, "name": "B", "tier": "odd" }),
+        json!({ "id": 3, "name": "C", "tier": "gold" }),
+        json!({ "name": "Nobody", "tier": "gold" }),
+        json!({ "id": 5, "name": "D", "tier": "gold" }),
+    ];
+    let gateway = Odd::of(people, Limits::default()).await;
+    for (count, place, cursor, more) in [
+        ("first", "after", "endCursor", "hasNextPage"),
+        ("last", "before", "startCursor", "hasPreviousPage"),
+    ] {
+        let (mut at, mut told_of, mut ids) = (Value::Null, Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let query = format!(
+                "{{ customers({count}: 1, {place}: {at}, orderBy: {{ field: NAME }}, unsupportedFilter: SCAN, filter: {{ tier: [GOLD] }}) {{ \
+                 totalCount nodes {{ sourceId }} pageInfo {{ {more} {cursor} }} }} }}"
+            );
+            let answer = gateway.ask(&query).await;
+            told_of.push(told(&answer).len());
+            let list = &answer["data"]["customers"];
+            assert_eq!(list["totalCount"], Value::Null, "{answer:#}");
+            ids.push(list["nodes"][0]["sourceId"].clone());
+            at = list["pageInfo"][cursor].clone();
+        }
+        ids.sort_by_key(ToString::to_string);
+        assert_eq!(ids, ["1", "3", "5"]);
+        assert_eq!(told_of, [2, 0, 0], "{count}");
+    }
 }

@@ -157,7 +157,7 @@ pub enum ListForm {
     Json,
 }
 
-/// A wire format of times or numbers.
+/// A wire format of times, numbers or ids.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WireFormat {
     /// RFC 3339.
@@ -174,6 +174,8 @@ pub enum WireFormat {
     Pattern(String, jiff::tz::Offset),
     /// A whole number.
     Int,
+    /// A text, where the records have a number.
+    Text,
 }
 
 /// How filters make one expression.

@@ -84,18 +84,25 @@ pub(super) fn check(manifest: &Manifest, note: &Note<'_>) {
 fn check_one(key: FilterKey, wire: &FilterWire, steps: &[&str], note: &Note<'_>) {
     let Some(format) = &wire.format else { return };
     let word = key.word();
-    let is_number = *format == WireFormat::Int;
     if key.takes_moment() {
-        if is_number {
-            let why = format!(
-                "`int` is no form of a time, which `{word}` compares with: write `epoch_s`"
-            );
-            note(steps, why);
-        }
+        let (no_time, time) = match format {
+            WireFormat::Int => ("int", "epoch_s"),
+            WireFormat::Text => ("string", "rfc3339"),
+            _ => return,
+        };
+        let why = format!(
+            "`{no_time}` is no form of a time, which `{word}` compares with: write `{time}`"
+        );
+        note(steps, why);
         return;
     }
-    let may_count = matches!(key.subject(), "phone" | "tags" | "age") || is_id(key);
-    if !(is_number && may_count) {
+    let fits = match format {
+        WireFormat::Int => matches!(key.subject(), "phone" | "tags" | "age") || is_id(key),
+        // What is no id is sent as the text it is.
+        WireFormat::Text => is_id(key),
+        _ => false,
+    };
+    if !fits {
         let why = format!("this `as` means nothing for the filter `{word}`");
         note(steps, why);
     }

@@ -414,8 +414,9 @@ pub(super) fn wire_format(text: &str) -> Result<WireFormat, String> {
             "epoch_ms" => Ok(WireFormat::EpochMilliseconds),
             "epoch_s_float" => Ok(WireFormat::EpochFloat),
             "int" => Ok(WireFormat::Int),
+            "string" => Ok(WireFormat::Text),
             _ => Err(format!(
-                "`{text}` is not known; accepted: rfc3339, date, epoch_s, epoch_ms, epoch_s_float, fmt:PATTERN, int"
+                "`{text}` is not known; accepted: rfc3339, date, epoch_s, epoch_ms, epoch_s_float, fmt:PATTERN, int, string"
             )),
         },
     }

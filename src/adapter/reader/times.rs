@@ -10,6 +10,10 @@ use jiff::tz::Offset;
 /// The form of a field's times: what is read by it must tell a day at least.
 pub(super) fn of_field(table: &mut Table<'_>) -> Option<WireFormat> {
     let format = in_zone(table, false)?;
+    if format == WireFormat::Text {
+        let why = "`string` is no form of a time".to_owned();
+        table.problem(&table.place_of("as"), why);
+    }
     if let WireFormat::Pattern(pattern, _) = &format
         && !wire::tells_a_day(pattern)
     {

@@ -203,7 +203,7 @@ fn any_date(leaf: &Leaf<'_>, format: &WireFormat) -> Option<civil::Date> {
 /// Writes a moment. What is finer than the format is cut off towards the past, before 1970 too.
 pub fn write_time(time: DateTime, format: &WireFormat) -> Value {
     match format {
-        WireFormat::Rfc3339 => Value::String(time.to_string()),
+        WireFormat::Rfc3339 | WireFormat::Text => Value::String(time.to_string()),
         WireFormat::Date => Value::String(time.utc().date().to_string()),
         WireFormat::EpochSeconds | WireFormat::Int => Value::from(whole_units(time, SECOND)),
         WireFormat::EpochMilliseconds => Value::from(whole_units(time, MILLISECOND)),
@@ -300,7 +300,7 @@ impl WireFormat {
         const DAY: SignedDuration = SignedDuration::from_hours(24);
         const SECOND: SignedDuration = SignedDuration::from_secs(1);
         match self {
-            Self::Rfc3339 | Self::EpochFloat => SignedDuration::ZERO,
+            Self::Rfc3339 | Self::EpochFloat | Self::Text => SignedDuration::ZERO,
             Self::Date => DAY,
             Self::EpochSeconds | Self::Int => SECOND,
             Self::EpochMilliseconds => SignedDuration::from_millis(1),

@@ -21,7 +21,7 @@ async fn ids_that_are_numbers_go_into_a_body_as_numbers() {
         "compose = { into = \"body:/where\", each = [\"$field\", \"$value\"] }\n[list.filter]\n";
     let text = listing_with(NONE, &format!("{compose}{filters}{batch}")).replace(FIELDS, &fields);
     let crm = Crm::json(json!({ "data": [] })).await;
-    let source = source(&crm, &text);
+    let source_of = |text: &str| source(&crm, text);
     let filter = Filter {
         ids: Some(vec![id("7"), id("8")]),
         owner_id: Some("9".into()),
@@ -29,6 +29,7 @@ async fn ids_that_are_numbers_go_into_a_body_as_numbers() {
         operator_id: Some(id("11")),
         ..Filter::default()
     };
+    let source = source_of(&text);
     filtered(&source, &filter, None).await.unwrap();
     assert_eq!(
         crm.seen()[0].json(),
@@ -36,6 +37,23 @@ async fn ids_that_are_numbers_go_into_a_body_as_numbers() {
     );
     source.fetch(&call(), &[id("7"), id("8")]).await;
     assert_eq!(crm.seen()[1].json(), json!({ "ids": [7, 8] }));
+
+    // A search may take texts where the records have numbers.
+    let texts = text
+        .replace("list = \"json\" }", "list = \"json\", as = \"string\" }")
+        .replace(
+            "\"body:/owner\"",
+            "{ send = \"body:/owner\", as = \"string\" }",
+        )
+        .replace("{ field = \"up\" }", "{ field = \"up\", as = \"string\" }");
+    let source = source_of(&texts);
+    filtered(&source, &filter, None).await.unwrap();
+    assert_eq!(
+        crm.seen()[2].json(),
+        json!({ "ids": ["7", "8"], "owner": "9", "where": [["up", "10"]], "by": "11" })
+    );
+    source.fetch(&call(), &[id("7"), id("8")]).await;
+    assert_eq!(crm.seen()[3].json(), json!({ "ids": ["7", "8"] }));
 }
 
 /// Our words are ours: a field that has words of the CRM is asked for in these.
@@ -76,6 +94,11 @@ async fn tags_of_objects_are_written_as_objects() {
             "r = \"/in/tags\", w = \"/tags\", each = \"/of/label\"",
             "wrap = \"/in\"\n",
             json!({ "in": { "tags": [{ "of": { "label": "a" } }, { "of": { "label": "b" } }] } }),
+        ),
+        (
+            "r = \"/tags\", w = \"/tags\", each = \"/label\", shape = \"$\"",
+            "",
+            json!({ "tags": ["a", "b"] }),
         ),
         (
             "r = \"/tags\", w = \"/labels\", each = \"/label\"",

@@ -77,7 +77,14 @@ fn a_form_fits_what_its_filter_compares_with() {
         ("id:in", "int", ""),
         ("id:in", "date", only_int),
         ("id:in", "rfc3339", only_int),
+        ("id:in", "string", ""),
         ("owner:eq", "int", ""),
+        ("owner:eq", "string", ""),
+        ("parent:eq", "string", ""),
+        ("operator:eq", "string", ""),
+        ("tags:in", "string", only_int),
+        ("email:eq", "string", only_int),
+        ("createdAt:gte", "string", "is no form of a time"),
         ("owner:eq", "epoch_s", only_int),
         ("tags:in", "int", ""),
         ("age:gte", "int", ""),
@@ -95,6 +102,9 @@ fn a_form_fits_what_its_filter_compares_with() {
         assert_eq!(said.is_empty(), words.is_empty(), "{line}{said}");
         assert!(said.contains(words), "{line}{said}");
     }
+    let field = format!("{NAME}createdAt = {{ r = \"/c\", as = \"string\" }}\n");
+    let said = problems_of(&GOOD.replacen(NAME, &field, 1));
+    assert!(said.contains("is no form of a time"), "{said}");
     let batch = |form: &str| {
         let route = format!(
             "[get_many]\nrequest = \"GET /people\"\nids = {{ send = \"query:ids\", as = \"{form}\" }}\nitems = \"/data\"\nmax = 9\n"
@@ -102,6 +112,7 @@ fn a_form_fits_what_its_filter_compares_with() {
         problems_of(&GOOD.replacen("[get]\n", &format!("{route}[get]\n"), 1))
     };
     assert_eq!(batch("int"), "");
+    assert_eq!(batch("string"), "");
     assert!(batch("date").contains(only_int), "{}", batch("date"));
 }
 
