@@ -3,10 +3,12 @@
 
 use super::Adapter;
 use super::fetch::Fetched;
+use super::lookup::page_size;
 use super::manifest::{FilterKey, GetMany, ListForm};
 use crate::model::{Filter, LocalId};
 use crate::source::{Call, Position, SourceError};
 use futures_util::future::join_all;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// How many ids are asked for alone to find out.
 const PROBES: usize = 8;
@@ -14,8 +16,52 @@ const PROBES: usize = 8;
 /// So many customers that come together prove that several ids are heeded.
 const PAIR: usize = 2;
 
+/// For so many batches in doubt a list that told nothing is not asked again.
+const REST: u32 = 32;
+
+/// What is known of the ids of one batch.
+#[derive(Debug, Default)]
+pub(super) struct Batches {
+    /// Of so many ids the first and the last were heeded.
+    heeded: AtomicUsize,
+    /// For so many batches in doubt the list is left alone.
+    rest: AtomicU32,
+}
+
+impl Batches {
+    /// Of a server that keeps the first so many ids the last one found tells how many these are, of one that keeps the last so many
+    /// the first one found.
+    fn note(&self, read: &[Fetched]) {
+        let first = read.iter().position(is_found);
+        let last = read.iter().rposition(is_found);
+        if let (Some(first), Some(last)) = (first, last)
+            && first < last
+        {
+            let heeded = (last + 1).min(read.len() - first);
+            self.heeded.fetch_max(heeded, Ordering::Relaxed);
+        }
+    }
+
+    fn heeds(&self, count: usize) -> bool {
+        self.heeded.load(Ordering::Relaxed) >= count
+    }
+
+    /// Whether the list is to be left alone this time.
+    fn rests(&self) -> bool {
+        let less = |rest: u32| rest.checked_sub(1);
+        let left = self
+            .rest
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        left.is_ok()
+    }
+
+    fn rest(&self) {
+        self.rest.store(REST, Ordering::Relaxed);
+    }
+}
+
 impl Adapter {
-    /// These ids in one call. Where the answer is the one that such a server gives, and it is not known to be another, two customers
+    /// These ids in one call. Where the answer is the one that such a server gives, and it is not known to heed so many, two customers
     /// of its list tell; where they cannot, some of those it left out are asked for once more, each alone, and if one of them is found
     /// then, all of them.
     pub(super) async fn fetch_together(
@@ -24,10 +70,9 @@ impl Adapter {
         ids: &[LocalId],
     ) -> Result<Vec<Fetched>, SourceError> {
         let mut read = self.fetch_in_one(call, ids).await?;
-        if self.heeds_ids(&read) || !(self.repeats_ids() && is_doubtful(&read)) {
-            return Ok(read);
-        }
-        if ids.len() > PAIR && Box::pin(self.shows_a_pair(call)).await {
+        self.batches.note(&read);
+        let doubted = self.repeats_ids() && is_doubtful(&read);
+        if !doubted || self.batches.heeds(ids.len()) {
             return Ok(read);
         }
         let missing: Vec<LocalId> = ids
@@ -36,6 +81,9 @@ impl Adapter {
             .filter(|(_, read)| is_absent(read))
             .map(|(id, _)| id.clone())
             .collect();
+        if ids.len() > PAIR && Box::pin(self.shows_a_pair(call, &missing)).await {
+            return Ok(read);
+        }
         let mut again = Vec::with_capacity(missing.len());
         let (some, others) = missing.split_at(missing.len().min(PROBES));
         for ids in [some, others] {
@@ -56,37 +104,53 @@ impl Adapter {
         Ok(read)
     }
 
-    /// Whether several ids are known to be heeded: two of those that were asked for came once.
-    fn heeds_ids(&self, read: &[Fetched]) -> bool {
-        if read.iter().filter(|read| is_found(read)).count() >= PAIR {
-            self.heeded.note_batches();
+    /// Whether two customers that the CRM lists come when they are asked for around those who are missing, and these are missing
+    /// again. Where it lists fewer, or lets nobody list them, that cannot be told.
+    async fn shows_a_pair(&self, call: &Call, missing: &[LocalId]) -> bool {
+        if self.batches.rests() {
+            return false;
         }
-        self.heeded.in_batches()
+        let ids = match self.listed_around(call, missing).await {
+            Some(ids) => ids,
+            None => {
+                self.batches.rest();
+                return false;
+            }
+        };
+        let Ok(read) = self.fetch_in_one(call, &ids).await else {
+            self.batches.rest();
+            return false;
+        };
+        self.batches.note(&read);
+        let [first, between @ .., last] = read.as_slice() else {
+            return false;
+        };
+        let both = is_found(first) && is_found(last);
+        if !both {
+            self.batches.rest();
+        }
+        both && !between.iter().any(is_found)
     }
 
-    /// Whether two customers that the CRM lists come when both are asked for. Where it lists fewer, or lets nobody list them, that
-    /// cannot be told.
-    async fn shows_a_pair(&self, call: &Call) -> bool {
-        let Ok(plan) = self.plan_list(&Filter::default(), None) else {
-            return false;
-        };
-        let size = u32::try_from(PAIR).unwrap_or(u32::MAX);
+    /// Those who are missing, as many as a batch allows, between two whom the CRM lists.
+    async fn listed_around(&self, call: &Call, missing: &[LocalId]) -> Option<Vec<LocalId>> {
+        let plan = self.plan_list(&Filter::default(), None).ok()?;
+        let size = page_size(&plan, u32::try_from(PAIR).unwrap_or(u32::MAX));
         // What is known of these customers is nothing of that page.
         let call = &call.clone().knowing(None);
-        let listed = self.list_page(call, &plan, &Position::Start, size).await;
-        let Ok(page) = listed else {
-            return false;
-        };
-        let ids: Vec<LocalId> = page
-            .customers()
-            .take(PAIR)
-            .map(|one| one.id.clone())
-            .collect();
-        if ids.len() < PAIR {
-            return false;
+        let page = self.list_page(call, &plan, &Position::Start, size).await;
+        let page = page.ok()?;
+        let mut listed = page.customers().map(|one| &one.id);
+        let (first, last) = (listed.next()?, listed.next()?);
+        // Whoever is missing and listed all the same is not gone.
+        if missing.contains(first) || missing.contains(last) {
+            return None;
         }
-        let pair = self.fetch_in_one(call, &ids).await;
-        pair.is_ok_and(|pair| self.heeds_ids(&pair))
+        let many = self.manifest.get_many.as_ref()?;
+        let most = self.manifest.batch_size(many).saturating_sub(PAIR);
+        let between = missing.iter().take(most);
+        let ids = std::iter::once(first).chain(between).chain([last]);
+        Some(ids.cloned().collect())
     }
 
     /// Whether ids are sent as one parameter, given several times.

@@ -54,6 +54,16 @@ impl Adapter {
     }
 }
 
+/// The size of page nearest to the one wanted that the CRM answers.
+pub(super) fn page_size(plan: &ListPlan, wanted: u32) -> u32 {
+    let sizes = match plan.paging {
+        Paging::Page(sizes) | Paging::Offset(sizes) | Paging::Keyset { sizes, .. } => Some(sizes),
+        Paging::Token(walk) | Paging::Link(walk) => walk.sizes,
+        Paging::None => None,
+    };
+    sizes.map_or(wanted, |sizes| wanted.clamp(sizes.min, sizes.max))
+}
+
 /// A look through the pages of a list.
 struct Look<'l> {
     plan: &'l ListPlan,
@@ -88,14 +98,7 @@ impl<'l> Look<'l> {
             true => count.max(AMONG_OTHERS),
             false => count,
         };
-        let sizes = match plan.paging {
-            Paging::Page(sizes) | Paging::Offset(sizes) | Paging::Keyset { sizes, .. } => {
-                Some(sizes)
-            }
-            Paging::Token(walk) | Paging::Link(walk) => walk.sizes,
-            Paging::None => None,
-        };
-        look.size = sizes.map_or(wanted, |sizes| wanted.clamp(sizes.min, sizes.max));
+        look.size = page_size(plan, wanted);
         look
     }
 

@@ -52,6 +52,7 @@ use crate::source::{
 };
 use crate::upstream::{Settings, Upstream};
 use async_trait::async_trait;
+use doubt::Batches;
 use fetch::Single;
 use http::HeaderMap;
 use list::{Batch, Listing};
@@ -77,6 +78,7 @@ pub struct Adapter {
     get: Option<(Prepared, Single)>,
     get_many: Option<Batch>,
     heeded: Heeded,
+    batches: Batches,
     /// Looks for the CRM's codes that pass: made once, as making one costs more than looking with it.
     passing: Box<[Finder<'static>]>,
     create: Option<Writing>,
@@ -193,6 +195,7 @@ impl Adapter {
             get: reading_one(&manifest, &prepare)?,
             get_many: reading_several(&manifest, &prepare)?,
             heeded: Heeded::default(),
+            batches: Batches::default(),
             passing: exchange::passing(&manifest.errors.codes)
                 .map(|code| Finder::new(code).into_owned())
                 .collect(),

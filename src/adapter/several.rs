@@ -22,9 +22,6 @@ const KEYS: [FilterKey; 5] = [
     FilterKey::GenderIn,
 ];
 
-/// Stands for the ids of a batch, behind the filters.
-const BATCHES: u32 = 1 << KEYS.len();
-
 /// The filters of which several values were seen to be heeded.
 #[derive(Debug, Default)]
 pub(super) struct Heeded(AtomicU32);
@@ -36,16 +33,6 @@ impl Heeded {
 
     fn note(&self, key: FilterKey) {
         self.0.fetch_or(bit(key), Ordering::Relaxed);
-    }
-
-    /// Whether several ids of one batch were.
-    pub(super) fn in_batches(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & BATCHES != 0
-    }
-
-    /// They were.
-    pub(super) fn note_batches(&self) {
-        self.0.fetch_or(BATCHES, Ordering::Relaxed);
     }
 }
 

@@ -294,11 +294,19 @@ fn last_rows(list: &List<'_>, total: u64, rows: u64) -> Range<u64> {
     cheapest(list, &ranges)
 }
 
-/// Whether rows from further behind begin as the list itself does.
+/// Whether rows from further behind begin as the list itself does: a named row is the same, and the next one where both have it, as
+/// one alone may stand twice.
 fn is_head(head: &[u32], strip: &Strip) -> bool {
-    let named = head.iter().position(|print| *print > NAMELESS);
-    let there = named.and_then(|index| Some((index, head.get(index)?, strip.rows.get(index)?)));
-    there.is_some_and(|(index, print, raw)| raw.print == *print && raw.spot.ordinal > index as u64)
+    let pairs = head.iter().zip(&strip.rows).enumerate();
+    let mut named = pairs.filter(|(_, (print, _))| **print > NAMELESS);
+    let Some((index, (print, raw))) = named.next() else {
+        return false;
+    };
+    let mut others = named.filter(|(_, (_, raw))| raw.print > NAMELESS);
+    let agrees = others
+        .next()
+        .is_none_or(|(_, (print, raw))| raw.print == *print);
+    raw.print == *print && raw.spot.ordinal > index as u64 && agrees
 }
 
 /// The whole list, where it is short.

@@ -202,10 +202,12 @@ pub(super) async fn forward(
     ends_early(list, strip, full)
 }
 
-/// One page of a chain.
+/// One page of a chain. A later one that counts nobody counts otherwise than the first, or not at all.
 async fn asked(list: &List<'_>, at: &Position, size: u32) -> Result<Page, SourceError> {
-    let page = list.reader.page(&list.plan, at, size).await?;
-    if list.plan.total == TotalKind::Exact && counts_nobody(list, &page) {
+    let mut page = list.reader.page(&list.plan, at, size).await?;
+    if *at != Position::Start {
+        page.total = page.total.filter(|total| *total > 0);
+    } else if list.plan.total == TotalKind::Exact && counts_nobody(list, &page) {
         return Err(malformed("the source answers more rows than its total"));
     }
     Ok(page)

@@ -39,8 +39,9 @@ async fn read_once(list: &List<'_>) -> Result<Option<Run>, Halt> {
             true,
         )
         .await?;
-    // A list that was read to its end has a total, unless its source counts otherwise.
-    let miscounted = all.rest == Rest::End && all.total.is_none();
+    // A list that was read to its end has a total, unless something speaks against one: its source counts otherwise, it changed
+    // meanwhile, or of some rows nobody can say whether they belong to it.
+    let uncounted = all.rest == Rest::End && all.total.is_none();
     if all.rest == Rest::More
         && all.total.is_none_or(|total| total <= u64::from(most))
         && let Some(last) = all.rows.last().map(|found| Gap::After(found.mark.clone()))
@@ -61,7 +62,7 @@ async fn read_once(list: &List<'_>) -> Result<Option<Run>, Halt> {
     }
     match all.rest {
         Rest::End => {
-            all.total = (!miscounted).then(|| count(&all));
+            all.total = (!uncounted).then(|| count(&all));
             Ok(Some(all))
         }
         Rest::More => Ok(None),

@@ -245,15 +245,21 @@ async fn a_field_that_several_fragments_ask_for_is_read_once() {
 
 /// A CRM that answers with those of the ids that it has.
 async fn with_customers(there: std::ops::Range<u64>) -> Crm {
+    with_customers_up_to(there, usize::MAX).await
+}
+
+/// A CRM that has these customers, and answers nothing to more ids than so many.
+async fn with_customers_up_to(there: std::ops::Range<u64>, most: usize) -> Crm {
     Crm::answering(move |seen, _| {
         let parts = seen.target.split(['?', '&']);
         let ids: Vec<u64> = parts
             .filter_map(|part| part.strip_prefix("customerIds="))
             .map(|id| id.parse().unwrap())
             .collect();
-        let found = match ids.is_empty() {
-            true => there.clone().take(2).collect(),
-            false => ids,
+        let found = match ids.len() {
+            0 => there.clone().take(2).collect(),
+            count if count > most => Vec::new(),
+            _ => ids,
         };
         let rows: Vec<Value> = found
             .iter()
@@ -295,4 +301,30 @@ async fn customers_that_are_not_there_cost_one_call_a_batch() {
         .await;
     assert_eq!(answer["data"]["nodes"], json!([null, null, null]));
     assert_eq!(crm.seen().len(), 5, "nothing but each alone tells");
+    let ids = json!([id("crm", "17"), id("crm", "18"), id("crm", "19")]);
+    let answer = gateway
+        .ask(&format!("{{ nodes(ids: {ids}) {{ id }} }}"))
+        .await;
+    assert_eq!(answer["data"]["nodes"], json!([null, null, null]));
+    let calls = crm.seen().len();
+    assert_eq!(calls, 5 + 4, "the list is not asked again at once");
+}
+
+/// That some ids are heeded is no proof for more of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn customers_that_a_batch_was_too_large_for_are_there() {
+    let crm = with_customers_up_to(1..100, 20).await;
+    let gateway = super::lies::before(&crm, "spirii");
+    for (ids, calls) in [(1..11, 1), (11..41, 1 + 2 + 30), (200..205, 1)] {
+        let there = ids.clone().filter(|id| *id < 100).count();
+        let ids: Vec<String> = ids.map(|local| id("crm", local.to_string())).collect();
+        let earlier = crm.seen().len();
+        let answer = gateway
+            .ask(&format!("{{ nodes(ids: {}) {{ id }} }}", json!(ids)))
+            .await;
+        assert!(codes(&answer).is_empty(), "{answer}");
+        let nodes = answer["data"]["nodes"].as_array().unwrap();
+        let found = nodes.iter().filter(|node| node.is_object()).count();
+        assert_eq!((found, crm.seen().len() - earlier), (there, calls));
+    }
 }

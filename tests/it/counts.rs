@@ -1,6 +1,6 @@
 //! Totals that cannot be so, filters that a CRM passes over, and filters that only another list of it can serve.
 
-use super::lies::{before_file, behind, number};
+use super::lies::{before_file, behind, number, walk};
 use super::support::crm::{Crm, Play, file};
 use super::support::gateway::{codes, parameters};
 use serde_json::{Value, json};
@@ -102,6 +102,34 @@ async fn a_total_of_nothing_beside_deleted_rows_counts_who_is_asked_for() {
                 );
             }
         }
+    }
+}
+
+/// Many a CRM counts beside its first page alone, and says nothing, or 0, beside the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_later_page_of_a_chain_that_counts_nobody_is_read() {
+    let style = "kind = \"token\", send = \"query:t\", next = \"/next\", total = \"/total\"";
+    // The last page may hold nobody.
+    for (rows, pages) in [(6, 2), (6, 3)] {
+        let crm = Crm::answering(move |seen, _| {
+            let asked = parameters(&seen.target);
+            let page = number(&asked, "t").unwrap_or(0);
+            let ids = (page * 3..rows).take(3);
+            let data: Vec<Value> = ids.map(|id| json!({ "id": format!("{id}") })).collect();
+            let next = (page + 1 < pages).then(|| (page + 1).to_string());
+            let total = if page == 0 { rows } else { 0 };
+            Play::Json(200, json!({ "data": data, "next": next, "total": total }))
+        })
+        .await;
+        let gateway = behind(&crm, style, "");
+        let query = "{ list: customers(first: 20) { totalCount nodes { sourceId } } }";
+        let answer = gateway.ask(query).await;
+        assert!(codes(&answer).is_empty(), "{answer:#}");
+        let list = &answer["data"]["list"];
+        assert_eq!(list["nodes"].as_array().unwrap().len(), rows);
+        assert_eq!(list["totalCount"], rows, "{pages}");
+        let (ids, _, error) = walk(&gateway, "", 2).await;
+        assert_eq!((ids.len(), error), (rows, None));
     }
 }
 

@@ -111,3 +111,25 @@ async fn a_count_that_the_rows_contradict_is_no_total() {
         }
     }
 }
+
+/// A row of the beginning that stands once more near the end makes no other list of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_row_that_stands_twice_is_not_the_head_of_the_list() {
+    for (last, again) in (2..5).flat_map(|last| (15..ALL).map(move |again| (last, again))) {
+        let crm = Crm::answering(move |seen, _| {
+            let asked = parameters(&seen.target);
+            let size = number(&asked, "limit").unwrap();
+            let offset = number(&asked, "offset").unwrap_or(0);
+            let number = |row: usize| if row == again { 1001 } else { 1001 + row };
+            let rows: Vec<Value> = (0..ALL)
+                .skip(offset)
+                .take(size)
+                .map(|row| json!({ "id": number(row), "name": "N" }))
+                .collect();
+            Play::Json(200, json!({ "data": rows, "count": ALL }))
+        })
+        .await;
+        let answer = asked(&crm, "spirii", &format!("last: {last}")).await;
+        assert!(codes(&answer).is_empty(), "{last} {again}: {answer}");
+    }
+}

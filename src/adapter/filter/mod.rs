@@ -23,6 +23,7 @@ use sort::push_sort;
 struct Served<'r> {
     key: FilterKey,
     wire: &'r FilterWire,
+    /// None where nothing of it can be asked for, so that rows are checked for all of it.
     values: Vec<Value>,
     /// The CRM is asked for more than was wanted, because it compares more coarsely.
     coarse: bool,
@@ -98,9 +99,18 @@ impl ListRoute {
             .collect()
     }
 
+    /// What of a filter stands in a request.
+    fn sent<'r>(&'r self, manifest: &Manifest, filter: &Filter) -> Vec<Served<'r>> {
+        let mut served = self.served(manifest, filter);
+        served.retain(|one| !one.values.is_empty());
+        served.extend(self.excluded(filter));
+        served
+    }
+
     /// Whether a filter gives this route something to look for, where it needs that.
     pub fn has_what_it_needs(&self, manifest: &Manifest, filter: &Filter) -> bool {
-        !self.needs_filter || !self.served(manifest, filter).is_empty()
+        let mut served = self.served(manifest, filter).into_iter();
+        !self.needs_filter || served.any(|one| !one.values.is_empty())
     }
 
     /// What says that deleted records shall be left out, where the route has a word for it.
@@ -127,8 +137,7 @@ impl ListRoute {
         if !unserved.is_empty() {
             return unserved;
         }
-        let mut served = self.served(manifest, filter);
-        served.extend(self.excluded(filter));
+        let served = self.sent(manifest, filter);
         unserved.extend(self.too_many(&served));
         unserved.extend(self.clashing(&served));
         unserved
@@ -186,8 +195,7 @@ impl ListRoute {
         draft: &mut Draft<'_>,
     ) -> Result<(), Unplaceable> {
         let mut conditions = Vec::new();
-        let excluded = self.excluded(filter);
-        for served in self.served(manifest, filter).into_iter().chain(excluded) {
+        for served in self.sent(manifest, filter) {
             match &served.wire.to {
                 FilterTarget::Send(to) => send(&served, to, draft)?,
                 FilterTarget::Field(field) => conditions.push((field.as_str(), served)),
@@ -239,7 +247,7 @@ fn serve_as<'r>(
             continue;
         }
         let (value, coarse) = translate(wire, key, value)?;
-        served.values.push(value);
+        served.values.extend(value);
         served.coarse |= coarse;
     }
     match wire.max.filter(|max| served.values.len() > *max) {
@@ -270,10 +278,15 @@ fn all_words(
     Ok(wire.clone())
 }
 
-/// A value in the CRM's form, and whether it asks for more than was wanted; else what it would have to be.
-fn translate(wire: &FilterWire, key: FilterKey, value: &Value) -> Result<(Value, bool), String> {
+/// A value in the CRM's form, where it can be asked for, and whether that asks for more than was wanted; else what it would have
+/// to be.
+fn translate(
+    wire: &FilterWire,
+    key: FilterKey,
+    value: &Value,
+) -> Result<(Option<Value>, bool), String> {
     if let Some(constant) = &wire.value {
-        return Ok((constant.clone(), false));
+        return Ok((Some(constant.clone()), false));
     }
     if key.takes_moment() {
         let time = value.as_str().and_then(DateTime::read);
@@ -285,15 +298,15 @@ fn translate(wire: &FilterWire, key: FilterKey, value: &Value) -> Result<(Value,
                 Some(text) => wire::integer(text),
                 None => value.as_i64().map(Value::from),
             };
-            Ok((number.ok_or("a whole number")?, false))
+            Ok((Some(number.ok_or("a whole number")?), false))
         }
-        _ => Ok((value.clone(), false)),
+        _ => Ok((Some(value.clone()), false)),
     }
 }
 
 /// A moment in the CRM's form, widened as the file says. Where the form is coarser than the moment, the bound is moved
-/// outwards, so that no row is lost.
-fn translate_time(wire: &FilterWire, key: FilterKey, time: DateTime) -> (Value, bool) {
+/// outwards, so that no row is lost; where that leads out of the calendar, nothing is asked for.
+fn translate_time(wire: &FilterWire, key: FilterKey, time: DateTime) -> (Option<Value>, bool) {
     let format = wire.format.as_ref().unwrap_or(&WireFormat::Rfc3339);
     let widen = wire
         .widen
@@ -315,7 +328,14 @@ fn translate_time(wire: &FilterWire, key: FilterKey, time: DateTime) -> (Value, 
     } else {
         time.later(widen)
     };
-    (wire::write_time(moved.unwrap_or(time), format), coarse)
+    // A clock of the zone may stop before the bound.
+    let zone = SignedDuration::from_secs(format.zone().seconds().into());
+    let has_form = |moved: &DateTime| moved.later(zone).is_some();
+    let is_over = !moved.as_ref().is_some_and(has_form);
+    let bound = moved.filter(|moved| earlier || has_form(moved));
+    let bound = bound.or(earlier.then_some(time));
+    let written = bound.map(|bound| wire::write_time(bound, format));
+    (written, coarse || is_over)
 }
 
 fn send(served: &Served<'_>, to: &Destination, draft: &mut Draft<'_>) -> Result<(), Unplaceable> {

@@ -7,6 +7,7 @@ use super::manifest::WireFormat;
 use super::pick::Leaf;
 use crate::model::DateTime;
 use jiff::civil;
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -50,8 +51,10 @@ fn read_iso(text: &str) -> Option<DateTime> {
     {
         return Some(DateTime::at(time));
     }
+    // A moment with an offset that leads out of the calendar is none, rather than another one.
+    let has_offset = Pieces::parse(text).ok()?.offset().is_some();
     let time = text.parse::<civil::DateTime>().ok()?;
-    DateTime::of_civil(time, Offset::UTC)
+    DateTime::of_civil(time, Offset::UTC).filter(|_| !has_offset)
 }
 
 /// `2024-01-15T10:30:00Z`, with or without a part of a second: the form nearly every CRM writes, read without looking for others.

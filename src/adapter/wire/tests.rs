@@ -169,3 +169,22 @@ fn is_written_as_it_is_read(moment: DateTime) {
         );
     }
 }
+
+/// What its offset carries beyond the last moment there is, is no time, and not another one.
+#[test]
+fn an_offset_is_never_left_aside() {
+    let pattern = WireFormat::Pattern("%Y-%m-%dT%H:%M:%S%z".into(), Offset::UTC);
+    for written in ["9999-12-31T23:59:59-05:00", "9999-12-31T23:59:59-0500"] {
+        assert_eq!(time(text(written), &WireFormat::Rfc3339), None, "{written}");
+    }
+    assert_eq!(time(text("9999-12-31T23:59:59-0500"), &pattern), None);
+    for (written, read) in [
+        ("9999-12-31T23:59:59+05:00", "9999-12-31T18:59:59Z"),
+        ("9999-12-31T23:59:59", "9999-12-31T23:59:59Z"),
+        ("9999-12-31 23:59", "9999-12-31T23:59:00Z"),
+        ("9999-12-31", "9999-12-31T00:00:00Z"),
+    ] {
+        let found = time(text(written), &WireFormat::Rfc3339);
+        assert_eq!(found.as_deref(), Some(read), "{written}");
+    }
+}

@@ -288,3 +288,38 @@ async fn what_is_left_over_of_batches_is_asked_for_as_one_customer_is() {
         assert_eq!(found, numbers(count), "{count}");
     }
 }
+
+/// Who lists no fewer than so many tells all the same whether several ids are heeded.
+#[tokio::test]
+async fn a_list_of_large_pages_tells_whether_several_ids_are_heeded() {
+    let crm = Crm::answering(|seen, _| {
+        let query = seen.target.split_once('?').map_or("", |(_, query)| query);
+        let given = |wanted: &str| -> Vec<String> {
+            let pairs = url::form_urlencoded::parse(query.as_bytes());
+            let pairs = pairs.filter(|(name, _)| name == wanted);
+            pairs.map(|(_, value)| value.into_owned()).collect()
+        };
+        let ids = match seen.target.starts_with("/c") {
+            true if given("n") == ["10"] => numbers(10),
+            true => return Play::Json(400, json!({ "error": "at least 10" })),
+            false => given("ids"),
+        };
+        let rows = ids.iter().filter(|id| id.len() < 3);
+        let rows: Vec<_> = rows.map(|id| json!({ "id": id })).collect();
+        Play::Json(200, json!({ "data": rows }))
+    })
+    .await;
+    let source = source(
+        &crm,
+        &file(
+            "",
+            &format!(
+                "[[list]]\nrequest = \"GET /c\"\nitems = \"/data\"\npage = {{ kind = \"offset\", offset = \"query:o\", size = \"query:n\", min = 10, max = 50 }}\n[get_many]\nrequest = \"GET /many\"\nids = {{ send = \"query:ids\", list = \"repeat\" }}\nitems = \"/data\"\nmax = 8\n{FIELDS}"
+            ),
+        ),
+    );
+    let missing: Vec<String> = (101..106).map(|id: usize| id.to_string()).collect();
+    assert_eq!(fetched(&source, &call(), &missing).await, ["-"; 5]);
+    let paths: Vec<_> = crm.seen().into_iter().map(|seen| seen.target).collect();
+    assert_eq!(paths.len(), 3, "{paths:?}");
+}

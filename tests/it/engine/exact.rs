@@ -205,3 +205,62 @@ async fn a_filter_that_may_be_checked_again_says_so() {
         assert_eq!(filter.rechecked, again, "{}", filter.name);
     }
 }
+
+/// Where nothing comes after a bound in the form of the CRM, it is asked without that bound, and the rows are checked again.
+#[tokio::test]
+async fn a_bound_at_the_end_of_time_leaves_no_row_out() {
+    const ZONED: &str = "as = \"fmt:%Y-%m-%dT%H:%M:%S%z\", zone = \"+02:00\"";
+    let no_bound: &[&str] = &[];
+    for (form, lt, sent) in [
+        ("as = \"epoch_s\"", "9999-12-31T23:59:59.999Z", no_bound),
+        ("as = \"epoch_ms\"", "9999-12-31T23:59:59.9999Z", no_bound),
+        ("as = \"date\"", "9999-12-31T23:59:59Z", no_bound),
+        (
+            "as = \"rfc3339\", widen = \"2s\"",
+            "9999-12-31T23:59:59Z",
+            no_bound,
+        ),
+        (ZONED, "9999-12-31T22:30:00Z", no_bound),
+        (
+            ZONED,
+            "9999-12-31T21:30:00Z",
+            &["b=9999-12-31T23:30:00+0200"],
+        ),
+        (
+            "as = \"epoch_s\"",
+            "9999-12-31T23:59:59Z",
+            &["b=253402300799"],
+        ),
+        (
+            "as = \"rfc3339\"",
+            "9999-12-31T23:59:59.5Z",
+            &["b=9999-12-31T23:59:59.5Z"],
+        ),
+    ] {
+        let until = Filter {
+            created_at: Some(TimeRange {
+                gte: None,
+                lt: DateTime::read(lt),
+            }),
+            ..Filter::default()
+        };
+        assert_eq!(asked(&by_time(form), &until).await, sent, "{form} {lt}");
+        let crm = Crm::json(json!({})).await;
+        let plan = source(&crm, &listing_with(NONE, &by_time(form))).plan(&until, None);
+        let again = plan.unwrap().residual.created_at.is_some();
+        assert_eq!(again, sent.is_empty(), "{form} {lt}");
+    }
+    // A clock of the zone stops before the bound: so do rows that are too early for it.
+    let from = Filter {
+        created_at: Some(TimeRange {
+            gte: DateTime::read("9999-12-31T22:30:00Z"),
+            lt: None,
+        }),
+        ..Filter::default()
+    };
+    let sent = ["a=9999-12-31T23:59:59+0200"];
+    assert_eq!(asked(&by_time(ZONED), &from).await, sent);
+    let crm = Crm::json(json!({})).await;
+    let plan = source(&crm, &listing_with(NONE, &by_time(ZONED))).plan(&from, None);
+    assert!(plan.unwrap().residual.created_at.is_some());
+}
