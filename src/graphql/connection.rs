@@ -338,10 +338,9 @@ fn failure(report: &Report) -> Option<Error> {
 /// The records that could not be shown, or of which nobody knows whether they belong here.
 fn oddities(report: &Report) -> Vec<Error> {
     let mut errors = Vec::new();
-    for place in &report.unreadable {
+    for (place, reason) in &report.unreadable {
         let key = &report.source.key;
-        let message =
-            format!("{key}: the record at position {place} has no usable id and is left out");
+        let message = format!("{key}: the record at position {place} is left out: {reason}");
         errors.push(odd(key, message));
     }
     for Undecided { id, problem } in &report.undecided {
