@@ -4,7 +4,7 @@
 //! The CRM's own words go nowhere: messages here are fixed text, because a CRM may well repeat personal data in its own.
 
 use super::manifest::{Manifest, RateLimits, Success, Wait, WaitUnit};
-use super::pick::{Beyond, beyond};
+use super::pick::{Beyond, Leaf, beyond};
 use super::place::{Pointer, find};
 use super::wire;
 use crate::source::{SourceError, SourceErrorKind};
@@ -82,6 +82,18 @@ pub fn unlike_json(error: &serde_json::Error) -> SourceError {
         Some(Beyond::Depth) => "the CRM's answer nests deeper than 127 levels",
         Some(Beyond::Number) => "the CRM's answer holds a number that is too large",
         None => "the CRM's answer is not JSON",
+    })
+}
+
+/// What an answer says of itself, and not of a record, where nobody can hold it: to go on as if it said nothing would be a guess.
+pub fn unread<'l, 'de: 'l>(mut leaves: impl Iterator<Item = &'l Leaf<'de>>) -> Option<SourceError> {
+    leaves.find_map(|leaf| match leaf {
+        Leaf::Unread(reason) => {
+            let detail =
+                format!("a value that says what the CRM's answer is cannot be read: {reason}");
+            Some(SourceError::new(SourceErrorKind::Malformed, detail))
+        }
+        _ => None,
     })
 }
 

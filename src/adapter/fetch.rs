@@ -240,7 +240,7 @@ fn spread(ids: &[LocalId], (rows, whole): Listed) -> Vec<Fetched> {
         (true, _) => Err(malformed(
             "the CRM answered customers that were not asked for",
         )),
-        (_, true) => Err(malformed("a record of the CRM's answer has no usable id")),
+        (_, true) => Err(malformed("a record of the CRM's answer cannot be read")),
         _ => whole.clone().map(|()| None),
     };
     ids.iter()

@@ -1,6 +1,6 @@
 //! Whether an answer with a good status is a success, read in the same pass as its records.
 
-use super::faults::malformed;
+use super::faults::{malformed, unread};
 use super::manifest::{Manifest, Proof, Route, RouteErrors, Success};
 use super::pick::Leaf;
 use super::place::{JsonPath, Pointer};
@@ -49,6 +49,9 @@ impl Judge {
         leaves: &[Leaf<'_>],
     ) -> Result<(), Refusal> {
         let at = |slot: usize| leaves.get(slot).unwrap_or(&Leaf::Absent);
+        if let Some(error) = unread(self.ok.iter().map(|(slot, _)| at(*slot))) {
+            return Err(error.with_status(reply.status).into());
+        }
         if let Some(warnings) = self.warnings.map(at).and_then(Leaf::array) {
             note_warnings(manifest, warnings.len());
         }

@@ -348,6 +348,8 @@ struct Mapped<'m> {
     most: usize,
     too_many: bool,
     last_key: Option<Box<str>>,
+    /// Why the last row's key cannot be read.
+    unread_key: Option<&'static str>,
     /// Each row keeps its key.
     keyed: bool,
     at: DateTime,
@@ -369,20 +371,22 @@ impl<'m> Mapped<'m> {
             most: usize::MAX,
             too_many: false,
             last_key: None,
+            unread_key: None,
             keyed: false,
             at: DateTime::at(jiff::Timestamp::now()),
         }
     }
 
     /// # Errors
-    /// There were more records than are read.
+    /// There were more records than are read, or the last one leads nowhere that could be read.
     fn check(&self) -> Result<(), SourceError> {
         if self.too_many {
             return Err(malformed(
                 "the CRM's answer has more records than are read of one",
             ));
         }
-        Ok(())
+        // Without it the list would seem to end here.
+        self.unread_key.map_or(Ok(()), |why| Err(malformed(why)))
     }
 }
 
@@ -392,6 +396,7 @@ impl<'de> Rows<'de> for Mapped<'_> {
         self.passed = 0;
         self.too_many = false;
         self.last_key = None;
+        self.unread_key = None;
     }
 
     fn picker(&self) -> &Picker {
@@ -417,8 +422,12 @@ impl<'de> Rows<'de> for Mapped<'_> {
             native: Some(native),
         };
         let read = self.map.read(leaves, element == Element::Object, came);
-        self.last_key.clone_from(&read.key);
-        let key = read.key.filter(|_| self.keyed);
+        let (key, unread) = read
+            .key
+            .map_or_else(|why| (None, Some(why)), |key| (key, None));
+        self.last_key.clone_from(&key);
+        self.unread_key = unread;
+        let key = key.filter(|_| self.keyed);
         self.rows.push(match read.customer {
             Err(reason) => Row::Unreadable { reason, key },
             Ok(customer) if read.gone => Row::Gone {

@@ -39,7 +39,7 @@ pub(super) struct Tally {
     asked: bool,
     unsupported: Option<ReportError>,
     total: Option<u64>,
-    unreadable: Vec<u64>,
+    unreadable: Vec<(u64, &'static str)>,
     undecided: Vec<Undecided>,
 }
 

@@ -316,7 +316,7 @@ impl List<'_> {
             let count = |count: u64, raw| match self.judge(raw) {
                 Verdict::Undecided(_) => None,
                 Verdict::Drop => Some(count),
-                Verdict::Keep | Verdict::Unreadable => Some(count + 1),
+                Verdict::Keep | Verdict::Unreadable(_) => Some(count + 1),
             };
             return strip.rows.iter().try_fold(0, count);
         }
@@ -360,7 +360,7 @@ impl List<'_> {
 
     fn judge(&self, raw: &Raw) -> Verdict {
         let (customer, wanted) = match &raw.row {
-            Row::Unreadable { .. } => return Verdict::Unreadable,
+            Row::Unreadable { reason, .. } => return Verdict::Unreadable(reason),
             Row::Customer { customer, .. } => (customer, self.deleted != DeletedFilter::Only),
             Row::Gone { customer, .. } => (customer, self.deleted != DeletedFilter::Exclude),
         };

@@ -147,8 +147,8 @@ pub struct Report {
     pub error: Option<ReportError>,
     /// Upstream calls that were started for this connection.
     pub upstream_calls: u32,
-    /// Places in the source's list, from 0, of records that could not be shown.
-    pub unreadable: Vec<u64>,
+    /// Places in the source's list, from 0, of records that could not be shown, and why.
+    pub unreadable: Vec<(u64, &'static str)>,
     /// Customers left out because the field that the filter asks about could not be read.
     pub undecided: Vec<Undecided>,
 }

@@ -33,8 +33,8 @@ pub(super) struct Run {
     pub(super) rest: Rest,
     /// The exact number of rows in the list, where it is known.
     pub(super) total: Option<u64>,
-    /// Positions of rows that cannot be shown.
-    pub(super) unreadable: Vec<u64>,
+    /// Positions of rows that cannot be shown, and why.
+    pub(super) unreadable: Vec<(u64, &'static str)>,
     /// Rows of which nobody knows whether they belong to the list.
     pub(super) undecided: Vec<Undecided>,
     /// The place of the cursor was not found again.

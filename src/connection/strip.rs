@@ -232,7 +232,7 @@ pub(super) enum Verdict {
     /// Nobody knows, as this field of it could not be read: it is left out, and said.
     Undecided(FieldProblem),
     /// It cannot be shown and takes its place.
-    Unreadable,
+    Unreadable(&'static str),
 }
 
 /// The rows of a window.
@@ -240,8 +240,8 @@ pub(super) enum Verdict {
 pub(super) struct Pick {
     /// Indices of the rows, in reading order.
     pub(super) chosen: Vec<usize>,
-    /// Positions of rows that cannot be shown.
-    pub(super) unreadable: Vec<u64>,
+    /// Positions of rows that cannot be shown, and why.
+    pub(super) unreadable: Vec<(u64, &'static str)>,
     /// Indices of rows of which nobody knows whether they belong to the connection, and why.
     pub(super) undecided: Vec<(usize, FieldProblem)>,
     /// The same of rows that follow a filled window.
@@ -281,9 +281,9 @@ pub(super) fn pick(strip: &Strip, way: Way, need: usize, judge: impl Fn(&Raw) ->
                 };
                 undecided.push((index, problem));
             }
-            Verdict::Unreadable if pick.full => pick.dropped += 1,
-            Verdict::Unreadable => {
-                pick.unreadable.push(raw.spot.ordinal);
+            Verdict::Unreadable(_) if pick.full => pick.dropped += 1,
+            Verdict::Unreadable(reason) => {
+                pick.unreadable.push((raw.spot.ordinal, reason));
                 taken += 1;
             }
         }

@@ -342,9 +342,8 @@ fn failure(report: &Report) -> Option<Error> {
 /// The records that could not be shown, or of which nobody knows whether they belong here.
 fn oddities(report: &Report) -> impl Iterator<Item = Error> + '_ {
     let key = &report.source.key;
-    let unreadable = report.unreadable.iter().map(move |place| {
-        let message =
-            format!("{key}: the record at position {place} has no usable id and is left out");
+    let unreadable = report.unreadable.iter().map(move |(place, reason)| {
+        let message = format!("{key}: the record at position {place} is left out: {reason}");
         odd(key, message)
     });
     let undecided = report.undecided.iter().map(move |Undecided { id, problem }| {

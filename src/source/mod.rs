@@ -235,7 +235,7 @@ pub enum Row {
         /// Its key, in [`Paging::Keyset`] routes.
         key: Option<Box<str>>,
     },
-    /// A record without a usable id. It takes its place and is left out.
+    /// A record without a usable id, or of which nobody knows whether it is deleted. It takes its place and is left out.
     Unreadable {
         /// What was wrong, without the value.
         reason: &'static str,

@@ -141,3 +141,200 @@ async fn nothing_is_written_that_nests_too_deep_to_be_read() {
         }
     }
 }
+
+/// An adapter file of this list and these fields.
+fn of(list: &str, fields: &str) -> String {
+    let list = format!("[[list]]\nrequest = \"GET /c\"\n{list}\n");
+    file("", &format!("{list}[fields]\nid = \"/id\"\n{fields}\n"))
+}
+
+const NAME: &str = "name = { r = \"/name\" }";
+const UNPAGED: &str = "page = { kind = \"none\" }";
+
+/// What the gateway answers a query for customers with these fields, of a CRM that answers each request like this.
+async fn told(text: &str, body: &str, fields: &str) -> Value {
+    let crm = Crm::always(Play::Raw(200, vec![], body.into())).await;
+    before_file(&crm, text)
+        .ask(&format!("{{ customers {{ nodes {{ {fields} }} }} }}"))
+        .await
+}
+
+fn names(answer: &Value) -> Vec<&str> {
+    let nodes = answer["data"]["customers"]["nodes"].as_array();
+    let names = nodes.into_iter().flatten().map(|node| &node["name"]);
+    names.filter_map(Value::as_str).collect()
+}
+
+/// What leads on is found beside a value that nobody can hold, and where it is such a value itself the list does not just end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_goes_on_beside_a_value_that_cannot_be_read() {
+    let token = |next: &str| {
+        let page = format!("kind = \"token\", send = \"query:t\", next = \"{next}\"");
+        of(
+            &format!("items = \"/0/rows\"\npage = {{ {page} }}"),
+            &format!("{NAME}\ncustomFields = {{ r = \"/cf\", type = \"json\" }}"),
+        )
+    };
+    for odd in [nested(200), "1e400".to_owned()] {
+        let (first, second) = (
+            format!(
+                r#"[{{"junk": {odd}, "rows": [{{"id": "1", "name": "One", "cf": {odd}}}], "next": "b"}}]"#
+            ),
+            r#"[{"rows": [{"id": "2", "name": "Two"}]}]"#,
+        );
+        let crm = Crm::answering(move |seen, _| {
+            let body = match seen.target.contains("t=b") {
+                true => second,
+                false => &first,
+            };
+            Play::Raw(200, vec![], body.into())
+        })
+        .await;
+        for next in ["/0/next", "/{rows=x}/next", "/0/junk/x"] {
+            let gateway = before_file(&crm, &token(next));
+            let answer = gateway.ask("{ customers { nodes { name } } }").await;
+            match next {
+                "/0/next" => {
+                    assert!(codes(&answer).is_empty(), "{answer}");
+                    assert_eq!(names(&answer), ["One", "Two"]);
+                }
+                "/0/junk/x" if odd == "1e400" => {
+                    assert_eq!(codes(&answer), ["SOURCE_INVALID_RESPONSE"], "{answer}");
+                }
+                // There is no such place, as far as anybody can tell.
+                _ => assert_eq!(names(&answer), ["One"], "{answer}"),
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_word_on_the_pages_that_cannot_be_read_is_none() {
+    for (page, body) in [
+        (
+            "kind = \"token\", send = \"query:t\", next = \"/next\", total = \"/total\"",
+            r#"{"rows": [{"id": "1", "name": "One"}], "total": 1e400}"#,
+        ),
+        (
+            "kind = \"page\", page = \"query:p\", size = \"query:n\", max = 20, pages = \"/pages\"",
+            r#"{"rows": [{"id": "1", "name": "One"}], "pages": 1e400}"#,
+        ),
+        (
+            "kind = \"token\", send = \"query:t\", next = \"last:/key\"",
+            r#"{"rows": [{"id": "1", "name": "One", "key": 1e400}]}"#,
+        ),
+    ] {
+        let text = of(&format!("items = \"/rows\"\npage = {{ {page} }}"), NAME);
+        let answer = told(&text, body, "name").await;
+        assert_eq!(codes(&answer), ["SOURCE_INVALID_RESPONSE"], "{answer}");
+        let message = answer["errors"][0]["message"].as_str().unwrap();
+        assert!(message.contains("number that is too large"), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_that_cannot_be_read_is_one() {
+    for ok in ["absent = true", "unless = [\"bad\"]"] {
+        let list = format!("ok = {{ path = \"/error\", {ok} }}\nitems = \"/rows\"\n{UNPAGED}");
+        let text = of(&list, NAME);
+        for odd in [nested(200), r#"{"code": 1e400}"#.to_owned()] {
+            let body = format!(r#"{{"error": {odd}, "rows": [{{"id": "1", "name": "One"}}]}}"#);
+            let answer = told(&text, &body, "name").await;
+            assert_eq!(codes(&answer), ["SOURCE_INVALID_RESPONSE"], "{answer}");
+            assert!(names(&answer).is_empty(), "{answer}");
+        }
+    }
+}
+
+/// Nobody sees a deleted record because something beside its sign, or the sign itself, cannot be read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_record_is_not_shown_for_what_cannot_be_read() {
+    let list =
+        format!("items = \"/rows\"\ngone = {{ path = \"/state/dead\", equals = true }}\n{UNPAGED}");
+    let fields = format!("{NAME}\ncustomFields = {{ r = \"/state\", type = \"json\" }}");
+    let body = |state: &str| {
+        format!(
+            r#"{{"rows": [{{"id": "1", "name": "One", "state": {state}}}, {{"id": "2", "name": "Two", "state": {{"dead": false}}}}]}}"#
+        )
+    };
+    for (state, is_told) in [
+        (r#"{"dead": true, "more": 1e400}"#, false),
+        (r#"{"dead": 1e400}"#, true),
+        ("1e400", true),
+    ] {
+        for fields in [&*fields, NAME] {
+            let answer = told(&of(&list, fields), &body(state), "name").await;
+            assert_eq!(names(&answer), ["Two"], "{answer}");
+            let expected = match is_told {
+                true => vec!["SOURCE_INVALID_RESPONSE"],
+                false => vec![],
+            };
+            assert_eq!(codes(&answer), expected, "{answer}");
+            if is_told {
+                let message = answer["errors"][0]["message"].as_str().unwrap();
+                assert!(message.contains("deleted"), "{message}");
+            }
+        }
+    }
+}
+
+/// One record costs no other, whatever is kept of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_is_kept_whole_costs_no_other() {
+    let list = format!("items = \"/rows\"\n{UNPAGED}");
+    let whole = format!("{NAME}\ncustomFields = {{ r = \"\", type = \"json\" }}");
+    let city = format!("{NAME}\ncity = {{ r = \"/place/city\" }}");
+    for (fields, asked, odd) in [
+        (&whole, "customFields", "[1e400]".to_owned()),
+        (&whole, "customFields", nested(200)),
+        (&city, "city", "1e400".to_owned()),
+    ] {
+        let body = format!(
+            r#"{{"rows": [{{"id": "1", "name": "One"}}, {{"id": "2", "name": "Two", "place": {odd}}}]}}"#
+        );
+        let answer = told(&of(&list, fields), &body, "name").await;
+        assert!(codes(&answer).is_empty(), "{answer}");
+        assert_eq!(names(&answer), ["One", "Two"]);
+        let answer = told(&of(&list, fields), &body, &format!("name {asked}")).await;
+        assert_eq!(codes(&answer), ["SOURCE_INVALID_RESPONSE"], "{answer}");
+        let path = json!(["customers", "nodes", 1, asked]);
+        assert_eq!(answer["errors"][0]["path"], path, "{answer}");
+    }
+    for odd in ["1e400", r#"{"id": 1e400}"#] {
+        let body = format!(r#"{{"rows": [{{"id": "1", "name": "One"}}, {odd}]}}"#);
+        let answer = told(&of(&list, NAME), &body, "name").await;
+        assert_eq!(codes(&answer), ["SOURCE_INVALID_RESPONSE"], "{answer}");
+        assert_eq!(names(&answer), ["One"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_that_cannot_be_read_is_not_called_missing() {
+    let status =
+        format!("{NAME}\nstatus = {{ r = \"/at\", present = [\"ARCHIVED\", \"ACTIVE\"] }}");
+    let text = of(&format!("items = \"/rows\"\n{UNPAGED}"), &status);
+    let body = r#"{"rows": [{"id": "1", "name": "One", "at": 1e400}, {"id": "2", "name": "Two"}]}"#;
+    let answer = told(&text, body, "name status").await;
+    assert_eq!(codes(&answer), ["SOURCE_INVALID_RESPONSE"], "{answer}");
+    let nodes = &answer["data"]["customers"]["nodes"];
+    assert_eq!(nodes[0], json!({ "name": "One", "status": null }));
+    assert_eq!(nodes[1]["status"], "ACTIVE");
+}
+
+/// Of the answer to a change everything is read at once, or nothing.
+#[tokio::test]
+async fn a_change_whose_answer_cannot_be_read_may_be_done() {
+    for (odd, outcome) in [
+        ("1", WriteOutcome::Applied),
+        ("1e400", WriteOutcome::Unknown),
+    ] {
+        let crm = Crm::always(answer(odd, true)).await;
+        let change = Change::Update {
+            id: LocalId::new("2").unwrap(),
+            fields: vec![(WriteField::Name, FieldValue::Text("Two".into()))],
+            native: Map::new(),
+        };
+        let written = source(&crm, &listing()).write(&call(), &change).await;
+        assert_eq!(written.outcome, outcome, "{written:?}");
+    }
+}

@@ -155,9 +155,18 @@ pub struct Read {
     pub customer: Result<Customer, &'static str>,
     /// The record is a deleted one.
     pub gone: bool,
-    /// The record's key, where the route walks by keys.
-    pub key: Option<Box<str>>,
+    /// The record's key, where the route walks by keys; or what is wrong with it.
+    pub key: Result<Option<Box<str>>, &'static str>,
 }
+
+/// What is wrong with a record of which nobody knows whether it is deleted.
+const UNREAD_SIGN: &str =
+    "what says whether it is deleted nests too deep, or holds a number that is too large";
+/// What is wrong with a record that leads no further.
+const UNREAD_KEY: &str =
+    "what leads on behind a record nests too deep, or holds a number that is too large";
+/// What is wrong with a record whose id nobody can hold.
+const UNREAD_ID: &str = "the record's id nests too deep, or is a number that is too large";
 
 /// Names in adapter files and the field of the schema they belong to, where these differ; and the field within it, without which
 /// the rest of it can be shown.
@@ -238,17 +247,21 @@ impl CustomerMap {
 
     /// Reads a record that was picked.
     pub fn read(&self, leaves: &mut [Leaf<'_>], is_object: bool, came: Came) -> Read {
-        let key = self
-            .key
-            .and_then(|slot| leaves.get(slot))
-            .and_then(plain_text);
-        let gone = self.gone.as_ref().is_some_and(|sign| {
-            leaves
-                .get(sign.slot)
-                .is_some_and(|leaf| is_gone(leaf, &sign.gone, sign.is_time, sign.fold))
-        });
+        let key = self.key.and_then(|slot| leaves.get(slot));
+        let key = match key {
+            Some(Leaf::Unread(_)) => Err(UNREAD_KEY),
+            key => Ok(key.and_then(plain_text)),
+        };
+        let sign = self.gone.as_ref();
+        let sign = sign.and_then(|sign| Some((sign, leaves.get(sign.slot)?)));
+        let is_unread = sign.is_some_and(|(_, leaf)| matches!(leaf, Leaf::Unread(_)));
+        let gone =
+            sign.is_some_and(|(sign, leaf)| is_gone(leaf, &sign.gone, sign.is_time, sign.fold));
         let customer = if !is_object {
             Err("the record is no object")
+        } else if is_unread {
+            // To show it would be to say that it is alive.
+            Err(UNREAD_SIGN)
         } else {
             self.id(leaves).map(|id| self.customer(id, leaves, came))
         };
@@ -267,6 +280,7 @@ impl CustomerMap {
             .find(|leaf| leaf.is_some());
         let text = match leaf {
             None => return Err("the record has no id"),
+            Some(Leaf::Unread(_)) => return Err(UNREAD_ID),
             Some(leaf) => {
                 plain_text(leaf).ok_or("the record's id is neither text nor a whole number")?
             }

@@ -30,6 +30,11 @@ impl<'de> Record<'_, 'de> {
         None
     }
 
+    fn has_problem(&self, reading: &Reading) -> bool {
+        let mut problems = self.problems.iter();
+        problems.any(|problem| (problem.field, problem.part) == (reading.name, reading.part))
+    }
+
     /// The field's first value, taken out of the record; `None` where there is none or it means nothing.
     pub(super) fn take<'m>(
         &mut self,
@@ -106,7 +111,8 @@ impl<'de> Record<'_, 'de> {
     ) -> Option<T> {
         if let Some((there, not_there)) = &reading.as_ref()?.field.present {
             let value = self.take(reading);
-            if value.is_none() && self.is_misplaced(reading.as_ref()?) {
+            // A value that cannot be read is not one that is missing.
+            if value.is_none() && self.has_problem(reading.as_ref()?) {
                 return None;
             }
             let is_there = value.is_some_and(|(_, leaf)| !leaf.is_nothing());

@@ -41,6 +41,16 @@ struct Slots {
     pages: Option<usize>,
 }
 
+impl Slots {
+    /// All that are read.
+    fn all(&self) -> impl Iterator<Item = usize> {
+        let all = [
+            self.total, self.size, self.more, self.next, self.prev, self.echo, self.pages,
+        ];
+        all.into_iter().flatten()
+    }
+}
+
 /// A page that was asked for.
 pub struct Asked<'a> {
     /// Where it begins.
@@ -243,6 +253,10 @@ impl Pages {
         rows: Vec<Row>,
         hosts: &Hosts,
     ) -> Result<Page, SourceError> {
+        let told = self.slots.all().filter_map(|slot| said.leaves.get(slot));
+        if let Some(error) = faults::unread(told) {
+            return Err(error.with_status(said.reply.status));
+        }
         let cut = self.is_cut(said, rows.len());
         let mut page = Page {
             total: self.total(said, rows.len(), cut),

@@ -4,15 +4,16 @@
 //! are kept, text borrowed from the body where it holds no escapes. Paths that choose array elements fall back to a
 //! small tree at the point where they leave plain members.
 
+mod apart;
 mod leaf;
 mod scan;
 mod walk;
 
+pub use apart::{Beyond, beyond};
 pub use leaf::Leaf;
 
 use super::place::{JsonPath, Step, find};
 use serde::de::DeserializeSeed;
-pub use walk::{Beyond, beyond};
 use walk::{RowSeed, Walk};
 
 /// One place the tree of names leads to.

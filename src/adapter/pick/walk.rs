@@ -1,10 +1,10 @@
 //! The walk through an answer, along the tree of names: what `serde` calls while it reads.
 
+use super::apart::{is_composite, keep_apart, text};
 use super::{Branch, Element, Leaf, NoRows, Picker, Rows, RowsSeen, find};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -22,11 +22,13 @@ impl<'de, R: Rows<'de>> DeserializeSeed<'de> for Walk<'_, 'de, R> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        if self.apart {
+            return self.apart(text(from)?).map_err(D::Error::custom);
+        }
         if self.branch.slots.is_empty() {
             return from.deserialize_any(self);
         }
-        let leaf = leaf(from, self.apart)?;
-        keep(self.branch, leaf, self.leaves);
+        keep(self.branch, LeafSeed.deserialize(from)?, self.leaves);
         Ok(())
     }
 }
@@ -105,7 +107,7 @@ fn bar_below(branch: &Branch, leaves: &mut [Leaf<'_>]) {
     }
 }
 
-fn set<'de>(leaves: &mut [Leaf<'de>], slot: usize, leaf: Leaf<'de>) {
+pub(super) fn set<'de>(leaves: &mut [Leaf<'de>], slot: usize, leaf: Leaf<'de>) {
     if let Some(place) = leaves.get_mut(slot) {
         *place = leaf;
     }
@@ -179,6 +181,19 @@ impl<'de, R: Rows<'de>> Visitor<'de> for Walk<'_, 'de, R> {
 }
 
 impl<'de, R: Rows<'de>> Walk<'_, 'de, R> {
+    /// A value that is read by itself. The way leads on through an array or object, and every other value is a leaf.
+    fn apart(self, text: &'de str) -> serde_json::Result<()> {
+        if !self.branch.slots.is_empty() || !is_composite(text) {
+            keep_apart(self.branch, text, self.leaves);
+            let seen = match text {
+                "null" => RowsSeen::Null,
+                _ => RowsSeen::Other,
+            };
+            return self.note(seen);
+        }
+        serde_json::Deserializer::from_str(text).deserialize_any(self)
+    }
+
     /// An array that is not the rows'; the way to them may lead through it.
     fn elements<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let mut index = 0;
@@ -254,7 +269,21 @@ impl<'de> DeserializeSeed<'de> for RowSeed<'_, '_, 'de> {
     type Value = Element;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Element, D::Error> {
-        from.deserialize_any(self)
+        if !self.apart {
+            return from.deserialize_any(self);
+        }
+        let text = text(from)?;
+        match text.as_bytes().first() {
+            Some(b'{') if !self.picker.root.slots.is_empty() => {
+                keep_apart(&self.picker.root, text, self.leaves);
+                Ok(Element::Object)
+            }
+            Some(b'{') => serde_json::Deserializer::from_str(text)
+                .deserialize_any(self)
+                .map_err(D::Error::custom),
+            Some(b'n') => Ok(Element::Null),
+            _ => Ok(Element::Other),
+        }
     }
 }
 
@@ -310,43 +339,6 @@ impl<'de> Visitor<'de> for RowSeed<'_, '_, 'de> {
 
     fn visit_str<E>(self, _: &str) -> Result<Element, E> {
         Ok(Element::Other)
-    }
-}
-
-/// The next value, as a leaf.
-fn leaf<'de, D: Deserializer<'de>>(from: D, apart: bool) -> Result<Leaf<'de>, D::Error> {
-    if !apart {
-        return LeafSeed.deserialize(from);
-    }
-    let text = <&RawValue>::deserialize(from)?.get();
-    let mut from = serde_json::Deserializer::from_str(text);
-    let leaf = LeafSeed.deserialize(&mut from);
-    Ok(leaf.unwrap_or_else(|error| {
-        Leaf::Unread(match beyond(&error) {
-            Some(Beyond::Depth) => "it nests deeper than 127 levels",
-            Some(Beyond::Number) => "it holds a number that is too large",
-            None => "it is no text",
-        })
-    }))
-}
-
-/// What nobody can hold, in text that is JSON all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Beyond {
-    /// It nests too deep.
-    Depth,
-    /// A number has no double near it.
-    Number,
-}
-
-/// Whether a text could not be read for what stands in it, JSON though it is as far as it was read.
-pub fn beyond(error: &serde_json::Error) -> Option<Beyond> {
-    let said = error.to_string();
-    let begins = |with: &str| said.starts_with(with);
-    match (begins("recursion limit"), begins("number out of range")) {
-        (true, _) => Some(Beyond::Depth),
-        (_, true) => Some(Beyond::Number),
-        _ => None,
     }
 }
 
