@@ -39,8 +39,8 @@ impl Adapter {
                 self.fetch_part(call, ids, refused.as_ref())
             });
             let answers = join_all(asked).await;
-            any |= answers.iter().flatten().flatten().any(is_read);
-            // Where no quarter is read, it is no single id that is refused.
+            any |= answers.iter().any(Result::is_ok);
+            // Where no quarter is answered, it is no single id that is refused.
             let halves = any || level < LEVELS;
             level += 1;
             let mut next = Vec::new();
@@ -82,7 +82,9 @@ impl Adapter {
         match (ids, &self.manifest.get) {
             ([only], Some(Get::Route { .. })) => {
                 let read = self.fetch_one(call, only).await?;
-                Ok(vec![match (read, refused) {
+                // A refusal that is no 404 shows that the routes are there.
+                let nowhere = refused.filter(|error| error.detail == NO_SUCH_LIST);
+                Ok(vec![match (read, nowhere) {
                     (None, Some(error)) => Part::NotFound(error.clone()),
                     (read, _) => Part::Read(Ok(read)),
                 }])

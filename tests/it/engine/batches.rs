@@ -199,28 +199,37 @@ async fn nobody_is_absent_where_nothing_is_found_at_any_route() {
     }
     // Others are read, so that the one for whose sake the batch is refused is nobody.
     for (count, gone) in [(2, "1"), (2, "2"), (3, "1"), (3, "3"), (7, "4"), (20, "7")] {
-        let crm = at_both(move |id| id != gone).await;
+        let crm = at_both(404, move |id| id != gone).await;
         let found = fetched(&source(&crm, &text), &call(), &numbers(count)).await;
         let wanted = numbers(count).into_iter();
         let wanted = wanted.map(|id| if id == gone { "-".to_owned() } else { id });
         assert_eq!(found, wanted.collect::<Vec<_>>(), "{gone}");
     }
+    // The only one there is found among those who are not.
+    let crm = at_both(404, |id| id == "4").await;
+    let found = fetched(&source(&crm, &text), &call(), &numbers(5)).await;
+    assert_eq!(found, ["-", "-", "-", "4", "-"]);
+    // A refusal that is no 404 shows that the routes are there, so what the other one says holds.
+    let crm = at_both(400, |_| false).await;
+    let found = fetched(&source(&crm, &text), &call(), &numbers(2)).await;
+    assert_eq!(found, ["-", "-"]);
     // One that the last batch leaves over was refused together with nobody.
-    let crm = at_both(|id| id != "11").await;
+    let crm = at_both(404, |id| id != "11").await;
     let text = text.replace("max = 100", "max = 10");
     let found = fetched(&source(&crm, &text), &call(), &numbers(11)).await;
     assert_eq!(found[10], "-");
     assert_eq!(found[..10], numbers(10));
 }
 
-/// Shows who is there, alone and in batches, and knows no batch in which somebody is not.
-async fn at_both(is_there: impl Fn(&str) -> bool + Send + Sync + 'static) -> Crm {
+/// Shows who is there, alone and in batches, and refuses a batch in which somebody is not with this status.
+async fn at_both(status: u16, is_there: impl Fn(&str) -> bool + Send + Sync + 'static) -> Crm {
     Crm::answering(move |seen, _| {
         let alone = seen.target.strip_prefix("/c/");
         let ids = alone.map_or_else(|| asked(seen), |id| vec![id.to_owned()]);
         let rows: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
         match (ids.iter().all(|id| is_there(id)), alone) {
-            (false, _) => Play::Json(404, json!({})),
+            (false, None) => Play::Json(status, json!({})),
+            (false, Some(_)) => Play::Json(404, json!({})),
             (true, None) => Play::Json(200, json!({ "data": rows })),
             (true, Some(_)) => Play::Json(200, rows[0].clone()),
         }
