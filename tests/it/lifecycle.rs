@@ -401,7 +401,13 @@ async fn a_live_check_says_why_a_crm_cannot_be_reached() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     };
-    let cases = [(format!("http://{closed}"), "it refuses connections")];
+    let packed = vec![("content-encoding", "gzip".to_owned())];
+    let spoiled = Crm::always(Play::Raw(200, packed, b"no gzip at all".to_vec())).await;
+    let cases = [
+        (format!("http://{closed}"), "it refuses connections"),
+        (spoiled.base.clone(), "its answer cannot be unpacked"),
+        ("http://nobody.invalid".to_owned(), "its name is not known"),
+    ];
     for (base, why) in cases {
         let folder = tempfile::tempdir().unwrap();
         let adapter = file(
