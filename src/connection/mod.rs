@@ -32,6 +32,7 @@ mod stream;
 mod strip;
 #[cfg(test)]
 mod tests;
+mod total;
 mod turn;
 mod walk;
 mod whole;

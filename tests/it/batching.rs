@@ -274,22 +274,25 @@ async fn with_customers_up_to(there: std::ops::Range<u64>, most: usize) -> Crm {
     .await
 }
 
+/// How many of these a CRM has, and how many calls it took to tell.
+async fn found(gateway: &Asked, crm: &Crm, ids: std::ops::Range<u64>) -> (usize, usize) {
+    let ids: Vec<String> = ids.map(|local| id("crm", local.to_string())).collect();
+    let earlier = crm.seen().len();
+    let answer = gateway
+        .ask(&format!("{{ nodes(ids: {}) {{ id }} }}", json!(ids)))
+        .await;
+    assert!(codes(&answer).is_empty(), "{answer}");
+    let nodes = answer["data"]["nodes"].as_array().unwrap();
+    let found = nodes.iter().filter(|node| node.is_object()).count();
+    (found, crm.seen().len() - earlier)
+}
+
 /// That nobody of a batch is there is believed of a CRM that heeds several ids, and whether it does is learned once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn customers_that_are_not_there_cost_one_call_a_batch() {
     let crm = with_customers(1..50).await;
     let gateway = super::lies::before(&crm, "spirii");
-    let ask = async |ids: std::ops::Range<u64>| {
-        let ids: Vec<String> = ids.map(|local| id("crm", local.to_string())).collect();
-        let earlier = crm.seen().len();
-        let answer = gateway
-            .ask(&format!("{{ nodes(ids: {}) {{ id }} }}", json!(ids)))
-            .await;
-        assert!(codes(&answer).is_empty(), "{answer}");
-        let nodes = answer["data"]["nodes"].as_array().unwrap();
-        let found = nodes.iter().filter(|node| node.is_object()).count();
-        (found, crm.seen().len() - earlier)
-    };
+    let ask = async |ids| found(&gateway, &crm, ids).await;
     assert_eq!(ask(100..200).await, (0, 3), "two of the list tell");
     assert_eq!(ask(200..205).await, (0, 1));
     assert_eq!(ask(49..60).await, (1, 1));
@@ -317,14 +320,6 @@ async fn customers_that_a_batch_was_too_large_for_are_there() {
     let gateway = super::lies::before(&crm, "spirii");
     for (ids, calls) in [(1..11, 1), (11..41, 1 + 2 + 30), (200..205, 1)] {
         let there = ids.clone().filter(|id| *id < 100).count();
-        let ids: Vec<String> = ids.map(|local| id("crm", local.to_string())).collect();
-        let earlier = crm.seen().len();
-        let answer = gateway
-            .ask(&format!("{{ nodes(ids: {}) {{ id }} }}", json!(ids)))
-            .await;
-        assert!(codes(&answer).is_empty(), "{answer}");
-        let nodes = answer["data"]["nodes"].as_array().unwrap();
-        let found = nodes.iter().filter(|node| node.is_object()).count();
-        assert_eq!((found, crm.seen().len() - earlier), (there, calls));
+        assert_eq!(found(&gateway, &crm, ids).await, (there, calls));
     }
 }
